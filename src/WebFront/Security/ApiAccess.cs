@@ -1,0 +1,28 @@
+using Microsoft.AspNetCore.Authentication;
+using Microsoft.AspNetCore.Authorization;
+
+namespace Realtime.WebFront.Security;
+
+/// <summary>The requirement of the policy <see cref="RealtimePolicies.Api"/>.</summary>
+internal sealed class ApiAccess : IAuthorizationRequirement;
+
+/// <summary>Grants <see cref="ApiAccess"/> by scope, or in Development to programs and pages of this machine.</summary>
+internal sealed class ApiAccessHandler(IHostEnvironment environment) : AuthorizationHandler<ApiAccess>
+{
+    protected override async Task HandleRequirementAsync(AuthorizationHandlerContext context, ApiAccess requirement)
+    {
+        if (HasScope(context) || (environment.IsDevelopment() && context.Resource is HttpContext http && await IsOpenTo(http)))
+            context.Succeed(requirement);
+    }
+
+    private static bool HasScope(AuthorizationHandlerContext context) =>
+        context.User.Identities.Any(i => i.IsAuthenticated
+            && i.FindAll("scope").Any(c => c.Value.Split(' ').Contains(RealtimePolicies.ApiScope)));
+
+    // A page of another site could post blindly to a localhost address, hence the look at its origin. A wrong token stays
+    // wrong: who tries tokens out in Development must see it.
+    private static async Task<bool> IsOpenTo(HttpContext http) =>
+        LocalRequest.IsLocal(http.Request)
+        && LocalRequest.IsFromLocalPage(http.Request)
+        && (await http.AuthenticateAsync()).Failure is null;
+}

@@ -1,0 +1,32 @@
+using Microsoft.AspNetCore.Authentication;
+using Microsoft.Extensions.Options;
+
+namespace Realtime.WebFront.Security;
+
+/// <summary>
+/// Checks the settings and loads the keys before anything else of the host starts, unless a user's own scheme has become
+/// the default: that is why this is not <c>ValidateOnStart</c>, which knows no condition.
+/// </summary>
+internal sealed class BearerStart(IOptions<AuthenticationOptions> authentication, IServiceProvider services) : IHostedLifecycleService
+{
+    public Task StartingAsync(CancellationToken cancellationToken)
+    {
+        if (IsInUse(authentication.Value))
+            services.GetRequiredService<SigningKeys>();
+        return Task.CompletedTask;
+    }
+
+    public Task StartAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
+    public Task StartedAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
+    public Task StoppingAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
+    public Task StopAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
+    public Task StoppedAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
+    private static bool IsInUse(AuthenticationOptions options) =>
+        (options.DefaultAuthenticateScheme ?? options.DefaultScheme) is RealtimeSchemes.Realtime or RealtimeSchemes.Bearer
+        && options.SchemeMap[RealtimeSchemes.Bearer].HandlerType == typeof(BearerHandler);
+}

@@ -1,0 +1,44 @@
+using System.Security.Claims;
+using System.Text.Encodings.Web;
+using Microsoft.AspNetCore.Authentication;
+using Microsoft.Extensions.Options;
+
+namespace Realtime.WebFront.Security;
+
+/// <summary>
+/// The scheme <see cref="RealtimeSchemes.Development"/>: who sends <c>?user=alice</c> from this machine is alice. It is not
+/// registered outside Development, and looks at the request again in case it is asked for by name.
+/// </summary>
+internal sealed class DevelopmentHandler(IOptionsMonitor<AuthenticationSchemeOptions> options, ILoggerFactory logger, UrlEncoder encoder)
+    : AuthenticationHandler<AuthenticationSchemeOptions>(options, logger, encoder)
+{
+    private const string QueryName = "user";
+
+    public static bool IsMeant(HttpRequest request) =>
+        LocalRequest.IsLocal(request) && request.Query.ContainsKey(QueryName) && !BearerCredentials.Read(request).WereSent;
+
+    protected override Task<AuthenticateResult> HandleAuthenticateAsync() => Task.FromResult(Authenticate());
+
+    private AuthenticateResult Authenticate()
+    {
+        if (!IsMeant(Request))
+            return AuthenticateResult.NoResult();
+
+        if (Request.Query[QueryName] is not [{ } name] || !UserId.IsValid(name))
+            return AuthenticateResult.Fail(new RefusedException(
+                StatusCodes.Status400BadRequest, "invalid_request", $"The name in ?{QueryName}= must be there once, and be {UserId.Rule}."));
+
+        var identity = new ClaimsIdentity([new Claim("sub", name)], Scheme.Name, nameType: "sub", roleType: "roles");
+        return AuthenticateResult.Success(new AuthenticationTicket(new ClaimsPrincipal(identity), Scheme.Name));
+    }
+
+    protected override async Task HandleChallengeAsync(AuthenticationProperties properties)
+    {
+        var refused = (await HandleAuthenticateOnceSafeAsync()).Failure as RefusedException;
+        await RefusedResponse.WriteAsync(Context,
+            refused?.Status ?? StatusCodes.Status401Unauthorized, refused?.Message ?? $"Send a name as '?{QueryName}=alice'.");
+    }
+
+    protected override Task HandleForbiddenAsync(AuthenticationProperties properties) =>
+        RefusedResponse.WriteAsync(Context, StatusCodes.Status403Forbidden, "This user may not do that.");
+}

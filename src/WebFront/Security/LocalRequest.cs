@@ -1,0 +1,39 @@
+using System.Net;
+
+namespace Realtime.WebFront.Security;
+
+/// <summary>Tells whether a request comes from a program on this machine, straight to this process.</summary>
+internal static class LocalRequest
+{
+    // What proxies add, and what the forwarded headers middleware leaves behind when it has taken an address from them.
+    private static readonly string[] ProxyPrefixes = ["X-Forwarded-", "X-Original-"];
+    private static readonly string[] ProxyHeaders = ["Forwarded", "Via", "X-Real-IP", "X-Client-IP", "True-Client-IP", "CF-Connecting-IP"];
+
+    /// <summary>
+    /// The peer is a loopback address, no proxy has a hand in it, and the address asked for is one of this machine: a page
+    /// elsewhere whose name was pointed at 127.0.0.1 (DNS rebinding) has its own name there.
+    /// </summary>
+    public static bool IsLocal(HttpRequest request) =>
+        request.HttpContext.Connection.RemoteIpAddress is { } peer
+        && IsLoopback(peer)
+        && IsLoopback(request.Host.Host)
+        && !request.Headers.Keys.Any(IsOfProxy);
+
+    /// <summary>No page of another site sent it: it has no <c>Origin</c>, or one on this machine.</summary>
+    public static bool IsFromLocalPage(HttpRequest request) =>
+        request.Headers.Origin is var origin
+        && (origin.Count == 0 || (origin.Count == 1 && Uri.TryCreate(origin[0], UriKind.Absolute, out var uri) && IsLoopback(uri.Host)));
+
+    private static bool IsLoopback(IPAddress address) =>
+        IPAddress.IsLoopback(address.IsIPv4MappedToIPv6 ? address.MapToIPv4() : address);
+
+    // RFC 6761 section 6.3: localhost and every name below it.
+    private static bool IsLoopback(string host) =>
+        host.Equals("localhost", StringComparison.OrdinalIgnoreCase)
+        || host.EndsWith(".localhost", StringComparison.OrdinalIgnoreCase)
+        || (IPAddress.TryParse(host, out var address) && IsLoopback(address));
+
+    private static bool IsOfProxy(string header) =>
+        ProxyHeaders.Contains(header, StringComparer.OrdinalIgnoreCase)
+        || ProxyPrefixes.Any(p => header.StartsWith(p, StringComparison.OrdinalIgnoreCase));
+}

@@ -1,0 +1,30 @@
+using Realtime.WebFront.Security.Tokens;
+
+namespace Realtime.WebFront.Security;
+
+/// <summary>What security says in the log: never a token, never a secret. Event ids 3000 to 3099.</summary>
+internal static partial class SecurityLog
+{
+    public static void KeysInUse(ILogger logger, IReadOnlyList<SignatureKey> keys)
+    {
+        if (keys.Count > 0)
+            KeysInUse(logger, string.Join(", ", keys));
+        else
+            NoKeys(logger);
+    }
+
+    public static void KeysKept(ILogger logger, string path, string problem, IReadOnlyList<SignatureKey> keys) =>
+        KeysKept(logger, path, problem, string.Join(", ", keys));
+
+    [LoggerMessage(3000, LogLevel.Information, "Tokens are verified with: {Keys}")]
+    private static partial void KeysInUse(ILogger logger, string keys);
+
+    [LoggerMessage(3001, LogLevel.Information, "No keys are configured: every token is refused, and clients of this machine name themselves with ?user=")]
+    private static partial void NoKeys(ILogger logger);
+
+    [LoggerMessage(3002, LogLevel.Warning, "The changed key file {Path} cannot be used: {Problem}. The keys before stay in use: {Keys}")]
+    private static partial void KeysKept(ILogger logger, string path, string problem, string keys);
+
+    [LoggerMessage(3003, LogLevel.Warning, "Key file {Path}: {Note}")]
+    public static partial void KeyNote(ILogger logger, string path, string note);
+}
