@@ -1,0 +1,80 @@
+import { byteCount } from './bytes.js';
+
+/** What the close codes mean (RFC 6455 section 7.4.1, and this server's own). */
+const closeMeanings = new Map([
+  [1000, 'normal'], [1001, 'going away'], [1002, 'protocol error'], [1003, 'type of data not accepted'],
+  [1005, 'no code given'], [1006, 'no closing handshake: refused, or cut off'], [1007, 'invalid data, such as broken UTF-8'],
+  [1008, 'policy'], [1009, 'message too big'], [1010, 'extension missing'], [1011, 'internal error'],
+  [1012, 'restarting'], [1013, 'try again later'], [1015, 'TLS failed'],
+  [4000, 'too slow to take what was sent'], [4001, 'replaced by a newer connection'], [4002, 'disconnected by the server'],
+  [4003, 'token expired'],
+]);
+
+/**
+ * The address of an endpoint with an identity in it.
+ * @param {string} endpoint  A path of this server or a whole URL.
+ * @param {'user'|'token'|'none'} kind @param {string} identity
+ */
+export function socketUrl(endpoint, kind, identity) {
+  let url;
+  try {
+    url = new URL(endpoint, location.href);
+  } catch {
+    throw new Error(`“${endpoint}” is not an address; write a path such as /ws, or a whole URL.`);
+  }
+  url.protocol = url.protocol.replace(/^http/, 'ws');
+  if (!/^wss?:$/.test(url.protocol)) throw new Error(`A WebSocket needs ws:, wss:, http: or https:, not ${url.protocol}`);
+  url.hash = '';
+  if (kind !== 'none' && identity) url.searchParams.set(kind === 'user' ? 'user' : 'access_token', identity);
+  return url;
+}
+
+/**
+ * One connection by hand.
+ * @param {URL} url @param {string[]} subprotocols
+ * @param {ReturnType<typeof import('./frames.js').frameList>} frames
+ * @param {(state: 'connecting'|'online'|'offline', words: string, subprotocol?: string) => void} changed
+ */
+export function openSocket(url, subprotocols, frames, changed) {
+  const shown = new URL(url);
+  // A token is a secret: it is sent, but a screenshot of the list does not show it.
+  if (shown.searchParams.has('access_token')) shown.searchParams.set('access_token', '…');
+  const socket = new WebSocket(url, subprotocols);
+  const started = performance.now();
+  let opened = false;
+  socket.binaryType = 'arraybuffer';
+  frames.event('connect', decodeURI(shown.href) + (subprotocols.length ? `\nsubprotocols: ${subprotocols.join(', ')}` : ''));
+  changed('connecting', 'Connecting…');
+  socket.onopen = () => {
+    opened = true;
+    frames.event('open', `in ${Math.round(performance.now() - started)} ms\nsubprotocol: ${socket.protocol || 'none'}`
+      + (socket.extensions ? `\nextensions: ${socket.extensions}` : ''), 'good');
+    changed('online', 'Connected', socket.protocol);
+  };
+  socket.onmessage = ({ data }) => {
+    if (typeof data === 'string') frames.payload('in', data, byteCount(data));
+    else frames.payload('in', new Uint8Array(data), data.byteLength);
+  };
+  socket.onclose = ({ code, reason, wasClean }) => {
+    const meaning = closeMeanings.get(code) ?? (code >= 4000 ? 'an application’s own code' : 'unknown');
+    frames.event('close', `${code} ${meaning}` + (reason ? `\nreason: ${reason}` : '')
+      + (wasClean ? '' : '\nnot clean: the closing handshake was not completed'), code === 1000 ? undefined : 'bad');
+    changed('offline', opened ? `Closed ${code}` : 'Could not connect');
+  };
+  return {
+    /** @param {string|Uint8Array<ArrayBuffer>} data */
+    send(data) {
+      socket.send(data);
+      frames.payload('out', data, typeof data === 'string' ? byteCount(data) : data.length);
+    },
+    /** @param {number} code @param {string} reason */
+    close(code, reason) {
+      if (code !== 1000 && !(code >= 3000 && code <= 4999))
+        throw new Error('A page may close with 1000 or with 3000 to 4999.');
+      // RFC 6455 section 5.5: a control frame holds 125 bytes, two of them the code.
+      if (byteCount(reason) > 123) throw new Error(`The reason is ${byteCount(reason)} bytes long; at most 123 are allowed.`);
+      socket.close(code, reason);
+      frames.event('closing', `${code}${reason ? ` ${reason}` : ''}`);
+    },
+  };
+}
