@@ -10,6 +10,7 @@ const endMargin = 32;
 /**
  * @typedef {'in'|'out'|'http'|'event'} Direction
  * @typedef {object} Entry
+ * @property {Date} time
  * @property {Direction} direction
  * @property {string} kind     What it is, in a word: "text", "binary", "POST", "close".
  * @property {string} text     What is shown and searched.
@@ -19,6 +20,7 @@ const endMargin = 32;
  * @property {HTMLElement} [element]
  */
 
+const clock = new Intl.DateTimeFormat('en-GB', { hour: '2-digit', minute: '2-digit', second: '2-digit', fractionalSecondDigits: 3 });
 const arrows = { in: '↓', out: '↑', http: '⇄', event: '•' };
 const directionWords = { in: 'received', out: 'sent', http: 'HTTP', event: 'event' };
 
@@ -79,37 +81,38 @@ export function frameList() {
   /** The page is written once per frame, however fast the frames come. */
   function show() {
     frame = 0;
-    list.append(...waiting.splice(0).map(entry => /** @type {HTMLElement} */ (entry.element)));
+    list.append(...waiting.splice(0).map(elementOf));
+    while (list.childElementCount > entryLimit) list.firstElementChild?.remove();
     byId('empty').hidden = entries.length > 0;
     byId('totals').textContent = totals.in.count + totals.out.count === 0 ? ''
       : `↓ ${totals.in.count.toLocaleString()} (${sizeOf(totals.in.bytes)})  ↑ ${totals.out.count.toLocaleString()} (${sizeOf(totals.out.bytes)})`;
     if (following) list.scrollTop = list.scrollHeight;
   }
 
-  /** @param {Entry} entry */
-  function add(entry) {
+  /** @param {Omit<Entry, 'time'>} what */
+  function add(what) {
+    const entry = { ...what, time: new Date() };
     if (entry.direction === 'in' || entry.direction === 'out') {
       totals[entry.direction].count++;
       totals[entry.direction].bytes += entry.size ?? 0;
     }
-    const now = new Date();
-    const time = now.toLocaleTimeString('en-GB') + '.' + String(now.getMilliseconds()).padStart(3, '0');
-    entry.element = el('li', { class: `frame ${entry.direction} ${entry.tone ?? ''}`, hidden: !matches(entry) },
+    entries.push(entry);
+    waiting.push(entry);
+    if (entries.length > entryLimit) entries.shift();
+    if (waiting.length > entryLimit) waiting.shift();
+    frame ||= requestAnimationFrame(show);
+  }
+
+  /** @param {Entry} entry @returns {HTMLElement} */
+  function elementOf(entry) {
+    return entry.element = el('div', { class: `frame ${entry.direction} ${entry.tone ?? ''}`, hidden: !matches(entry) },
       el('p', { class: 'frame-head' },
         el('span', { class: 'arrow', 'aria-hidden': 'true' }, arrows[entry.direction]),
         el('span', { class: 'sr-only' }, directionWords[entry.direction]),
-        el('time', { dateTime: now.toISOString() }, time),
+        el('time', { dateTime: entry.time.toISOString() }, clock.format(entry.time)),
         el('span', { class: 'kind' }, entry.kind),
         entry.size !== undefined && el('span', { class: 'size' }, sizeOf(entry.size))),
       el('pre', {}, ...payloadOf(entry)));
-    entries.push(entry);
-    waiting.push(entry);
-    if (entries.length > entryLimit) {
-      const oldest = entries.shift();
-      oldest?.element?.remove();
-      if (waiting[0] === oldest) waiting.shift();
-    }
-    frame ||= requestAnimationFrame(show);
   }
 
   return {
