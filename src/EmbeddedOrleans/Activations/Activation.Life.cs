@@ -1,0 +1,258 @@
+using System.Diagnostics.CodeAnalysis;
+using Microsoft.Extensions.Logging;
+using Orleans.Runtime;
+
+namespace Orleans.Embedded;
+
+/// <summary>How an activation starts and ends. Its calls wait meanwhile; those still waiting at the end go to the next activation.</summary>
+internal sealed partial class Activation
+{
+    public Task Deactivated
+    {
+        get
+        {
+            lock (this)
+            {
+                if (_state == ActivationState.Dead)
+                    return Task.CompletedTask;
+                return (Extras.Deactivated ??= new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously)).Task;
+            }
+        }
+    }
+
+    /// <summary>Cancelled when the activation ends.</summary>
+    public CancellationToken Ended
+    {
+        get
+        {
+            lock (this)
+                return _state == ActivationState.Dead ? new CancellationToken(true) : (Extras.Ended ??= new CancellationTokenSource()).Token;
+        }
+    }
+
+    public void Deactivate(DeactivationReason deactivationReason, CancellationToken cancellationToken = default)
+    {
+        lock (this)
+        {
+            if (_ending || _state == ActivationState.Dead)
+                return;
+            _ending = true;
+            Extras.Reason = deactivationReason;
+            if (_scheduled || !HasCallToStart)
+                return;
+            _scheduled = true;
+        }
+
+        ThreadPool.UnsafeQueueUserWorkItem(this, preferLocal: false);
+    }
+
+    /// <summary>Ends it if nothing has used it since a tick of the collector.</summary>
+    /// <returns>Zero if it ends, else the tick when it may.</returns>
+    public long DeactivateIfIdleSince(long now, long age)
+    {
+        lock (this)
+        {
+            var due = Math.Max(LastUse + age, _extras?.KeepUntil ?? 0);
+            if (_running > 0 || !_waiting.IsEmpty || !_interleaving.IsEmpty)
+                due = now + 1;
+            if (due > now)
+                return due;
+        }
+
+        Deactivate(new(DeactivationReasonCode.ActivationIdle, "The activation was idle."));
+        return 0;
+    }
+
+    public void DelayDeactivation(TimeSpan time)
+    {
+        lock (this)
+        {
+            Extras.KeepUntil = time < TimeSpan.Zero && time != Timeout.InfiniteTimeSpan ? 0
+                : time == Timeout.InfiniteTimeSpan || time == TimeSpan.MaxValue ? long.MaxValue
+                : Silo.Collector.Tick + Silo.Collector.TicksOf(time);
+        }
+    }
+
+    /// <summary>Ends it as the end of a process would: nothing of it runs any more that has not begun.</summary>
+    public void Kill(Exception error)
+    {
+        CallQueue waiting, interleaving;
+        lock (this)
+        {
+            if (_state == ActivationState.Dead)
+                return;
+            _state = ActivationState.Dead;
+            waiting = _waiting.TakeAll();
+            interleaving = _interleaving.TakeAll();
+        }
+
+        LeaveEngine();
+        RejectAll(waiting, error);
+        RejectAll(interleaving, error);
+    }
+
+    [SuppressMessage("Design", "CA1031", Justification = "Whatever goes wrong in starting is the error of the calls that wait.")]
+    private async Task ActivateAsync()
+    {
+        try
+        {
+            _instance = _class.CreateInstance(this);
+            if (_extras?.States is { } states)
+            {
+                foreach (var state in states)
+                    await state.ReadStateAsync();
+            }
+
+            if (_class.HasOnActivate)
+                await RunOnActivate();
+        }
+        catch (Exception error)
+        {
+            await FailActivationAsync(error);
+            return;
+        }
+
+        lock (this)
+        {
+            if (_state == ActivationState.Dead)
+                return;
+            LastUse = Silo.Collector.Tick;
+            _state = ActivationState.Active;
+        }
+
+        Silo.Collector.Add(this);
+    }
+
+    private async Task RunOnActivate()
+    {
+        using var limit = new CancellationTokenSource();
+        var activating = ((IGrainBase)_instance!).OnActivateAsync(limit.Token);
+        if (!activating.IsCompleted)
+            limit.CancelAfter(Silo.Collector.ActivationTimeout);
+        await activating;
+    }
+
+    private async Task FailActivationAsync(Exception error)
+    {
+        if (Silo.Log.IsEnabled(LogLevel.Warning))
+            Silo.Log.LogWarning(error, "{Grain} could not be activated.", GrainId);
+        CallQueue waiting, interleaving;
+        lock (this)
+        {
+            _state = ActivationState.Dead;
+            waiting = _waiting.TakeAll();
+            interleaving = _interleaving.TakeAll();
+        }
+
+        await DisposeAsync();
+        LeaveEngine();
+        RejectAll(waiting, error);
+        RejectAll(interleaving, error);
+    }
+
+    [SuppressMessage("Design", "CA1031", Justification = "An error in ending is logged: the activation ends all the same.")]
+    private async Task DeactivateAsync()
+    {
+        var reason = Extras.Reason;
+        foreach (var timer in TakeTimers())
+            timer.Dispose();
+        try
+        {
+            if (_class.HasOnDeactivate)
+            {
+                using var limit = new CancellationTokenSource();
+                var deactivating = ((IGrainBase)_instance!).OnDeactivateAsync(reason, limit.Token);
+                if (!deactivating.IsCompleted)
+                {
+                    limit.CancelAfter(Silo.Collector.DeactivationTimeout);
+                    await deactivating.WaitAsync(Silo.Collector.DeactivationTimeout);
+                }
+                else
+                {
+                    await deactivating;
+                }
+            }
+        }
+        catch (Exception error)
+        {
+            Silo.Log.LogError(error, "{Grain} failed in OnDeactivateAsync ({Reason}).", GrainId, reason.ReasonCode);
+        }
+
+        await DisposeAsync();
+
+        // Not in the directory any more, so that a call that comes now makes the next activation.
+        Silo.Collector.Remove(this);
+        Silo.Forget(this);
+        CallQueue waiting, interleaving;
+        lock (this)
+        {
+            _state = ActivationState.Dead;
+            waiting = _waiting.TakeAll();
+            interleaving = _interleaving.TakeAll();
+        }
+
+        LeaveEngine();
+        ForwardAll(interleaving);
+        ForwardAll(waiting);
+    }
+
+    [SuppressMessage("Design", "CA1031", Justification = "An error in disposing is logged: the activation ends all the same.")]
+    private async Task DisposeAsync()
+    {
+        try
+        {
+            if (_instance is IAsyncDisposable asyncDisposable)
+                await asyncDisposable.DisposeAsync();
+            else if (_instance is IDisposable disposable)
+                disposable.Dispose();
+            if (_extras?.Services is { } services)
+                await services.DisposeAsync();
+        }
+        catch (Exception error)
+        {
+            Silo.Log.LogError(error, "{Grain} failed in Dispose.", GrainId);
+        }
+    }
+
+    private void LeaveEngine()
+    {
+        Silo.Collector.Remove(this);
+        Silo.Forget(this);
+        foreach (var timer in TakeTimers())
+            timer.Dispose();
+        CancellationTokenSource? ended;
+        TaskCompletionSource? deactivated;
+        lock (this)
+        {
+            ended = _extras?.Ended;
+            deactivated = _extras?.Deactivated;
+        }
+
+        ended?.Cancel();
+        deactivated?.TrySetResult();
+    }
+
+    private List<GrainTimer> TakeTimers()
+    {
+        lock (this)
+        {
+            var timers = _extras?.Timers ?? [];
+            if (_extras is not null)
+                _extras.Timers = null;
+            return timers;
+        }
+    }
+
+    private static void RejectAll(CallQueue calls, Exception error)
+    {
+        while (!calls.IsEmpty)
+            calls.Dequeue().Reject(error);
+    }
+
+    /// <summary>To whatever activation the grain has next.</summary>
+    private void ForwardAll(CallQueue calls)
+    {
+        while (!calls.IsEmpty)
+            Silo.Cluster.Forward(calls.Dequeue(), GrainId, Silo.Caller);
+    }
+}

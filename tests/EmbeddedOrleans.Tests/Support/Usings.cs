@@ -1,0 +1,9 @@
+global using Microsoft.Extensions.DependencyInjection;
+global using Microsoft.Extensions.Hosting;
+global using Orleans;
+global using Orleans.Concurrency;
+global using Orleans.Configuration;
+global using Orleans.Hosting;
+global using Orleans.Runtime;
+global using Orleans.Streams;
+global using Orleans.TestingHost;
