@@ -1,0 +1,47 @@
+using System.Net;
+using System.Net.Sockets;
+
+namespace Realtime.EmbeddedOrleans.Tests.Conformance;
+
+public interface ILoginGrain : IGrainWithIntegerKey
+{
+    Task<string> Describe();
+}
+
+public sealed class LoginGrain(GreetingService greetings, IGrainFactory factory, ILocalSiloDetails silo) : Grain, ILoginGrain
+{
+    public Task<string> Describe() =>
+        Task.FromResult($"{greetings.Greeting} {this.GetPrimaryKeyLong()} {factory.GetGrain<ILoginGrain>(7).GetPrimaryKeyLong()} {ReferenceEquals(greetings, ServiceProvider.GetService<GreetingService>())} {silo.Name.Length > 0}");
+}
+
+public sealed record GreetingService(string Greeting);
+
+/// <summary>A silo in an ordinary host.</summary>
+public sealed class HostTests
+{
+    [Fact]
+    public async Task A_host_has_a_silo_and_gives_its_services_to_grains()
+    {
+        var order = new List<string>();
+        var builder = Host.CreateApplicationBuilder(new HostApplicationBuilderSettings { DisableDefaults = true });
+        builder.Services.AddSingleton(new GreetingService("hello"));
+        builder.UseOrleans(silo => silo
+            .UseLocalhostClustering(FreePort(), FreePort())
+            .AddMemoryStreams("s")
+            .AddMemoryGrainStorage("PubSubStore")
+            .AddStartupTask(async (services, _) => order.Add(await services.GetRequiredService<IGrainFactory>().GetGrain<ILoginGrain>(1).Describe())));
+        using var host = builder.Build();
+        await host.StartAsync().Soon();
+        order.Add(await host.Services.GetRequiredService<IClusterClient>().GetGrain<ILoginGrain>(2).Describe().Soon());
+        Assert.NotNull(host.Services.GetRequiredService<IClusterClient>().GetStreamProvider("s"));
+        await host.StopAsync().Soon();
+        Assert.Equal(["hello 1 7 True True", "hello 2 7 True True"], order);
+    }
+
+    private static int FreePort()
+    {
+        using var listener = new TcpListener(IPAddress.Loopback, 0);
+        listener.Start();
+        return ((IPEndPoint)listener.LocalEndpoint).Port;
+    }
+}
