@@ -1,1 +1,12 @@
-WebApplication.CreateBuilder(args).Build().Run();
+using Realtime.Connections;
+
+var builder = WebApplication.CreateBuilder(args);
+builder.Services.AddRealtimeConnections();
+
+var app = builder.Build();
+app.MapConnections("/ws/echo", async (Connection c) =>
+{
+    await foreach (var message in c.ReceiveAllAsync())
+        await c.SendAsync(message);
+});
+app.Run();

@@ -1,0 +1,241 @@
+using System.IO.Pipelines;
+using System.Runtime.CompilerServices;
+
+namespace Realtime.Connections;
+
+// Receiving: one loop per connection that always runs, so that pings are answered and closes and dead peers are noticed.
+public sealed partial class Connection
+{
+    private MessageReader _reader;
+    private HandlerWait? _handling; // set while the loop waits for the handler
+    private int _lastSeen;          // ticks of the heartbeat
+    private int _nextPing;
+
+    /// <summary>The next message; for endpoints whose handler is a function.</summary>
+    /// <exception cref="ConnectionClosedException">The connection is closed and everything that came before was received.</exception>
+    /// <exception cref="InvalidOperationException">The endpoint has a <see cref="ConnectionHandler"/>, whose OnMessage receives.</exception>
+    public async ValueTask<Message> ReceiveAsync(CancellationToken cancellationToken = default) =>
+        await OpenInbox().ReadAsync(cancellationToken) ?? throw ClosedException();
+
+    /// <summary>The messages to come; ends when the connection is closed. See <see cref="ReceiveAsync"/>.</summary>
+    public async IAsyncEnumerable<Message> ReceiveAllAsync([EnumeratorCancellation] CancellationToken cancellationToken = default)
+    {
+        var inbox = OpenInbox();
+        while (await inbox.ReadAsync(cancellationToken) is { } message)
+            yield return message;
+    }
+
+    private Inbox OpenInbox() => Inbox ?? throw new InvalidOperationException("This endpoint's messages go to its handler's OnMessage.");
+
+    /// <summary>The connection's life; returns when it has ended and the handler knows.</summary>
+    internal async Task RunAsync()
+    {
+        Begin();
+        var connected = Call(connecting: true, default);
+        if (!connected.IsCompletedSuccessfully)
+            await connected;
+        await ReadLoopAsync();
+        await EndAsync();
+    }
+
+    private void Begin()
+    {
+        int now = Services.Heartbeat.Now;
+        _lastSeen = now;
+        _nextPing = now + PingTicks;
+        Services.Metrics.Opened();
+        Services.Heartbeat.Add(this, NextVisit(now));
+        Services.Registry.Register(this);
+        if (Services.IsStopping)
+            BeginClose(CloseCodes.GoingAway, "the server shuts down");
+    }
+
+    // Between messages nothing but this loop is held: what a message needs lives in ProcessAsync.
+    private async Task ReadLoopAsync()
+    {
+        while (true)
+        {
+            ReadResult read;
+            try
+            {
+                read = await Transport.Input.ReadAsync();
+            }
+            catch (Exception)
+            {
+                return; // reset by the peer or cut by us; transports have many words for it
+            }
+            _lastSeen = Services.Heartbeat.Now;
+            var going = ProcessAsync(read);
+            if (!(going.IsCompletedSuccessfully ? going.Result : await going))
+                return;
+        }
+    }
+
+    /// <summary>Handles what was read; false when nothing more is to be read.</summary>
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
+    private async ValueTask<bool> ProcessAsync(ReadResult read)
+    {
+        var settings = new ReadSettings(Options.MaxMessageSize, _compression, _endpoint.Handler.KeepsMessages);
+        var rest = read.Buffer;
+        while (true)
+        {
+            Received received;
+            try
+            {
+                if (!_reader.TryRead(ref rest, settings, out received))
+                    break;
+                if (received.Type == MessageType.Close)
+                {
+                    var (code, reason) = ControlFrames.ReadClose(received.Payload.Span);
+                    PeerClosing(code, reason);
+                }
+            }
+            catch (ReceiveException failure)
+            {
+                Transport.Input.AdvanceTo(read.Buffer.End);
+                await FailAsync(failure);
+                return false;
+            }
+
+            switch (received.Type)
+            {
+                case MessageType.Close:
+                    if (_phase == Phase.PeerClosing)
+                        await _endpoint.Handler.OnPeerClosing(this);
+                    BeginClose(_closeCode, _closeReason!); // the answer, unless ours went first
+                    Transport.Input.AdvanceTo(rest.Start);
+                    return false;
+                case MessageType.Ping:
+                    EnqueueControl(ControlFrames.Pong(received.Payload.Span), static (outbox, frame) => outbox.SetPong(frame));
+                    break;
+                case MessageType.Pong:
+                    break; // that something came is all it says
+                default:
+                    if (_phase == Phase.Open)
+                    {
+                        Services.Metrics.Received(received.Length);
+                        var handled = Call(connecting: false, new Message(received.Type, received.Payload));
+                        if (!handled.IsCompletedSuccessfully)
+                            await handled;
+                    }
+                    if (_handling is null)
+                        received.Release(); // else an abandoned handler may still read it: the collector takes it
+                    break;
+            }
+        }
+        Transport.Input.AdvanceTo(rest.Start, read.Buffer.End);
+        return !read.IsCompleted;
+    }
+
+    private ValueTask Call(bool connecting, Message message)
+    {
+        try
+        {
+            var handler = _endpoint.Handler;
+            var task = connecting ? handler.OnConnected(this) : handler.OnMessage(this, message);
+            if (!task.IsCompletedSuccessfully)
+                return WaitForHandlerAsync(task.AsTask());
+            task.GetAwaiter().GetResult();
+        }
+        catch (Exception e)
+        {
+            HandlerFailed(e);
+        }
+        return default;
+    }
+
+    private async ValueTask WaitForHandlerAsync(Task handler)
+    {
+        var wait = new HandlerWait(handler);
+        Interlocked.Exchange(ref _handling, wait); // a full fence: either this sees the close below, or the close sees this
+        if (_phase >= Phase.Closing)
+            wait.ConnectionCloses();
+        await wait.Task;
+        if (!handler.IsCompleted)
+            return; // abandoned, because the connection closes; EndAsync waits for it
+        _lastSeen = Services.Heartbeat.Now;
+        _handling = null;
+        try
+        {
+            await handler;
+        }
+        catch (Exception e)
+        {
+            HandlerFailed(e);
+        }
+    }
+
+    // Says why, then waits until the peer has seen it or the bound has passed: a TCP connection that ends with unread input may take
+    // what was sent last with it.
+    private async ValueTask FailAsync(ReceiveException failure)
+    {
+        Fail(failure);
+        await WrittenAsync();
+        Transport.CloseOutput();
+        try
+        {
+            ReadResult read;
+            do
+            {
+                read = await Transport.Input.ReadAsync();
+                Transport.Input.AdvanceTo(read.Buffer.End);
+            }
+            while (!read.IsCompleted);
+        }
+        catch (Exception)
+        {
+            // Reset or cut: it is over either way.
+        }
+    }
+
+    // Everything that waits is written, or the heartbeat has cut the connection.
+    private Task WrittenAsync()
+    {
+        lock (Gate)
+            return _outbox?.Empty ?? Task.CompletedTask;
+    }
+
+    private async Task EndAsync()
+    {
+        if (_phase < Phase.Closing)
+            Abort(); // the peer went without a close frame
+        await WrittenAsync();
+        Transport.CloseOutput();
+        _reader.Release();
+        Services.Heartbeat.Remove(this);
+        Services.Registry.Unregister(this);
+        End();
+        var (code, reason) = CloseStatus!.Value;
+        Services.Metrics.Closed(code);
+        Log.Closed(Services.Logger, Id, code, reason);
+        if (_handling is { } abandoned)
+            _ = EndAfterAsync(abandoned.Handler, code, reason); // a stuck handler does not hold the server's connection
+        else
+            await CallClosedAsync(code, reason);
+    }
+
+    private async Task EndAfterAsync(Task handler, ushort code, string reason)
+    {
+        try
+        {
+            await handler;
+        }
+        catch (Exception e)
+        {
+            HandlerFailed(e);
+        }
+        await CallClosedAsync(code, reason);
+    }
+
+    private async ValueTask CallClosedAsync(ushort code, string reason)
+    {
+        try
+        {
+            await _endpoint.Handler.OnClosed(this, code, reason);
+        }
+        catch (Exception e)
+        {
+            Log.OnClosedFailed(Services.Logger, Id, e);
+        }
+    }
+}

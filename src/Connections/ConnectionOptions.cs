@@ -1,0 +1,109 @@
+using Microsoft.AspNetCore.Http;
+
+namespace Realtime.Connections;
+
+/// <summary>What happens when a message is to be delivered to a connection whose outbound queue is full.</summary>
+public enum SlowConsumerPolicy
+{
+    /// <summary>Its queue is dropped and it is closed with <see cref="CloseCodes.SlowConsumer"/>, so that it can reconnect and resume.</summary>
+    Disconnect,
+
+    /// <summary>The oldest messages that have not begun to be written give way.</summary>
+    DropOldest,
+}
+
+/// <summary>
+/// Settings of connections. The configuration section <see cref="Section"/> sets the defaults of the process, each endpoint can change
+/// its own. All are checked at start. Timeouts are kept by one timer that ticks once a second, so they are kept to about a second.
+/// </summary>
+public sealed class ConnectionOptions
+{
+    /// <summary>The configuration section that is bound: <c>Connections</c>.</summary>
+    public const string Section = "Connections";
+
+    /// <summary>Bytes asked for at once on the portable transport (TLS, HTTP/2): 256 to 1,048,576. No connection holds a buffer while it is idle.</summary>
+    public int ReadBufferSize { get; set; } = 4096;
+
+    /// <summary>Most bytes that one write of the pump joins: 1,024 to 1,048,576. Also what has to be taken by the peer within <see cref="WriteTimeout"/>.</summary>
+    public int WriteBufferSize { get; set; } = 64 * 1024;
+
+    /// <summary>Largest message that is received, in bytes, after inflating: 1 to 1,073,741,824. A larger one closes with <see cref="CloseCodes.MessageTooBig"/>.</summary>
+    public int MaxMessageSize { get; set; } = 1024 * 1024;
+
+    /// <summary>How long the answer to an upgrade request may take to leave: 1 second to 1 hour.</summary>
+    public TimeSpan HandshakeTimeout { get; set; } = TimeSpan.FromSeconds(10);
+
+    /// <summary>A peer from which nothing came for so long, not even a pong, is closed with <see cref="CloseCodes.ReadTimeout"/>: 1 second to 1 day.</summary>
+    public TimeSpan ReadTimeout { get; set; } = TimeSpan.FromSeconds(60);
+
+    /// <summary>A peer that does not take a write within this time is cut with <see cref="CloseCodes.WriteTimeout"/>: 1 second to 1 day.</summary>
+    public TimeSpan WriteTimeout { get; set; } = TimeSpan.FromSeconds(10);
+
+    /// <summary>How often a ping is sent: 1 second to 1 day and shorter than <see cref="ReadTimeout"/>, or 0 for none.</summary>
+    public TimeSpan PingInterval { get; set; } = TimeSpan.FromSeconds(54);
+
+    /// <summary>How long the close handshake, with what is queued before it, may take before the connection is cut: 1 second to 1 hour.</summary>
+    public TimeSpan CloseTimeout { get; set; } = TimeSpan.FromSeconds(5);
+
+    /// <summary>Most messages that wait for one peer: 1 to 1,000,000.</summary>
+    public int QueueMessages { get; set; } = 256;
+
+    /// <summary>Most bytes that wait for one peer: 1,024 to 1,073,741,824. One message alone may be larger.</summary>
+    public int QueueBytes { get; set; } = 1024 * 1024;
+
+    /// <summary>Most received messages that wait for <see cref="Connection.ReceiveAsync"/>: 1 to 100,000. While it is full nothing more is read from the peer.</summary>
+    public int ReceiveQueue { get; set; } = 64;
+
+    /// <summary>What happens when <see cref="Connection.Deliver"/> meets a full queue.</summary>
+    public SlowConsumerPolicy SlowConsumer { get; set; }
+
+    /// <summary>
+    /// Origins allowed besides the server's own, as browsers write them: <c>https://example.com</c>. Requests without an Origin header do
+    /// not come from a browser and are allowed.
+    /// </summary>
+    public IList<string> AllowedOrigins { get; set; } = [];
+
+    /// <summary>Whether any origin is allowed. Then any page that a user visits can connect with the user's cookies.</summary>
+    public bool AllowAnyOrigin { get; set; }
+
+    /// <summary>Decides about the origin in place of the rules above; false refuses with 403.</summary>
+    public Func<HttpContext, bool>? CheckOrigin { get; set; }
+
+    /// <summary>
+    /// Subprotocols that the server speaks, the preferred one first; the first that the client also offers is chosen. If none fits, the
+    /// connection is made without one (RFC 6455 section 4.2.2), unless <see cref="RequireSubprotocol"/> is set.
+    /// </summary>
+    public IList<string> Subprotocols { get; set; } = [];
+
+    /// <summary>Whether a client that offers none of <see cref="Subprotocols"/> is refused with 400.</summary>
+    public bool RequireSubprotocol { get; set; }
+
+    /// <summary>
+    /// Whether permessage-deflate (RFC 7692) is agreed with clients that offer it. No context is kept between messages, so that a message
+    /// to many is compressed once; messages below 256 bytes are sent as they are.
+    /// </summary>
+    public bool EnableCompression { get; set; }
+
+    /// <summary>Headers added to the answer of an accepted upgrade.</summary>
+    public IDictionary<string, string> ResponseHeaders { get; set; } = new Dictionary<string, string>(StringComparer.OrdinalIgnoreCase);
+
+    /// <summary>Writes the response of a refused upgrade; its status is set already. By default the reason as plain text.</summary>
+    public Func<HttpContext, UpgradeRefusal, Task>? OnUpgradeRefused { get; set; }
+
+    /// <summary>The user id of a connection. By default the name of the request's identity, else its <c>sub</c> claim, if it is authenticated.</summary>
+    public Func<HttpContext, string?>? UserId { get; set; }
+
+    internal ConnectionOptions Copy()
+    {
+        var copy = (ConnectionOptions)MemberwiseClone();
+        copy.AllowedOrigins = [.. AllowedOrigins];
+        copy.Subprotocols = [.. Subprotocols];
+        copy.ResponseHeaders = new Dictionary<string, string>(ResponseHeaders, StringComparer.OrdinalIgnoreCase);
+        return copy;
+    }
+}
+
+/// <summary>Why an upgrade was refused.</summary>
+/// <param name="Status">The HTTP status of the response.</param>
+/// <param name="Reason">What was wrong and what is allowed.</param>
+public readonly record struct UpgradeRefusal(int Status, string Reason);

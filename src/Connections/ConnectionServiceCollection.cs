@@ -1,0 +1,39 @@
+using Microsoft.AspNetCore.Server.Kestrel.Core;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.DependencyInjection.Extensions;
+using Microsoft.Extensions.Options;
+
+namespace Realtime.Connections;
+
+/// <summary>Setting up.</summary>
+public static class ConnectionServiceCollection
+{
+    /// <summary>
+    /// Adds what connections need, the <see cref="ConnectionRegistry"/> among it. Options come from the configuration section
+    /// <c>Connections</c>, then from <paramref name="configure"/>, and are checked when the host starts.
+    /// </summary>
+    public static IServiceCollection AddRealtimeConnections(this IServiceCollection services, Action<ConnectionOptions>? configure = null)
+    {
+        ArgumentNullException.ThrowIfNull(services);
+        var options = services.AddOptions<ConnectionOptions>();
+        if (configure is not null)
+            options.Configure(configure);
+        if (services.Any(service => service.ServiceType == typeof(ConnectionServices)))
+            return services;
+
+        services.AddMetrics();
+        services.AddLogging();
+        services.TryAddSingleton(TimeProvider.System);
+        services.TryAddSingleton<ConnectionRegistry>();
+        services.AddSingleton<ConnectionMetrics>();
+        services.AddSingleton<ConnectionServices>();
+        services.AddSingleton<IValidateOptions<ConnectionOptions>, ConnectionOptionsValidator>();
+        options.ValidateOnStart();
+        services.Insert(0, ServiceDescriptor.Singleton<IConfigureOptions<ConnectionOptions>>(provider => new ConnectionOptionsBinding(provider)));
+
+        var setup = new HandoverSetup();
+        services.Insert(0, ServiceDescriptor.Singleton<IConfigureOptions<KestrelServerOptions>>(setup)); // before the application's
+        services.AddSingleton<IPostConfigureOptions<KestrelServerOptions>>(setup);
+        return services;
+    }
+}

@@ -1,0 +1,60 @@
+using Microsoft.AspNetCore.Server.Kestrel.Core;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Options;
+
+namespace Realtime.Connections;
+
+/// <summary>What all connections of the process share; closes them when the host stops.</summary>
+internal sealed class ConnectionServices : IDisposable
+{
+    private readonly CancellationTokenRegistration _stopping;
+    private readonly long _maxHandedOver;
+    private int _handedOver;
+
+    public ConnectionServices(ConnectionRegistry registry, ConnectionMetrics metrics, TimeProvider time, ILogger<Connection> logger,
+        IOptions<ConnectionOptions> options, IOptions<KestrelServerOptions> kestrel, IHostApplicationLifetime? lifetime = null)
+    {
+        Registry = registry;
+        Metrics = metrics;
+        Time = time;
+        Logger = logger;
+        Options = options.Value;
+        Heartbeat = new Heartbeat(time, logger);
+        // Kestrel counts an upgraded connection until its request ends, which a handed over one's does at once: those are counted here.
+        _maxHandedOver = kestrel.Value.Limits.MaxConcurrentUpgradedConnections ?? long.MaxValue;
+        _stopping = lifetime?.ApplicationStopping.Register(Stop) ?? default;
+    }
+
+    public ConnectionRegistry Registry { get; }
+    public ConnectionMetrics Metrics { get; }
+    public TimeProvider Time { get; }
+    public ILogger Logger { get; }
+    public ConnectionOptions Options { get; }
+    public Heartbeat Heartbeat { get; }
+    public bool IsStopping { get; private set; }
+
+    public bool TryCountHandedOver()
+    {
+        if (Interlocked.Increment(ref _handedOver) <= _maxHandedOver)
+            return true;
+        Interlocked.Decrement(ref _handedOver);
+        return false;
+    }
+
+    public void UncountHandedOver() => Interlocked.Decrement(ref _handedOver);
+
+    /// <summary>Starts to close every connection; <see cref="ConnectionOptions.CloseTimeout"/> bounds how long that takes.</summary>
+    private void Stop()
+    {
+        IsStopping = true;
+        foreach (var connection in Heartbeat.Connections())
+            connection.BeginClose(CloseCodes.GoingAway, "the server shuts down");
+    }
+
+    public void Dispose()
+    {
+        _stopping.Dispose();
+        Heartbeat.Dispose();
+    }
+}

@@ -1,0 +1,53 @@
+using System.Buffers.Binary;
+using System.Text;
+
+namespace Realtime.Connections;
+
+/// <summary>Pings, pongs and closes (RFC 6455 section 5.5).</summary>
+internal static class ControlFrames
+{
+    /// <summary>A close reason's bound: a control frame's payload less the code.</summary>
+    public const int MaxReason = FrameHeader.MaxShort - sizeof(ushort);
+
+    public static readonly byte[] Ping = [FrameHeader.Fin | (byte)MessageType.Ping, 0];
+    private static readonly byte[] EmptyPong = [FrameHeader.Fin | (byte)MessageType.Pong, 0];
+    private static readonly byte[] EmptyClose = [FrameHeader.Fin | (byte)MessageType.Close, 0];
+
+    public static byte[] Pong(ReadOnlySpan<byte> payload)
+    {
+        if (payload.IsEmpty)
+            return EmptyPong;
+        var frame = new byte[2 + payload.Length];
+        FrameHeader.Write(frame, FrameHeader.Fin | (byte)MessageType.Pong, payload.Length);
+        payload.CopyTo(frame.AsSpan(2));
+        return frame;
+    }
+
+    public static byte[] Close(ushort code, string reason)
+    {
+        if (code == CloseCodes.NoStatus)
+            return EmptyClose;
+        int length = sizeof(ushort) + Encoding.UTF8.GetByteCount(reason);
+        var frame = new byte[2 + length];
+        FrameHeader.Write(frame, FrameHeader.Fin | (byte)MessageType.Close, length);
+        BinaryPrimitives.WriteUInt16BigEndian(frame.AsSpan(2), code);
+        Encoding.UTF8.GetBytes(reason, frame.AsSpan(4));
+        return frame;
+    }
+
+    /// <summary>Reads what a peer's close frame says (section 7.1.5 and 7.4).</summary>
+    public static (ushort Code, string Reason) ReadClose(ReadOnlySpan<byte> payload)
+    {
+        if (payload.IsEmpty)
+            return (CloseCodes.NoStatus, "");
+        if (payload.Length == 1)
+            throw ReceiveException.Protocol("a close frame with one byte");
+        ushort code = BinaryPrimitives.ReadUInt16BigEndian(payload);
+        if (!CloseCodes.MayBeSent(code))
+            throw ReceiveException.Protocol($"close code {code} must not be sent");
+        var reason = payload[2..];
+        if (!System.Text.Unicode.Utf8.IsValid(reason))
+            throw new ReceiveException(CloseCodes.InvalidData, "a close reason is not UTF-8");
+        return (code, Encoding.UTF8.GetString(reason));
+    }
+}

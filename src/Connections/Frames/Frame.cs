@@ -1,0 +1,77 @@
+using System.Text;
+
+namespace Realtime.Connections;
+
+/// <summary>
+/// One or more messages as they go over the wire: encoded once, then shared by every connection that they are sent to.
+/// Immutable, safe to use from any thread.
+/// </summary>
+public sealed class Frame
+{
+    private byte[]? _compressed;
+
+    internal Frame(byte[] bytes, int messages)
+    {
+        Bytes = bytes;
+        Messages = messages;
+    }
+
+    /// <summary>How many messages it holds.</summary>
+    public int Messages { get; }
+
+    /// <summary>Bytes on the wire, uncompressed, heads included.</summary>
+    public int Size => Bytes.Length;
+
+    internal byte[] Bytes { get; }
+
+    /// <summary>The same messages for peers that agreed on permessage-deflate: made at the first use, then shared.</summary>
+    internal byte[] Compressed => _compressed ??= Deflate.Compress(Bytes);
+
+    /// <summary>A text message of bytes that are UTF-8 already; they are not checked again.</summary>
+    public static Frame Text(ReadOnlySpan<byte> utf8) => Encode(MessageType.Text, utf8);
+
+    /// <summary>A text message.</summary>
+    public static Frame Text(string text)
+    {
+        ArgumentNullException.ThrowIfNull(text);
+        int size = Encoding.UTF8.GetByteCount(text), head = FrameHeader.Size(size);
+        var bytes = new byte[head + size];
+        FrameHeader.Write(bytes, FrameHeader.Fin | (byte)MessageType.Text, size);
+        Encoding.UTF8.GetBytes(text, bytes.AsSpan(head));
+        return new(bytes, 1);
+    }
+
+    /// <summary>A binary message.</summary>
+    public static Frame Binary(ReadOnlySpan<byte> data) => Encode(MessageType.Binary, data);
+
+    /// <summary>The messages of several frames in one buffer, so that they are written at once. At most 2 GiB together.</summary>
+    public static Frame Join(IReadOnlyList<Frame> frames)
+    {
+        ArgumentNullException.ThrowIfNull(frames);
+        if (frames.Count == 1)
+            return frames[0];
+        int size = 0, messages = 0;
+        for (int i = 0; i < frames.Count; i++)
+        {
+            size = checked(size + frames[i].Size);
+            messages += frames[i].Messages;
+        }
+        var bytes = new byte[size];
+        int at = 0;
+        for (int i = 0; i < frames.Count; i++)
+        {
+            frames[i].Bytes.CopyTo(bytes, at);
+            at += frames[i].Size;
+        }
+        return new(bytes, messages);
+    }
+
+    internal static Frame Encode(MessageType type, ReadOnlySpan<byte> payload)
+    {
+        int head = FrameHeader.Size(payload.Length);
+        var bytes = new byte[head + payload.Length];
+        FrameHeader.Write(bytes, (byte)(FrameHeader.Fin | (byte)type), payload.Length);
+        payload.CopyTo(bytes.AsSpan(head));
+        return new(bytes, 1);
+    }
+}

@@ -1,0 +1,91 @@
+using System.IO.Pipelines;
+using System.Net.Sockets;
+
+namespace Realtime.Connections;
+
+/// <summary>
+/// HTTP's view of the output. It passes through; during a hand-over it writes to the socket itself, so that the 101 has left when the
+/// flush completes; detached, it swallows what comes.
+/// </summary>
+internal sealed class HandoverWriter(PipeWriter inner, Socket socket) : PipeWriter
+{
+    private enum Mode : byte { PassThrough, Capture, Detached }
+
+    private Mode _mode;
+    private bool _used;
+    private byte[] _buffer = [];
+    private int _length;
+
+    /// <summary>False when something was written before: nobody can tell whether Kestrel has sent it yet.</summary>
+    public bool TryCapture()
+    {
+        if (_used)
+            return false;
+        _mode = Mode.Capture;
+        return true;
+    }
+
+    public void PassThrough() => _mode = Mode.PassThrough;
+
+    public void Detach()
+    {
+        _mode = Mode.Detached;
+        _buffer = [];
+    }
+
+    public override bool CanGetUnflushedBytes => true;
+
+    public override long UnflushedBytes => _mode == Mode.PassThrough ? inner.UnflushedBytes : _length;
+
+    public override Memory<byte> GetMemory(int sizeHint = 0)
+    {
+        if (_mode == Mode.PassThrough)
+            return inner.GetMemory(sizeHint);
+        const int usual = 1024; // a 101 with a few headers of the application's own
+        int room = Math.Max(sizeHint, usual);
+        if (_buffer.Length - _length < room)
+            Array.Resize(ref _buffer, _length + room);
+        return _buffer.AsMemory(_length);
+    }
+
+    public override Span<byte> GetSpan(int sizeHint = 0) => GetMemory(sizeHint).Span;
+
+    public override void Advance(int bytes)
+    {
+        if (_mode == Mode.PassThrough)
+        {
+            _used |= bytes > 0;
+            inner.Advance(bytes);
+        }
+        else if (_mode == Mode.Capture)
+            _length += bytes;
+    }
+
+    public override ValueTask<FlushResult> FlushAsync(CancellationToken cancellationToken = default) => _mode switch
+    {
+        Mode.PassThrough => inner.FlushAsync(cancellationToken),
+        Mode.Capture => SendAsync(cancellationToken),
+        _ => default,
+    };
+
+    public override void CancelPendingFlush()
+    {
+        if (_mode == Mode.PassThrough)
+            inner.CancelPendingFlush();
+    }
+
+    public override void Complete(Exception? exception = null)
+    {
+        if (_mode != Mode.Detached)
+            inner.Complete(exception);
+    }
+
+    private async ValueTask<FlushResult> SendAsync(CancellationToken cancellationToken)
+    {
+        ReadOnlyMemory<byte> rest = _buffer.AsMemory(0, _length);
+        while (!rest.IsEmpty)
+            rest = rest[await socket.SendAsync(rest, SocketFlags.None, cancellationToken)..];
+        _length = 0;
+        return default;
+    }
+}

@@ -1,0 +1,22 @@
+using Microsoft.Extensions.Logging;
+
+namespace Realtime.Connections;
+
+/// <summary>Everything that is logged, with its event id.</summary>
+internal static partial class Log
+{
+    [LoggerMessage(1, LogLevel.Error, "The handler of connection {Id} failed; it is closed with 1011")]
+    public static partial void HandlerFailed(ILogger logger, string id, Exception exception);
+
+    [LoggerMessage(2, LogLevel.Error, "OnClosed of connection {Id} failed")]
+    public static partial void OnClosedFailed(ILogger logger, string id, Exception exception);
+
+    [LoggerMessage(3, LogLevel.Error, "The heartbeat of connection {Id} failed")]
+    public static partial void HeartbeatFailed(ILogger logger, string id, Exception exception);
+
+    [LoggerMessage(4, LogLevel.Debug, "Upgrade refused with {Status}: {Reason}")]
+    public static partial void UpgradeRefused(ILogger logger, int status, string reason);
+
+    [LoggerMessage(5, LogLevel.Debug, "Connection {Id} closed with {Code} {Reason}")]
+    public static partial void Closed(ILogger logger, string id, ushort code, string reason);
+}

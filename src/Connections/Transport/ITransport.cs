@@ -1,0 +1,34 @@
+using System.IO.Pipelines;
+
+namespace Realtime.Connections;
+
+/// <summary>
+/// The way to the peer's bytes after the upgrade. Two implementations stand side by side: <see cref="SocketTransport"/>, the quick
+/// one, for a plain TCP connection handed over from Kestrel; <see cref="StreamTransport"/>, the portable one, for TLS, HTTP/2 and
+/// whatever else can be upgraded.
+/// </summary>
+/// <remarks>
+/// The connection calls <see cref="TrySend"/> and <see cref="SendAsync"/> never at the same time, and <see cref="TrySend"/> under
+/// its lock, which is this object's monitor.
+/// </remarks>
+internal interface ITransport
+{
+    /// <summary>What <see cref="TrySend"/> returns when the peer is gone.</summary>
+    const int Gone = -1;
+
+    /// <summary>What comes from the peer, starting with the first byte after the upgrade request.</summary>
+    PipeReader Input { get; }
+
+    /// <summary>Gives bytes to the peer without waiting.</summary>
+    /// <returns>How many were taken, 0 when it would have to wait, <see cref="Gone"/> when the peer is gone. Never throws.</returns>
+    int TrySend(ReadOnlySpan<byte> bytes);
+
+    /// <summary>Gives all bytes to the peer, waiting as long as it takes. Throws when the peer is gone or after <see cref="Abort"/>.</summary>
+    ValueTask SendAsync(ReadOnlyMemory<byte> bytes);
+
+    /// <summary>Says to the peer that nothing more will come, where the transport can: it then sees what was sent before, and an end. Never throws.</summary>
+    void CloseOutput();
+
+    /// <summary>Ends both directions at once; reads and writes that wait end too. Never throws, any number of times.</summary>
+    void Abort();
+}

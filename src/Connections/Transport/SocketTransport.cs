@@ -1,0 +1,93 @@
+using System.IO.Pipelines;
+using System.Net.Sockets;
+using System.Runtime.InteropServices;
+using Microsoft.AspNetCore.Connections;
+
+namespace Realtime.Connections;
+
+/// <summary>
+/// The quick transport: reads from the pipe that Kestrel fills, writes straight to the socket from whatever thread sends, without
+/// scheduling or allocating anything as long as the socket has room.
+/// </summary>
+internal sealed partial class SocketTransport(Socket socket, PipeReader input, ConnectionContext context) : ITransport
+{
+    private static readonly bool UseLibc = OperatingSystem.IsLinux();
+
+    public PipeReader Input => input;
+
+    public int TrySend(ReadOnlySpan<byte> bytes) => UseLibc ? TrySendLibc(bytes) : TrySendPortable(bytes);
+
+    public async ValueTask SendAsync(ReadOnlyMemory<byte> bytes)
+    {
+        while (!bytes.IsEmpty)
+            bytes = bytes[await socket.SendAsync(bytes, SocketFlags.None)..];
+    }
+
+    public void CloseOutput()
+    {
+        try
+        {
+            socket.Shutdown(SocketShutdown.Send);
+        }
+        catch (Exception e) when (e is SocketException or ObjectDisposedException)
+        {
+            // The peer went first.
+        }
+    }
+
+    public void Abort() => context.Abort();
+
+    /// <summary>
+    /// The C library's send costs a third less than <see cref="Socket.Send(ReadOnlySpan{byte})"/>. The handle is held for the length of
+    /// the call only: Socket.Dispose waits for every holder, so a connection that held it for life could never be aborted by the server.
+    /// </summary>
+    private int TrySendLibc(ReadOnlySpan<byte> bytes)
+    {
+        try
+        {
+            while (true)
+            {
+                nint taken = Send(socket.SafeHandle, bytes, bytes.Length, DontWait | NoSignal);
+                if (taken >= 0)
+                    return (int)taken;
+                int error = Marshal.GetLastPInvokeError();
+                if (error == WouldBlock)
+                    return 0;
+                if (error != Interrupted)
+                    return ITransport.Gone;
+            }
+        }
+        catch (ObjectDisposedException)
+        {
+            return ITransport.Gone;
+        }
+    }
+
+    private int TrySendPortable(ReadOnlySpan<byte> bytes)
+    {
+        try
+        {
+            socket.Blocking = false;
+            int taken = socket.Send(bytes, SocketFlags.None, out var error);
+            return error switch
+            {
+                SocketError.Success => taken,
+                SocketError.WouldBlock => 0,
+                _ => ITransport.Gone,
+            };
+        }
+        catch (Exception e) when (e is SocketException or ObjectDisposedException)
+        {
+            return ITransport.Gone;
+        }
+    }
+
+    // Linux, asm-generic: the same on every architecture that .NET runs on.
+    private const int DontWait = 0x40;    // MSG_DONTWAIT
+    private const int NoSignal = 0x4000;  // MSG_NOSIGNAL: an error instead of SIGPIPE
+    private const int WouldBlock = 11;    // EAGAIN
+    private const int Interrupted = 4;    // EINTR
+
+    [LibraryImport("libc", EntryPoint = "send", SetLastError = true)]
+    private static partial nint Send(SafeSocketHandle socket, ReadOnlySpan<byte> bytes, nint length, int flags);
+}

@@ -1,0 +1,85 @@
+using System.Security.Cryptography;
+using System.Text;
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Http.Features;
+
+namespace Realtime.Connections;
+
+/// <summary>What client and server agreed on.</summary>
+/// <param name="Key">The client's key; null for HTTP/2, which needs none (RFC 8441 section 5).</param>
+/// <param name="Subprotocol">The subprotocol, or null.</param>
+/// <param name="Compression">Whether permessage-deflate is used.</param>
+internal readonly record struct Agreed(string? Key, string? Subprotocol, bool Compression);
+
+/// <summary>The server's side of the opening handshake (RFC 6455 section 4.2, over HTTP/2 RFC 8441).</summary>
+internal static class UpgradeRequest
+{
+    private const string Version = "13";
+    public const string WebSocket = "websocket";
+    private const string AcceptGuid = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"; // RFC 6455 section 1.3
+    private const int KeyBytes = 16;
+
+    /// <summary>Checks a request; null when it may be upgraded.</summary>
+    public static UpgradeRefusal? Check(HttpContext context, ConnectionOptions options, out Agreed agreed)
+    {
+        agreed = default;
+        var request = context.Request;
+        var headers = request.Headers;
+        var connect = context.Features.Get<IHttpExtendedConnectFeature>();
+        bool http2 = connect is { IsExtendedConnect: true } && WebSocket.Equals(connect.Protocol, StringComparison.OrdinalIgnoreCase);
+        if (!http2)
+        {
+            if (!HttpMethods.IsGet(request.Method))
+            {
+                context.Response.Headers.Allow = HttpMethods.Get;
+                return new(StatusCodes.Status405MethodNotAllowed, $"This is a WebSocket endpoint: GET, not {request.Method}.");
+            }
+            if (!HeaderText.ListHas(headers.Upgrade, WebSocket) || context.Features.Get<IHttpUpgradeFeature>() is not { IsUpgradableRequest: true })
+            {
+                context.Response.Headers.Upgrade = WebSocket;
+                context.Response.Headers.Connection = "Upgrade";
+                return new(StatusCodes.Status426UpgradeRequired,
+                    "This is a WebSocket endpoint: send 'Connection: Upgrade' and 'Upgrade: websocket', over HTTP/1.1, or an extended CONNECT over HTTP/2.");
+            }
+        }
+        if (headers.SecWebSocketVersion != Version)
+        {
+            context.Response.Headers.SecWebSocketVersion = Version;
+            return new(StatusCodes.Status426UpgradeRequired, $"Sec-WebSocket-Version must be {Version}.");
+        }
+        string? key = http2 ? null : headers.SecWebSocketKey.ToString();
+        if (key is not null && !IsKey(key))
+            return new(StatusCodes.Status400BadRequest, "Sec-WebSocket-Key must be 16 bytes in base64.");
+        if (!Origin.IsAllowed(context, options))
+            return new(StatusCodes.Status403Forbidden, "This origin is not allowed.");
+        string? subprotocol = ChooseSubprotocol(headers.SecWebSocketProtocol, options.Subprotocols);
+        if (subprotocol is null && options.RequireSubprotocol)
+            return new(StatusCodes.Status400BadRequest, $"Sec-WebSocket-Protocol must offer one of: {string.Join(", ", options.Subprotocols)}.");
+        agreed = new(key, subprotocol, options.EnableCompression && PerMessageDeflate.IsOffered(headers.SecWebSocketExtensions));
+        return null;
+    }
+
+    /// <summary>The proof that the server understood the key (section 4.2.2).</summary>
+    public static string Accept(string key)
+    {
+        Span<byte> hash = stackalloc byte[SHA1.HashSizeInBytes];
+        SHA1.HashData(Encoding.ASCII.GetBytes(key + AcceptGuid), hash);
+        return Convert.ToBase64String(hash);
+    }
+
+    private static bool IsKey(string key)
+    {
+        Span<byte> bytes = stackalloc byte[KeyBytes + 2]; // room to see that it is longer
+        return key.Length == 24 && Convert.TryFromBase64String(key, bytes, out int length) && length == KeyBytes;
+    }
+
+    private static string? ChooseSubprotocol(IEnumerable<string?> offered, IList<string> spoken)
+    {
+        foreach (var subprotocol in spoken)
+            foreach (var value in offered)
+                foreach (var part in value.AsSpan().Split(','))
+                    if (value.AsSpan()[part].Trim().SequenceEqual(subprotocol))
+                        return subprotocol;
+        return null;
+    }
+}

@@ -1,0 +1,147 @@
+using System.Net;
+using System.Security.Claims;
+using System.Security.Cryptography;
+using System.Text;
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Http.Features;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Options;
+
+namespace Realtime.Connections;
+
+/// <summary>
+/// Turns requests into connections: for endpoints of one's own, where <see cref="ConnectionEndpoints.MapConnections(Microsoft.AspNetCore.Routing.IEndpointRouteBuilder, string, Func{Connection, Task}, Action{ConnectionOptions}?)"/>
+/// does not fit. Make one per kind of connection and keep it. Needs <see cref="ConnectionServiceCollection.AddRealtimeConnections"/>.
+/// </summary>
+public sealed class Upgrader
+{
+    private readonly ConnectionEndpoint _endpoint;
+
+    /// <summary>Connections go to a handler.</summary>
+    /// <param name="services">The application's services.</param>
+    /// <param name="handler">Serves all connections of this upgrader.</param>
+    /// <param name="configure">Changes the process's options for this upgrader.</param>
+    /// <exception cref="OptionsValidationException">An option is out of range.</exception>
+    public Upgrader(IServiceProvider services, ConnectionHandler handler, Action<ConnectionOptions>? configure = null)
+    {
+        ArgumentNullException.ThrowIfNull(services);
+        ArgumentNullException.ThrowIfNull(handler);
+        var shared = services.GetService<ConnectionServices>()
+            ?? throw new InvalidOperationException("Connections are not set up: call services.AddRealtimeConnections() first.");
+        var options = shared.Options.Copy();
+        configure?.Invoke(options);
+        var checkedOptions = new ConnectionOptionsValidator().Validate(null, options);
+        if (checkedOptions.Failed)
+            throw new OptionsValidationException(ConnectionOptions.Section, typeof(ConnectionOptions), checkedOptions.Failures);
+        _endpoint = new(shared, options, handler);
+    }
+
+    /// <summary>Each connection runs a function and closes when it returns.</summary>
+    public Upgrader(IServiceProvider services, Func<Connection, Task> function, Action<ConnectionOptions>? configure = null)
+        : this(services, new DelegateHandler(function ?? throw new ArgumentNullException(nameof(function))), configure)
+    {
+    }
+
+    /// <summary>
+    /// Upgrades the request or refuses it with a response. When the connection could be handed over from the server the task ends at
+    /// once and the connection lives on by itself; otherwise it ends with the connection. Either way the endpoint must then return
+    /// without touching the response.
+    /// </summary>
+    /// <returns>Whether the request was upgraded.</returns>
+    public async Task<bool> UpgradeAsync(HttpContext context)
+    {
+        ArgumentNullException.ThrowIfNull(context);
+        var options = _endpoint.Options;
+        var services = _endpoint.Services;
+        if (services.IsStopping)
+            return await RefuseAsync(context, new(StatusCodes.Status503ServiceUnavailable, "The server shuts down."));
+        if (UpgradeRequest.Check(context, options, out var agreed) is { } refusal)
+            return await RefuseAsync(context, refusal);
+
+        var headers = context.Response.Headers;
+        foreach (var (name, value) in options.ResponseHeaders)
+            headers[name] = value;
+        if (agreed.Subprotocol is not null)
+            headers.SecWebSocketProtocol = agreed.Subprotocol;
+        if (agreed.Compression)
+            headers.SecWebSocketExtensions = PerMessageDeflate.Response;
+        if (agreed.Key is not null)
+        {
+            headers.Upgrade = UpgradeRequest.WebSocket; // Kestrel adds Connection
+            headers.SecWebSocketAccept = UpgradeRequest.Accept(agreed.Key);
+        }
+
+        var peer = new Peer(
+            User: context.User.Identities.Any(identity => identity.IsAuthenticated || identity.Claims.Any()) ? context.User : null,
+            UserId: options.UserId is { } userId ? userId(context) : DefaultUserId(context.User),
+            RemoteAddress: RemoteAddress(context, out var remote) ? remote : null,
+            agreed.Subprotocol,
+            agreed.Compression);
+
+        var handover = agreed.Key is null ? null : context.Features.Get<Handover>();
+        if (handover is not null && handover.TryBegin(context))
+        {
+            if (!services.TryCountHandedOver())
+            {
+                handover.Cancel();
+                return await RefuseAsync(context, new(StatusCodes.Status503ServiceUnavailable, "The server has as many connections as it may."));
+            }
+            var upgrade = context.Features.GetRequiredFeature<IHttpUpgradeFeature>();
+            if (await InTimeAsync(context, upgrade.UpgradeAsync()) is null)
+            {
+                services.UncountHandedOver();
+                return false;
+            }
+            handover.Complete(new Connection(_endpoint, handover.CreateTransport(), peer), services);
+            return true;
+        }
+
+        var stream = await InTimeAsync(context, agreed.Key is null
+            ? context.Features.GetRequiredFeature<IHttpExtendedConnectFeature>().AcceptAsync().AsTask()
+            : context.Features.GetRequiredFeature<IHttpUpgradeFeature>().UpgradeAsync());
+        if (stream is null)
+            return false;
+        // The server's limits on request bodies are not meant for what may last for days.
+        if (context.Features.Get<IHttpMaxRequestBodySizeFeature>() is { IsReadOnly: false } size)
+            size.MaxRequestBodySize = null;
+        await new Connection(_endpoint, new StreamTransport(stream, options.ReadBufferSize, context.Abort), peer).RunAsync();
+        return true;
+    }
+
+    private async Task<Stream?> InTimeAsync(HttpContext context, Task<Stream> upgrade)
+    {
+        try
+        {
+            return await upgrade.WaitAsync(_endpoint.Options.HandshakeTimeout, _endpoint.Services.Time);
+        }
+        catch (TimeoutException)
+        {
+            context.Abort();
+            return null;
+        }
+    }
+
+    private async Task<bool> RefuseAsync(HttpContext context, UpgradeRefusal refusal)
+    {
+        Log.UpgradeRefused(_endpoint.Services.Logger, refusal.Status, refusal.Reason);
+        var response = context.Response;
+        response.StatusCode = refusal.Status;
+        if (_endpoint.Options.OnUpgradeRefused is { } write)
+        {
+            await write(context, refusal);
+            return false;
+        }
+        response.ContentType = "text/plain; charset=utf-8";
+        await response.WriteAsync(refusal.Reason + "\n", context.RequestAborted);
+        return false;
+    }
+
+    private static string? DefaultUserId(ClaimsPrincipal user) =>
+        user.Identity is { IsAuthenticated: true } ? user.Identity.Name ?? user.FindFirst("sub")?.Value : null;
+
+    private static bool RemoteAddress(HttpContext context, out EndPoint? address)
+    {
+        address = context.Connection.RemoteIpAddress is { } ip ? new IPEndPoint(ip, context.Connection.RemotePort) : null;
+        return address is not null;
+    }
+}
