@@ -1,0 +1,75 @@
+namespace Realtime.Grains;
+
+/// <summary>What a <see cref="FrontEvent"/> is.</summary>
+public enum FrontEventKind : byte
+{
+    /// <summary>A message of a room; <see cref="FrontEvent.Body"/> is its JSON members.</summary>
+    Message,
+    /// <summary>A text frame for the members of a room, without envelope.</summary>
+    Text,
+    /// <summary>A binary frame for the members of a room, without envelope.</summary>
+    Binary,
+    /// <summary>The first connection of a user came into a room.</summary>
+    Joined,
+    /// <summary>The last connection of a user left a room.</summary>
+    Left,
+    /// <summary>How many users are in a room that is too large for <see cref="Joined"/> and <see cref="Left"/>.</summary>
+    Presence,
+    /// <summary>A message for a user.</summary>
+    DirectMessage,
+    /// <summary>A text frame for a user, without envelope.</summary>
+    DirectText,
+    /// <summary>A binary frame for a user, without envelope.</summary>
+    DirectBinary,
+    /// <summary>All connections of a user are to be closed.</summary>
+    Disconnect,
+}
+
+/// <summary>
+/// One event on a front's stream. A room sends it once to each front that has a member, however many members that
+/// front has; the front fans it out.
+/// </summary>
+[GenerateSerializer, Immutable, Alias("realtime.event")]
+public sealed record FrontEvent
+{
+    [Id(0)] public required FrontEventKind Kind { get; init; }
+
+    /// <summary>The room's name, or the user id for the direct kinds.</summary>
+    [Id(1)] public required string Target { get; init; }
+
+    /// <summary>The user that it comes from.</summary>
+    [Id(2)] public string? From { get; init; }
+
+    /// <summary>The room's epoch.</summary>
+    [Id(3)] public string? Epoch { get; init; }
+
+    /// <summary>The message's number in the epoch; 0 for what is not in the log.</summary>
+    [Id(4)] public long Sequence { get; init; }
+
+    /// <summary>
+    /// Numbers all events of a room's epoch, presence too, without holes: it tells what came before a join and what after.
+    /// </summary>
+    [Id(5)] public long Order { get; init; }
+
+    /// <summary>Unix milliseconds.</summary>
+    [Id(6)] public long Timestamp { get; init; }
+
+    /// <summary>What is said: JSON members for messages, the frame's payload for the unwrapped kinds, a reason for a disconnect.</summary>
+    [Id(7)] public byte[] Body { get; init; } = [];
+
+    /// <summary>For <see cref="FrontEventKind.Presence"/>.</summary>
+    [Id(8)] public int Members { get; init; }
+}
+
+/// <summary>Where a front listens.</summary>
+public static class FrontStreams
+{
+    /// <summary>The name of the stream provider, on silos and fronts.</summary>
+    public const string Provider = "fronts";
+
+    /// <summary>The namespace of the streams; the key is the front's id.</summary>
+    public const string Namespace = "front";
+
+    /// <summary>The stream of a front.</summary>
+    public static StreamId Of(string front) => StreamId.Create(Namespace, front);
+}

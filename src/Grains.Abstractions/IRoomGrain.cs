@@ -1,0 +1,45 @@
+namespace Realtime.Grains;
+
+/// <summary>
+/// A room, keyed by its name (<see cref="Names"/> says which names are allowed). It knows its members, numbers its
+/// messages and pushes each of them once to every front that has a member in it.
+/// </summary>
+/// <remarks>
+/// Any service with a cluster client may call this:
+/// <c>await client.GetGrain&lt;IRoomGrain&gt;("lobby").Broadcast(new RoomMessage { From = "billing", Content = "paid" });</c>
+/// A room exists as soon as it is addressed and goes away when nobody is in it.
+/// Every method throws <see cref="ArgumentException"/> when the room's name or an argument is not allowed.
+/// </remarks>
+[Alias("realtime.room")]
+public interface IRoomGrain : IGrainWithStringKey
+{
+    /// <summary>Sends a message to every member. The receipt is given once the message is in the room's log.</summary>
+    [Alias("Broadcast")]
+    Task<Receipt> Broadcast(RoomMessage message);
+
+    /// <summary>Sends <paramref name="text"/> to every member as a text frame of its own, without the protocol's envelope.</summary>
+    [Alias("BroadcastText")]
+    Task<Receipt> BroadcastText(string text);
+
+    /// <summary>Sends <paramref name="data"/> to every member as a binary frame of its own, without the protocol's envelope.</summary>
+    [Alias("BroadcastBinary")]
+    Task<Receipt> BroadcastBinary([Immutable] byte[] data);
+
+    /// <summary>
+    /// The user ids in the room, in ordinal order, those after <paramref name="after"/> only.
+    /// <paramref name="limit"/> is 1 to <see cref="Limits.PageSize"/>.
+    /// </summary>
+    [Alias("Members"), ReadOnly]
+    Task<MembersPage> Members(string? after = null, int limit = Limits.PageSize);
+
+    /// <summary>How many are in the room, through how many fronts, and the room's position.</summary>
+    [Alias("Describe"), ReadOnly]
+    Task<RoomDescription> Describe();
+
+    /// <summary>
+    /// What a front sends: joins, leaves and publishes of its connections, applied in the order given, as one turn.
+    /// The reply to <c>commands[i]</c> is at index <c>i</c>.
+    /// </summary>
+    [Alias("Submit")]
+    Task<RoomReply[]> Submit(string front, [Immutable] RoomCommand[] commands);
+}

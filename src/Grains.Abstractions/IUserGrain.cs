@@ -1,0 +1,39 @@
+namespace Realtime.Grains;
+
+/// <summary>A user, keyed by user id: the connections that the user has, on whichever fronts they are.</summary>
+/// <remarks>Every method throws <see cref="ArgumentException"/> when the user id or an argument is not allowed.</remarks>
+[Alias("realtime.user")]
+public interface IUserGrain : IGrainWithStringKey
+{
+    /// <summary>Sends a message to all connections of the user; returns how many there are, 0 when the user is away.</summary>
+    [Alias("Send")]
+    Task<int> Send(RoomMessage message);
+
+    /// <summary>Sends a text frame of its own, without the protocol's envelope, to all connections of the user.</summary>
+    [Alias("SendText")]
+    Task<int> SendText(string text);
+
+    /// <summary>Sends a binary frame of its own, without the protocol's envelope, to all connections of the user.</summary>
+    [Alias("SendBinary")]
+    Task<int> SendBinary([Immutable] byte[] data);
+
+    /// <summary>What a front sends for a client: as <see cref="Send"/>, with the body already encoded.</summary>
+    [Alias("Deliver")]
+    Task<int> Deliver(string from, [Immutable] byte[] body);
+
+    /// <summary>Closes all connections of the user (close code 4002); returns how many there were.</summary>
+    [Alias("Disconnect")]
+    Task<int> Disconnect(string? reason = null);
+
+    /// <summary>The user's connections and the rooms that they are in.</summary>
+    [Alias("Describe")]
+    Task<UserDescription> Describe();
+
+    /// <summary>Called by a front when the user has connected to it. Repeating it changes nothing.</summary>
+    [Alias("Attach")]
+    Task Attach(UserConnection connection);
+
+    /// <summary>Called by a front when the connection has closed. Repeating it changes nothing.</summary>
+    [Alias("Detach")]
+    Task Detach(string front, string connection);
+}

@@ -1,0 +1,71 @@
+namespace Realtime.Grains;
+
+/// <summary>What a front asks of a room on behalf of one connection.</summary>
+[GenerateSerializer, Immutable, Alias("realtime.command")]
+public abstract record RoomCommand
+{
+    private protected RoomCommand() { }
+}
+
+/// <summary>The connection enters the room. Repeating it changes nothing.</summary>
+/// <param name="User">The user whose connection it is.</param>
+/// <param name="Connection">The connection's id.</param>
+/// <param name="Since">Where the client was, to get what it missed; null for a fresh start.</param>
+[GenerateSerializer, Immutable, Alias("realtime.command.join")]
+public sealed record JoinCommand(
+    [property: Id(0)] string User,
+    [property: Id(1)] string Connection,
+    [property: Id(2)] Position? Since) : RoomCommand;
+
+/// <summary>The connection goes out of the room. Repeating it changes nothing.</summary>
+[GenerateSerializer, Immutable, Alias("realtime.command.leave")]
+public sealed record LeaveCommand([property: Id(0)] string Connection) : RoomCommand;
+
+/// <summary>The connection says something. The front has checked that it is in the room.</summary>
+/// <param name="User">The sender.</param>
+/// <param name="Id">The client's id of this publish, for dedupe; null for none.</param>
+/// <param name="Body">The <c>content</c> and <c>data</c> members as JSON text: <c>"content":"hi","data":{}</c>, no braces around.</param>
+[GenerateSerializer, Immutable, Alias("realtime.command.publish")]
+public sealed record PublishCommand(
+    [property: Id(0)] string User,
+    [property: Id(1)] string? Id,
+    [property: Id(2)] byte[] Body) : RoomCommand;
+
+/// <summary>The room's answer to one <see cref="RoomCommand"/>.</summary>
+[GenerateSerializer, Immutable, Alias("realtime.reply")]
+public abstract record RoomReply
+{
+    private protected RoomReply() { }
+}
+
+/// <summary>The connection is in the room.</summary>
+/// <param name="Position">The room's position at the join: everything after it comes over the front's stream.</param>
+/// <param name="Order">The room's event order at the join: stream events up to it happened before.</param>
+/// <param name="Members">How many users are in the room.</param>
+/// <param name="Recovered">Null when the client gave no position; true when <paramref name="Missed"/> is all that it missed.</param>
+/// <param name="Missed">What the client missed, in order; never a part of it.</param>
+[GenerateSerializer, Immutable, Alias("realtime.reply.joined")]
+public sealed record JoinedReply(
+    [property: Id(0)] Position Position,
+    [property: Id(1)] long Order,
+    [property: Id(2)] int Members,
+    [property: Id(3)] bool? Recovered,
+    [property: Id(4)] FrontEvent[] Missed) : RoomReply;
+
+/// <summary>The connection is not in the room (any more).</summary>
+[GenerateSerializer, Immutable, Alias("realtime.reply.left")]
+public sealed record LeftReply : RoomReply
+{
+    /// <summary>There is nothing to tell, so one is enough.</summary>
+    public static readonly LeftReply Instance = new();
+}
+
+/// <summary>The message is in the room's log.</summary>
+[GenerateSerializer, Immutable, Alias("realtime.reply.published")]
+public sealed record PublishedReply([property: Id(0)] Receipt Receipt) : RoomReply;
+
+/// <summary>The room does not do that.</summary>
+/// <param name="Code">An error code of the wire protocol.</param>
+/// <param name="Reason">What was wrong and what is allowed.</param>
+[GenerateSerializer, Immutable, Alias("realtime.reply.refused")]
+public sealed record RefusedReply([property: Id(0)] string Code, [property: Id(1)] string Reason) : RoomReply;

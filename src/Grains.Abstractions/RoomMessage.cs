@@ -1,0 +1,35 @@
+namespace Realtime.Grains;
+
+/// <summary>A message that a service sends to a room or to a user.</summary>
+[GenerateSerializer, Immutable, Alias("realtime.message")]
+public sealed record RoomMessage
+{
+    /// <summary>Who the members see as its sender; none when null.</summary>
+    [Id(0)] public string? From { get; init; }
+
+    /// <summary>Text for people. A message needs this or <see cref="Data"/>.</summary>
+    [Id(1)] public string? Content { get; init; }
+
+    /// <summary>Anything else, as JSON text: <c>{"amount":12}</c>.</summary>
+    [Id(2)] public string? Data { get; init; }
+
+    /// <summary>
+    /// Names this publish: a second one with the same id and the same <see cref="From"/> within the room's dedupe
+    /// window is not delivered and gets the first receipt.
+    /// </summary>
+    [Id(3)] public string? Id { get; init; }
+}
+
+/// <summary>What a publisher gets back: where in the room its message stands.</summary>
+/// <param name="Epoch">The room's epoch; a new one means that older positions mean nothing any more.</param>
+/// <param name="Sequence">The message's number in the epoch: 1, 2, 3 ...</param>
+/// <param name="Timestamp">When the room accepted it, Unix milliseconds.</param>
+[GenerateSerializer, Immutable, Alias("realtime.receipt")]
+public readonly record struct Receipt(
+    [property: Id(0)] string Epoch,
+    [property: Id(1)] long Sequence,
+    [property: Id(2)] long Timestamp);
+
+/// <summary>Where a client is in a room: the last message that it has seen.</summary>
+[GenerateSerializer, Immutable, Alias("realtime.position")]
+public readonly record struct Position([property: Id(0)] string Epoch, [property: Id(1)] long Sequence);

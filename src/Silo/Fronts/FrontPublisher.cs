@@ -1,0 +1,57 @@
+using System.Collections.Concurrent;
+using System.Diagnostics.Metrics;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging;
+
+namespace Realtime.Silo.Fronts;
+
+/// <summary>Puts events on the streams of fronts. One for a silo, used by all its grains.</summary>
+internal sealed partial class FrontPublisher(
+    [FromKeyedServices(FrontStreams.Provider)] IStreamProvider provider, ILogger<FrontPublisher> logger)
+{
+    private static readonly Meter s_meter = new("Realtime.Silo");
+    private static readonly Counter<long> s_events = s_meter.CreateCounter<long>(
+        "realtime.stream.events", "{event}", "Events put on the streams of fronts: one per front and message.");
+
+    // One handle per front that ever was; a front's id is new at each start, so this grows by about 100 bytes a restart.
+    private readonly ConcurrentDictionary<string, IAsyncStream<FrontEvent>> _streams = new();
+
+    /// <summary>
+    /// Sends the events to each front, in order; completes when the streams have taken them. A front whose stream fails
+    /// is logged and keeps neither the others from theirs nor the caller from its answer.
+    /// </summary>
+    public Task Publish(IReadOnlyCollection<string> fronts, FrontEvent[] events)
+    {
+        if (events.Length == 0 || fronts.Count == 0)
+            return Task.CompletedTask;
+        s_events.Add((long)events.Length * fronts.Count);
+        if (fronts.Count == 1)
+        {
+            foreach (var front in fronts)
+                return Push(front, events);
+        }
+        return Task.WhenAll(fronts.Select(front => Push(front, events)));
+    }
+
+    private Task Push(string front, FrontEvent[] events)
+    {
+        var stream = _streams.GetOrAdd(front, static (id, provider) => provider.GetStream<FrontEvent>(FrontStreams.Of(id)), provider);
+        var pushed = events.Length == 1 ? stream.OnNextAsync(events[0]) : stream.OnNextBatchAsync(events);
+        return pushed.IsCompletedSuccessfully ? Task.CompletedTask : Observe(pushed, front);
+    }
+
+    private async Task Observe(Task pushed, string front)
+    {
+        try
+        {
+            await pushed;
+        }
+        catch (Exception exception)
+        {
+            LogStreamFailed(front, exception);
+        }
+    }
+
+    [LoggerMessage(1, LogLevel.Warning, "The stream of front {Front} did not take events.")]
+    private partial void LogStreamFailed(string front, Exception exception);
+}

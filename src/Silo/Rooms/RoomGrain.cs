@@ -1,0 +1,113 @@
+using System.Text;
+using Microsoft.Extensions.Options;
+using Realtime.Silo.Fronts;
+
+namespace Realtime.Silo.Rooms;
+
+/// <summary>
+/// Hosts a <see cref="Room"/>: a turn applies what came in, pushes the events that this made to the fronts, and
+/// answers when their streams have taken them. Not reentrant, so turns and events have one order.
+/// </summary>
+internal sealed class RoomGrain(IOptions<RoomOptions> options, TimeProvider time, FrontPublisher publisher) : Grain, IRoomGrain
+{
+    private static readonly TimeSpan s_forever = TimeSpan.FromDays(3650);
+
+    private Room _room = null!; // made in OnActivateAsync
+    private IGrainTimer? _countTimer;
+
+    public override Task OnActivateAsync(CancellationToken cancellationToken)
+    {
+        var name = this.GetPrimaryKeyString();
+        Names.Check(name, "room");
+        _room = new Room(name, options.Value, time);
+        return Task.CompletedTask;
+    }
+
+    public async Task<RoomReply[]> Submit(string front, RoomCommand[] commands)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(front);
+        ArgumentNullException.ThrowIfNull(commands);
+        var wasEmpty = _room.IsEmpty;
+        var replies = new RoomReply[commands.Length];
+        for (var i = 0; i < commands.Length; i++)
+            replies[i] = _room.Apply(front, commands[i]);
+        await Tell();
+        if (_room.IsEmpty != wasEmpty)
+            await OpenOrClose();
+        return replies;
+    }
+
+    public Task<Receipt> Broadcast(RoomMessage message)
+    {
+        var body = MessageBody.Encode(message);
+        return Send(FrontEventKind.Message, body, message.From, message.Id);
+    }
+
+    public Task<Receipt> BroadcastText(string text)
+    {
+        ArgumentNullException.ThrowIfNull(text);
+        return Send(FrontEventKind.Text, Encoding.UTF8.GetBytes(text));
+    }
+
+    public Task<Receipt> BroadcastBinary(byte[] data)
+    {
+        ArgumentNullException.ThrowIfNull(data);
+        return Send(FrontEventKind.Binary, data);
+    }
+
+    public Task<MembersPage> Members(string? after, int limit)
+    {
+        if (limit is < 1 or > Limits.PageSize)
+            throw new ArgumentOutOfRangeException(nameof(limit), limit, $"limit is {limit}; it must be 1 to {Limits.PageSize}.");
+        return Task.FromResult(_room.Members(after, limit));
+    }
+
+    public Task<RoomDescription> Describe() => Task.FromResult(_room.Describe());
+
+    private async Task<Receipt> Send(FrontEventKind kind, byte[] body, string? from = null, string? id = null)
+    {
+        if (!_room.TryPublish(kind, from, id, body, out var receipt))
+            throw new ArgumentException($"The id '{id}' was used for another message; a new message needs a new id.");
+        await Tell();
+        return receipt;
+    }
+
+    private Task Tell()
+    {
+        if (_room.CountIsDue)
+        {
+            _countTimer ??= this.RegisterGrainTimer(
+                static (grain, _) => grain.OnCountTimer(), this,
+                new GrainTimerCreationOptions(options.Value.PresenceCountInterval, options.Value.PresenceCountInterval));
+        }
+        return publisher.Publish(_room.Fronts, _room.TakeEvents());
+    }
+
+    private Task OnCountTimer()
+    {
+        _room.TellCount();
+        if (!_room.CountIsDue)
+        {
+            _countTimer?.Dispose();
+            _countTimer = null;
+        }
+        return publisher.Publish(_room.Fronts, _room.TakeEvents());
+    }
+
+    /// <summary>
+    /// A room with members must stay in memory; an empty one is gone from the directory at once and from memory when
+    /// nobody who comes back could still be given what was said.
+    /// </summary>
+    private Task OpenOrClose()
+    {
+        var name = this.GetPrimaryKeyString();
+        var directory = GrainFactory.GetGrain<IRoomDirectoryGrain>(IRoomDirectoryGrain.ShardOf(name));
+        if (!_room.IsEmpty)
+        {
+            DelayDeactivation(s_forever);
+            return directory.Opened(name);
+        }
+        DelayDeactivation(options.Value.HistoryAge);
+        return directory.Closed(name);
+    }
+}

@@ -1,0 +1,67 @@
+namespace Realtime.Silo.Rooms;
+
+/// <summary>
+/// Who is in a room: connections by front, and users by how many connections they have. A user with two connections
+/// is one member.
+/// </summary>
+internal sealed class RoomMembers
+{
+    private readonly Dictionary<string, Dictionary<string, string>> _fronts = []; // front -> connection -> user
+    private readonly Dictionary<string, int> _users = []; // user -> connections
+    private string[]? _sorted; // user ids in order, made for paging, dropped at a change
+
+    public int Users => _users.Count;
+
+    public int Connections { get; private set; }
+
+    public int FrontCount => _fronts.Count;
+
+    public Dictionary<string, Dictionary<string, string>>.KeyCollection Fronts => _fronts.Keys;
+
+    /// <summary>Adds a connection; says whether it is the user's first one.</summary>
+    public bool Add(string front, string connection, string user)
+    {
+        if (!_fronts.TryGetValue(front, out var connections))
+            _fronts.Add(front, connections = []);
+        if (!connections.TryAdd(connection, user))
+            return false;
+        Connections++;
+        ref var count = ref System.Runtime.InteropServices.CollectionsMarshal.GetValueRefOrAddDefault(_users, user, out var known);
+        count++;
+        if (!known)
+            _sorted = null;
+        return !known;
+    }
+
+    /// <summary>Removes a connection; gives the user when it was that user's last one.</summary>
+    public string? Remove(string front, string connection)
+    {
+        if (!_fronts.TryGetValue(front, out var connections) || !connections.Remove(connection, out var user))
+            return null;
+        if (connections.Count == 0)
+            _fronts.Remove(front);
+        Connections--;
+        if (--System.Runtime.InteropServices.CollectionsMarshal.GetValueRefOrNullRef(_users, user) > 0)
+            return null;
+        _users.Remove(user);
+        _sorted = null;
+        return user;
+    }
+
+    public MembersPage Page(string? after, int limit)
+    {
+        if (_sorted is null)
+        {
+            _sorted = [.. _users.Keys];
+            Array.Sort(_sorted, StringComparer.Ordinal);
+        }
+        var start = 0;
+        if (after is not null)
+        {
+            var at = Array.BinarySearch(_sorted, after, StringComparer.Ordinal);
+            start = at >= 0 ? at + 1 : ~at;
+        }
+        var users = _sorted.AsSpan(start, Math.Min(limit, _sorted.Length - start)).ToArray();
+        return new MembersPage(users, _sorted.Length, start + users.Length < _sorted.Length ? users[^1] : null);
+    }
+}
