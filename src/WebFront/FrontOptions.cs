@@ -1,0 +1,42 @@
+using Microsoft.Extensions.Options;
+using Realtime.Grains;
+
+namespace Realtime.WebFront;
+
+/// <summary>How a front treats its clients; configuration section <c>Front</c>.</summary>
+public sealed class FrontOptions
+{
+    /// <summary>The most rooms that one connection may be in. 1 to 100,000.</summary>
+    public int MaxRoomsPerConnection { get; set; } = 100;
+
+    /// <summary>The longest <c>content</c> of a message, and the longest <c>data</c>, in bytes of JSON. 1 to 16 MiB.</summary>
+    public int MaxContentBytes { get; set; } = 64 * 1024;
+
+    /// <summary>
+    /// How many commands of one connection may wait for their answer; at this many its socket is not read further until
+    /// one is answered. 1 to 100,000.
+    /// </summary>
+    public int MaxCommandsInFlight { get; set; } = 256;
+
+    /// <summary>How many user ids a <c>members</c> answer has when the client names no limit. 1 to 1,000.</summary>
+    public int MembersPageSize { get; set; } = 100;
+
+    internal sealed class Validator : IValidateOptions<FrontOptions>
+    {
+        public ValidateOptionsResult Validate(string? name, FrontOptions options)
+        {
+            var problems = new List<string>();
+            Check(options.MaxRoomsPerConnection, nameof(MaxRoomsPerConnection), 1, 100_000);
+            Check(options.MaxContentBytes, nameof(MaxContentBytes), 1, 16 * 1024 * 1024);
+            Check(options.MaxCommandsInFlight, nameof(MaxCommandsInFlight), 1, 100_000);
+            Check(options.MembersPageSize, nameof(MembersPageSize), 1, Limits.PageSize);
+            return problems.Count == 0 ? ValidateOptionsResult.Success : ValidateOptionsResult.Fail(problems);
+
+            void Check(int value, string setting, int from, int to)
+            {
+                if (value < from || value > to)
+                    problems.Add($"Front:{setting} is {value}; it must be from {from} to {to}.");
+            }
+        }
+    }
+}

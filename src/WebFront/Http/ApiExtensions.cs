@@ -1,0 +1,50 @@
+using Microsoft.AspNetCore.Diagnostics;
+using Realtime.WebFront.Security;
+
+namespace Realtime.WebFront.Http;
+
+/// <summary>The HTTP API, health and metrics of a front.</summary>
+internal static class ApiExtensions
+{
+    public static void AddRealtimeApi(this IServiceCollection services)
+    {
+        services.ConfigureHttpJsonOptions(options => options.SerializerOptions.TypeInfoResolverChain.Insert(0, ApiJson.Default));
+        services.AddOpenApi();
+        services.AddProblemDetails();
+        // A bad body is the caller's to know: the handler in MapRealtimeApi says what was wrong.
+        services.Configure<RouteHandlerOptions>(options => options.ThrowOnBadRequest = true);
+        services.AddSingleton<MetricsText>();
+        services.AddHealthChecks().AddCheck<FrontHealth>("front", tags: [FrontHealth.Ready]);
+    }
+
+    public static void MapRealtimeApi(this WebApplication app)
+    {
+        var api = app.MapGroup("/api").RequireAuthorization(RealtimePolicies.Api).AddEndpointFilter(Catch);
+        api.MapRooms();
+        api.MapUsers();
+        api.MapConnectionList();
+        app.MapOpenApi();
+        app.MapHealthChecks("/health/live", new() { Predicate = _ => false });
+        app.MapHealthChecks("/health/ready", new() { Predicate = check => check.Tags.Contains(FrontHealth.Ready) });
+        app.MapGet("/metrics", (MetricsText metrics) => Results.Text(metrics.Write(), MetricsText.ContentType)).ExcludeFromDescription();
+    }
+
+    /// <summary>Bad requests of the framework (a body that is not JSON) come past endpoint filters, as exceptions.</summary>
+    public static void UseApiProblems(this IApplicationBuilder app) => app.UseExceptionHandler(new ExceptionHandlerOptions
+    {
+        SuppressDiagnosticsCallback = context => context.Exception is BadHttpRequestException,
+        ExceptionHandler = context => ApiProblem.From(context.Features.Get<IExceptionHandlerFeature>()?.Error).ExecuteAsync(context),
+    });
+
+    private static async ValueTask<object?> Catch(EndpointFilterInvocationContext context, EndpointFilterDelegate next)
+    {
+        try
+        {
+            return await next(context);
+        }
+        catch (Exception exception) when (exception is ArgumentException or TimeoutException or Orleans.Runtime.OrleansException)
+        {
+            return ApiProblem.From(exception);
+        }
+    }
+}

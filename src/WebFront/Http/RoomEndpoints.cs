@@ -1,0 +1,54 @@
+using Orleans;
+using Realtime.Grains;
+using Realtime.WebFront.Protocol;
+
+namespace Realtime.WebFront.Http;
+
+/// <summary><c>/api/rooms</c></summary>
+internal static class RoomEndpoints
+{
+    public static void MapRooms(this IEndpointRouteBuilder api)
+    {
+        api.MapGet("/rooms", List).WithSummary("Rooms with members, in ordinal order.");
+        api.MapGet("/rooms/{room}", Describe).WithSummary("A room: members, connections, fronts, position.");
+        api.MapGet("/rooms/{room}/members", Members).WithSummary("The users in a room, in ordinal order.");
+        api.MapPost("/rooms/{room}/messages", Send).WithSummary("Sends a message to everybody in a room.");
+    }
+
+    private static async Task<IResult> List(IClusterClient cluster, string? after, int limit = ApiPaging.Default)
+    {
+        ApiPaging.Check(limit);
+        var shards = await Task.WhenAll(Enumerable.Range(0, IRoomDirectoryGrain.Shards)
+            .Select(shard => cluster.GetGrain<IRoomDirectoryGrain>(shard).List(after, limit + 1)));
+        string[] names = [.. shards.SelectMany(shard => shard).Order(StringComparer.Ordinal).Take(limit + 1)];
+        var page = await Task.WhenAll(names.Take(limit).Select(async name =>
+            new RoomSummary(name, (await cluster.GetGrain<IRoomGrain>(name).Describe()).Members)));
+        return Results.Ok(new RoomsResponse([.. page.Where(room => room.Members > 0)], names.Length > limit ? names[limit - 1] : null));
+    }
+
+    private static async Task<IResult> Describe(IClusterClient cluster, string room)
+    {
+        Names.Check(room, "room");
+        var found = await cluster.GetGrain<IRoomGrain>(room).Describe();
+        return found.Members == 0
+            ? NotFound(room)
+            : Results.Ok(new RoomResponse(room, found.Members, found.Connections, found.Fronts, found.Position.Epoch, found.Position.Sequence));
+    }
+
+    private static async Task<IResult> Members(IClusterClient cluster, string room, string? after, int limit = ApiPaging.Default)
+    {
+        Names.Check(room, "room");
+        ApiPaging.Check(limit);
+        var page = await cluster.GetGrain<IRoomGrain>(room).Members(after, limit);
+        return page.Total == 0 ? NotFound(room) : Results.Ok(new MembersResponse(room, page.Users, page.Total, page.Next));
+    }
+
+    private static async Task<IResult> Send(IClusterClient cluster, string room, SendRequest request, HttpContext context)
+    {
+        Names.Check(room, "room");
+        var receipt = await cluster.GetGrain<IRoomGrain>(room).Broadcast(ApiMessage.Of(request, context));
+        return Results.Ok(new RoomSendResponse(room, receipt.Epoch, receipt.Sequence, receipt.Timestamp));
+    }
+
+    private static IResult NotFound(string room) => ApiProblem.NotFound(ErrorCodes.RoomNotFound, $"Nobody is in the room '{room}'.");
+}

@@ -1,0 +1,45 @@
+using Orleans;
+using Realtime.Grains;
+using Realtime.WebFront.Protocol;
+
+namespace Realtime.WebFront.Http;
+
+/// <summary><c>/api/users</c></summary>
+internal static class UserEndpoints
+{
+    public static void MapUsers(this IEndpointRouteBuilder api)
+    {
+        api.MapGet("/users/{user}", Describe).WithSummary("A user's connections and rooms.");
+        api.MapPost("/users/{user}/messages", Send).WithSummary("Sends a message to all connections of a user.");
+        api.MapPost("/users/{user}/disconnect", Disconnect).WithSummary("Closes all connections of a user.");
+    }
+
+    private static async Task<IResult> Describe(IClusterClient cluster, string user)
+    {
+        Names.Check(user, "user");
+        var found = await cluster.GetGrain<IUserGrain>(user).Describe();
+        if (found.Connections.Length == 0)
+            return ApiProblem.NotFound(ErrorCodes.UserNotFound, $"The user '{user}' is not connected.");
+        return Results.Ok(new UserResponse(
+            user,
+            [.. found.Connections.Select(connection => new UserConnectionResponse(connection.Connection, connection.Front, connection.ConnectedAt))],
+            found.Rooms));
+    }
+
+    private static async Task<IResult> Send(IClusterClient cluster, string user, SendRequest request, HttpContext context)
+    {
+        Names.Check(user, "user");
+        var reached = await cluster.GetGrain<IUserGrain>(user).Send(ApiMessage.Of(request, context));
+        return Results.Ok(new UserSendResponse(user, reached));
+    }
+
+    private static async Task<IResult> Disconnect(IClusterClient cluster, string user, DisconnectRequest? request)
+    {
+        Names.Check(user, "user");
+        // The reason travels in a close frame, which has 123 bytes for it (RFC 6455 section 5.5).
+        const int most = 123;
+        if (request?.Reason is { } reason && System.Text.Encoding.UTF8.GetByteCount(reason) > most)
+            return ApiProblem.BadRequest(ErrorCodes.BadRequest, $"'reason' may have {most} bytes of UTF-8.");
+        return Results.Ok(new UserSendResponse(user, await cluster.GetGrain<IUserGrain>(user).Disconnect(request?.Reason)));
+    }
+}

@@ -1,0 +1,41 @@
+namespace Realtime.WebFront.Protocol;
+
+/// <summary>The codes of <c>error</c> frames and of the HTTP API's problems.</summary>
+public static class ErrorCodes
+{
+    /// <summary>Not JSON, not an object, a field missing or of the wrong kind.</summary>
+    public const string BadRequest = "bad_request";
+
+    /// <summary>The <c>type</c> is none that a client may send.</summary>
+    public const string UnknownType = "unknown_type";
+
+    /// <summary>The room's name is missing.</summary>
+    public const string RoomMissing = "room_missing";
+
+    /// <summary>The room's name or the user's id is too long or has control characters.</summary>
+    public const string NameInvalid = "name_invalid";
+
+    /// <summary><c>content</c> or <c>data</c> is over <see cref="FrontOptions.MaxContentBytes"/>.</summary>
+    public const string ContentTooLong = "content_too_long";
+
+    /// <summary>A join to a room that the connection is in.</summary>
+    public const string AlreadyJoined = "already_joined";
+
+    /// <summary>A leave from, or a message to, a room that the connection is not in.</summary>
+    public const string NotJoined = "not_joined";
+
+    /// <summary>A join over <see cref="FrontOptions.MaxRoomsPerConnection"/>.</summary>
+    public const string TooManyRooms = "too_many_rooms";
+
+    /// <summary>The publish id was used for another message.</summary>
+    public const string IdConflict = "id_conflict";
+
+    /// <summary>Nobody is in the room (HTTP API).</summary>
+    public const string RoomNotFound = "room_not_found";
+
+    /// <summary>The user is not connected (HTTP API).</summary>
+    public const string UserNotFound = "user_not_found";
+
+    /// <summary>The room or user could not be reached; try again.</summary>
+    public const string Unavailable = "unavailable";
+}

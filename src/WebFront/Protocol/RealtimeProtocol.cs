@@ -1,0 +1,238 @@
+using System.Globalization;
+using Microsoft.Extensions.Options;
+using Realtime.Connections;
+using Realtime.Grains;
+using Realtime.WebFront.Rooms;
+
+namespace Realtime.WebFront.Protocol;
+
+/// <summary>
+/// The protocol <c>realtime.json.v1</c>: one JSON object per text frame. Decodes what clients send and hands it to
+/// rooms and users; answers come when those have answered, and the socket is read on meanwhile.
+/// </summary>
+internal sealed partial class RealtimeProtocol(
+    RoomRouter router, TokenExpiry expiry, IOptions<FrontOptions> options, TimeProvider time, ILogger<RealtimeProtocol> logger)
+    : ConnectionHandler
+{
+    /// <summary>The WebSocket subprotocol's name.</summary>
+    public const string Name = "realtime.json.v1";
+
+    private readonly FrontOptions _options = options.Value;
+
+    public override async ValueTask OnConnected(Connection connection)
+    {
+        // The endpoint lets nobody in without a name.
+        var user = connection.UserId ?? throw new InvalidOperationException("A connection of the protocol needs a user id.");
+        connection.State = new Session(connection, user);
+        expiry.Watch(connection);
+        await router.User(user).Attach(new UserConnection(router.Front, connection.Id, connection.ConnectedAt));
+    }
+
+    public override async ValueTask OnClosed(Connection connection, ushort code, string reason)
+    {
+        if (connection.State is not Session session)
+            return;
+        foreach (var seat in session.Close())
+            seat.Room.Submit(session, null, new LeaveCommand(connection.Id));
+        try
+        {
+            await router.User(session.User).Detach(router.Front, connection.Id);
+        }
+        catch (Exception exception)
+        {
+            LogDetachFailed(session.User, exception);
+        }
+    }
+
+    public override ValueTask OnMessage(Connection connection, Message message)
+    {
+        if (message.Type != MessageType.Text)
+        {
+            _ = connection.CloseAsync(CloseCodes.UnsupportedData, $"{Name} is text frames only");
+            return ValueTask.CompletedTask;
+        }
+        var session = Session.Of(connection);
+        var frame = new ClientFrame();
+        try
+        {
+            frame.Read(message.Data.Span, session.Seats);
+            return frame.Type switch
+            {
+                ClientFrameType.Message when frame.To is not null => SendDirect(session, frame),
+                ClientFrameType.Message => Publish(session, frame),
+                ClientFrameType.Join => Join(session, frame),
+                ClientFrameType.Leave => Leave(session, frame),
+                ClientFrameType.Members => Members(session, frame),
+                ClientFrameType.Ping => Ping(session, frame),
+                ClientFrameType.None => throw new ProtocolException(ErrorCodes.BadRequest,
+                    "'type' is missing; it must be join, leave, message, members or ping."),
+                _ => throw new ProtocolException(ErrorCodes.UnknownType,
+                    $"The type '{Shorten(frame.TypeName!)}' is not known; it must be join, leave, message, members or ping."),
+            };
+        }
+        catch (ProtocolException problem)
+        {
+            connection.Deliver(ServerFrames.Error(frame.Id, frame.Room is null ? null : Shorten(frame.Room), problem.Code, problem.Message));
+            return ValueTask.CompletedTask;
+        }
+    }
+
+    private ValueTask Join(Session session, in ClientFrame frame)
+    {
+        var name = RoomOf(frame);
+        if (session.SeatIn(name) is not null)
+            throw new ProtocolException(ErrorCodes.AlreadyJoined, "This connection is in the room already.");
+        if (session.Seats.Length >= _options.MaxRoomsPerConnection)
+            throw new ProtocolException(ErrorCodes.TooManyRooms, $"A connection may be in {_options.MaxRoomsPerConnection} rooms; leave one first.");
+        var since = PositionOf(frame);
+        var room = router.Hold(name);
+        var seat = new Seat(room);
+        session.Add(seat);
+        var mayGoOn = session.BeginCommand(_options.MaxCommandsInFlight);
+        room.Submit(session, frame.Id, new JoinCommand(session.User, session.Connection.Id, since), seat);
+        return mayGoOn;
+    }
+
+    private ValueTask Leave(Session session, in ClientFrame frame)
+    {
+        var seat = SeatOf(session, frame);
+        seat.State = SeatState.Leaving;
+        var mayGoOn = session.BeginCommand(_options.MaxCommandsInFlight);
+        seat.Room.Submit(session, frame.Id, new LeaveCommand(session.Connection.Id), seat);
+        return mayGoOn;
+    }
+
+    private ValueTask Publish(Session session, in ClientFrame frame)
+    {
+        var seat = SeatOf(session, frame);
+        CheckBody(frame);
+        var mayGoOn = session.BeginCommand(_options.MaxCommandsInFlight);
+        seat.Room.Submit(session, frame.Id, new PublishCommand(session.User, frame.Id, frame.CopyBody()));
+        return mayGoOn;
+    }
+
+    private ValueTask SendDirect(Session session, in ClientFrame frame)
+    {
+        if (frame.Room is not null)
+            throw new ProtocolException(ErrorCodes.BadRequest, "A message goes to a 'room' or, with 'to', to a user; not both.");
+        CheckName(frame.To!, "user");
+        CheckBody(frame);
+        var mayGoOn = session.BeginCommand(_options.MaxCommandsInFlight);
+        _ = SendDirect(session, frame.Id, frame.To!, frame.CopyBody());
+        return mayGoOn;
+    }
+
+    private async Task SendDirect(Session session, string? id, string to, byte[] body)
+    {
+        try
+        {
+            var connections = await router.User(to).Deliver(session.User, body);
+            if (id is not null)
+                session.Connection.Deliver(ServerFrames.DirectAck(id, to, connections));
+        }
+        catch (Exception exception)
+        {
+            LogDirectFailed(to, exception);
+            session.Connection.Deliver(ServerFrames.Error(id, null, ErrorCodes.Unavailable, "The user could not be reached; try again."));
+        }
+        finally
+        {
+            session.EndCommand();
+        }
+    }
+
+    private ValueTask Members(Session session, in ClientFrame frame)
+    {
+        var room = RoomOf(frame);
+        var limit = frame.Limit ?? _options.MembersPageSize;
+        if (limit is < 1 or > Limits.PageSize)
+            throw new ProtocolException(ErrorCodes.BadRequest, $"'limit' is {limit}; it must be from 1 to {Limits.PageSize}.");
+        var mayGoOn = session.BeginCommand(_options.MaxCommandsInFlight);
+        _ = Members(session, frame.Id, room, frame.After, (int)limit);
+        return mayGoOn;
+    }
+
+    private async Task Members(Session session, string? id, string room, string? after, int limit)
+    {
+        try
+        {
+            session.Connection.Deliver(ServerFrames.Members(id, room, await router.Grain(room).Members(after, limit)));
+        }
+        catch (Exception exception)
+        {
+            router.LogCallFailed(room, 1, exception);
+            session.Connection.Deliver(ServerFrames.Error(id, room, ErrorCodes.Unavailable, "The room could not be reached; try again."));
+        }
+        finally
+        {
+            session.EndCommand();
+        }
+    }
+
+    private ValueTask Ping(Session session, in ClientFrame frame)
+    {
+        session.Connection.Deliver(ServerFrames.Pong(frame.Id, time.GetUtcNow().ToUnixTimeMilliseconds()));
+        return ValueTask.CompletedTask;
+    }
+
+    private static string RoomOf(in ClientFrame frame)
+    {
+        if (string.IsNullOrEmpty(frame.Room))
+            throw new ProtocolException(ErrorCodes.RoomMissing, "'room' is missing; it must name a room.");
+        CheckName(frame.Room, "room");
+        return frame.Room;
+    }
+
+    /// <summary>A seat that may be used: on the way in is good enough, since a room takes commands in order.</summary>
+    private static Seat SeatOf(Session session, in ClientFrame frame)
+    {
+        var seat = session.SeatIn(RoomOf(frame));
+        return seat is { State: not SeatState.Leaving }
+            ? seat
+            : throw new ProtocolException(ErrorCodes.NotJoined, "This connection is not in the room; join it first.");
+    }
+
+    private static Position? PositionOf(in ClientFrame frame) => (frame.Epoch, frame.Sequence) switch
+    {
+        (null, null) => null,
+        (null, _) or (_, null) => throw new ProtocolException(ErrorCodes.BadRequest, "A position is 'epoch' and 'seq' together."),
+        ({ Length: 0 or > Limits.IdBytes }, _) => throw new ProtocolException(ErrorCodes.BadRequest, $"'epoch' must have 1 to {Limits.IdBytes} characters."),
+        (_, < 0) => throw new ProtocolException(ErrorCodes.BadRequest, string.Create(CultureInfo.InvariantCulture, $"'seq' is {frame.Sequence}; it must be 0 or more.")),
+        _ => new Position(frame.Epoch, frame.Sequence.Value),
+    };
+
+    private void CheckBody(in ClientFrame frame)
+    {
+        if (!frame.HasBody)
+            throw new ProtocolException(ErrorCodes.BadRequest, "A message needs 'content' or 'data'.");
+        if (frame.ContentSize > _options.MaxContentBytes)
+            throw TooLong("content", frame.ContentSize);
+        if (frame.DataSize > _options.MaxContentBytes)
+            throw TooLong("data", frame.DataSize);
+
+        ProtocolException TooLong(string field, int size) =>
+            new(ErrorCodes.ContentTooLong, $"'{field}' has {size} bytes; it may have {_options.MaxContentBytes}.");
+    }
+
+    private static void CheckName(string name, string what)
+    {
+        if (Names.Problem(name, what) is { } problem)
+            throw new ProtocolException(ErrorCodes.NameInvalid, problem);
+    }
+
+    /// <summary>What a client sent and gets back in an error is cut, so that an error is never large.</summary>
+    private static string Shorten(string value)
+    {
+        const int longest = 64; // characters; enough to recognise it
+        if (value.Length <= longest)
+            return value;
+        var cut = char.IsHighSurrogate(value[longest - 1]) ? longest - 1 : longest;
+        return string.Concat(value.AsSpan(0, cut), "...");
+    }
+
+    [LoggerMessage(1, LogLevel.Warning, "User {User} could not be told that a connection closed.")]
+    private partial void LogDetachFailed(string user, Exception exception);
+
+    [LoggerMessage(2, LogLevel.Warning, "A message to user {User} could not be sent.")]
+    private partial void LogDirectFailed(string user, Exception exception);
+}

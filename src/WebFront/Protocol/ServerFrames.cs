@@ -1,0 +1,186 @@
+using System.Buffers;
+using Realtime.Connections;
+using Realtime.Grains;
+using Realtime.WebFront.Rooms;
+
+namespace Realtime.WebFront.Protocol;
+
+/// <summary>Writes what a server says. Absent fields are absent, never null.</summary>
+internal static class ServerFrames
+{
+    public static Frame Joined(string? id, LocalRoom room, JoinedReply reply)
+    {
+        var frame = Begin("joined"u8, id);
+        frame.Write(",\"room\":"u8);
+        frame.Write(room.QuotedName);
+        frame.WritePosition(reply.Position.Epoch, reply.Position.Sequence);
+        if (reply.Recovered is { } recovered)
+            frame.Write(recovered ? ",\"recovered\":true"u8 : ",\"recovered\":false"u8);
+        frame.Write(",\"members\":"u8);
+        frame.WriteNumber(reply.Members);
+        return End(frame);
+    }
+
+    public static Frame Left(string? id, LocalRoom room)
+    {
+        var frame = Begin("left"u8, id);
+        frame.Write(",\"room\":"u8);
+        frame.Write(room.QuotedName);
+        return End(frame);
+    }
+
+    public static Frame Ack(string id, LocalRoom room, Receipt receipt)
+    {
+        var frame = Begin("ack"u8, id);
+        frame.Write(",\"room\":"u8);
+        frame.Write(room.QuotedName);
+        frame.WritePosition(receipt.Epoch, receipt.Sequence);
+        return End(frame);
+    }
+
+    public static Frame DirectAck(string id, string to, int connections)
+    {
+        var frame = Begin("ack"u8, id);
+        frame.Write(",\"to\":"u8);
+        frame.WriteString(to);
+        frame.Write(",\"connections\":"u8);
+        frame.WriteNumber(connections);
+        return End(frame);
+    }
+
+    public static Frame Members(string? id, string room, MembersPage page)
+    {
+        var frame = Begin("members"u8, id);
+        frame.Write(",\"room\":"u8);
+        frame.WriteString(room);
+        frame.Write(",\"members\":"u8);
+        frame.WriteNumber(page.Total);
+        frame.Write(",\"users\":["u8);
+        for (var i = 0; i < page.Users.Length; i++)
+        {
+            if (i > 0)
+                frame.Write(","u8);
+            frame.WriteString(page.Users[i]);
+        }
+        frame.Write("]"u8);
+        if (page.Next is not null)
+        {
+            frame.Write(",\"next\":"u8);
+            frame.WriteString(page.Next);
+        }
+        return End(frame);
+    }
+
+    public static Frame Pong(string? id, long timestamp)
+    {
+        var frame = Begin("pong"u8, id);
+        frame.Write(",\"timestamp\":"u8);
+        frame.WriteNumber(timestamp);
+        return End(frame);
+    }
+
+    public static Frame Error(string? id, string? room, string code, string content)
+    {
+        var frame = Begin("error"u8, id);
+        if (room is not null)
+        {
+            frame.Write(",\"room\":"u8);
+            frame.WriteString(room);
+        }
+        frame.Write(",\"code\":"u8);
+        frame.WriteString(code);
+        frame.Write(",\"content\":"u8);
+        frame.WriteString(content);
+        return End(frame);
+    }
+
+    /// <summary>A message of a room, added to a frame of several.</summary>
+    public static void AddMessage(this FrameBuilder frame, LocalRoom room, FrontEvent message)
+    {
+        frame.BeginText();
+        frame.Write("{\"type\":\"message\",\"room\":"u8);
+        frame.Write(room.QuotedName);
+        if (message.From is { } from)
+        {
+            frame.Write(",\"from\":"u8);
+            frame.Write(room.Quoted(from));
+        }
+        frame.Write(","u8);
+        frame.Write(message.Body);
+        frame.WritePosition(message.Epoch!, message.Sequence);
+        frame.Write(",\"timestamp\":"u8);
+        frame.WriteNumber(message.Timestamp);
+        frame.Write("}"u8);
+        frame.End();
+    }
+
+    public static Frame Direct(FrontEvent message)
+    {
+        var frame = new FrameBuilder();
+        frame.BeginText();
+        frame.Write("{\"type\":\"message\",\"to\":"u8);
+        frame.WriteString(message.Target);
+        if (message.From is not null)
+        {
+            frame.Write(",\"from\":"u8);
+            frame.WriteString(message.From);
+        }
+        frame.Write(","u8);
+        frame.Write(message.Body);
+        frame.Write(",\"timestamp\":"u8);
+        frame.WriteNumber(message.Timestamp);
+        return End(frame);
+    }
+
+    /// <summary>A user came or went.</summary>
+    public static Frame Presence(LocalRoom room, FrontEvent presence)
+    {
+        var frame = Begin(presence.Kind == FrontEventKind.Joined ? "join"u8 : "leave"u8, null);
+        frame.Write(",\"room\":"u8);
+        frame.Write(room.QuotedName);
+        frame.Write(",\"from\":"u8);
+        frame.WriteString(presence.From!);
+        return End(frame);
+    }
+
+    /// <summary>How many are in a large room.</summary>
+    public static Frame Count(LocalRoom room, FrontEvent presence)
+    {
+        var frame = Begin("presence"u8, null);
+        frame.Write(",\"room\":"u8);
+        frame.Write(room.QuotedName);
+        frame.Write(",\"members\":"u8);
+        frame.WriteNumber(presence.Members);
+        return End(frame);
+    }
+
+    private static FrameBuilder Begin(ReadOnlySpan<byte> type, string? id)
+    {
+        var frame = new FrameBuilder();
+        frame.BeginText();
+        frame.Write("{\"type\":\""u8);
+        frame.Write(type);
+        frame.Write("\""u8);
+        if (id is not null)
+        {
+            frame.Write(",\"id\":"u8);
+            frame.WriteString(id);
+        }
+        return frame;
+    }
+
+    private static Frame End(FrameBuilder frame)
+    {
+        frame.Write("}"u8);
+        frame.End();
+        return frame.Build();
+    }
+
+    private static void WritePosition(this FrameBuilder frame, string epoch, long sequence)
+    {
+        frame.Write(",\"epoch\":"u8);
+        frame.WriteString(epoch);
+        frame.Write(",\"seq\":"u8);
+        frame.WriteNumber(sequence);
+    }
+}

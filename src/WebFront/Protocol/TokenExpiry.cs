@@ -1,0 +1,63 @@
+using System.Globalization;
+using Realtime.Connections;
+
+namespace Realtime.WebFront.Protocol;
+
+/// <summary>
+/// Closes connections whose token has expired (close code 4003). One timer for all, set to the next expiry.
+/// </summary>
+internal sealed class TokenExpiry : IDisposable
+{
+    // A timer takes at most 2^32 - 2 ms; far expiries are looked at again after a day.
+    private static readonly TimeSpan s_longestWait = TimeSpan.FromDays(1);
+
+    private readonly TimeProvider _time;
+    private readonly ITimer _timer;
+    private readonly PriorityQueue<WeakReference<Connection>, DateTimeOffset> _next = new();
+
+    public TokenExpiry(TimeProvider time)
+    {
+        _time = time;
+        _timer = time.CreateTimer(_ => CloseExpired(), null, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
+    }
+
+    /// <summary>Watches a connection whose user has an <c>exp</c> claim (Unix seconds, RFC 7519 section 4.1.4).</summary>
+    public void Watch(Connection connection)
+    {
+        if (connection.User.FindFirst("exp") is not { } claim
+            || !long.TryParse(claim.Value, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var seconds))
+            return;
+        var expiry = DateTimeOffset.FromUnixTimeSeconds(Math.Clamp(seconds, 0, DateTimeOffset.MaxValue.ToUnixTimeSeconds()));
+        lock (_next)
+        {
+            // Weak: a closed connection must not stay in memory until its token would have expired.
+            _next.Enqueue(new WeakReference<Connection>(connection), expiry);
+            SetTimer();
+        }
+    }
+
+    public void Dispose() => _timer.Dispose();
+
+    private void CloseExpired()
+    {
+        lock (_next)
+        {
+            var now = _time.GetUtcNow();
+            while (_next.TryPeek(out var watched, out var expiry) && expiry <= now)
+            {
+                _next.Dequeue();
+                if (watched.TryGetTarget(out var connection))
+                    _ = connection.CloseAsync(CloseCodes.TokenExpired, "the token has expired");
+            }
+            SetTimer();
+        }
+    }
+
+    private void SetTimer()
+    {
+        if (!_next.TryPeek(out _, out var expiry))
+            return;
+        var wait = expiry - _time.GetUtcNow();
+        _timer.Change(wait < TimeSpan.Zero ? TimeSpan.Zero : wait < s_longestWait ? wait : s_longestWait, Timeout.InfiniteTimeSpan);
+    }
+}

@@ -1,0 +1,56 @@
+using Microsoft.Extensions.DependencyInjection.Extensions;
+using Microsoft.Extensions.Options;
+using Realtime.Connections;
+using Realtime.WebFront.Http;
+using Realtime.WebFront.Protocol;
+using Realtime.WebFront.Rooms;
+using Realtime.WebFront.Security;
+
+namespace Realtime.WebFront;
+
+/// <summary>Makes an ASP.NET Core application a front.</summary>
+public static class RealtimeFrontExtensions
+{
+    /// <summary>
+    /// Adds a front: connections, the protocol, security and the HTTP API. The host must have a cluster client
+    /// (<c>UseOrleans</c> or <c>UseOrleansClient</c>).
+    /// </summary>
+    /// <exception cref="OptionsValidationException">At start, when a setting is out of its range.</exception>
+    public static IHostApplicationBuilder AddRealtimeFront(this IHostApplicationBuilder builder, Action<FrontOptions>? configure = null)
+    {
+        var services = builder.Services;
+        services.AddOptions<FrontOptions>()
+            .BindConfiguration("Front")
+            .Configure(options => configure?.Invoke(options))
+            .ValidateOnStart();
+        services.TryAddEnumerable(ServiceDescriptor.Singleton<IValidateOptions<FrontOptions>, FrontOptions.Validator>());
+        services.TryAddSingleton(TimeProvider.System);
+        services.AddConnections();
+        services.AddRealtimeSecurity(builder.Configuration, builder.Environment);
+        services.AddRealtimeApi();
+        services.TryAddSingleton<RoomRouter>();
+        services.TryAddSingleton<TokenExpiry>();
+        services.TryAddSingleton<FrontService>();
+        services.AddHostedService(provider => provider.GetRequiredService<FrontService>());
+        return builder;
+    }
+
+    /// <summary>Maps <c>/ws</c>, <c>/ws/echo</c>, the HTTP API, health, metrics and the pages.</summary>
+    public static WebApplication MapRealtimeFront(this WebApplication app)
+    {
+        app.UseApiProblems();
+        app.UseDefaultFiles();
+        app.UseStaticFiles();
+        app.UseAuthentication();
+        app.UseAuthorization();
+        app.MapConnections<RealtimeProtocol>("/ws", options => options.Subprotocols = [RealtimeProtocol.Name])
+            .RequireAuthorization(RealtimePolicies.Client);
+        app.MapConnections("/ws/echo", async (Connection connection) =>
+        {
+            await foreach (var message in connection.ReceiveAllAsync())
+                await connection.SendAsync(message);
+        });
+        app.MapRealtimeApi();
+        return app;
+    }
+}

@@ -1,0 +1,155 @@
+using Realtime.Connections;
+using Realtime.Grains;
+using Realtime.WebFront.Protocol;
+
+namespace Realtime.WebFront.Rooms;
+
+/// <content>The fan-out of a room's events, and how a join finds its place between them.</content>
+internal sealed partial class LocalRoom
+{
+    private readonly FrameBuilder _frames = new();
+    private string? _epoch; // of the events below
+    private long _dispatched; // order of the last event that was fanned out
+    private long _youngest; // the greatest order at which somebody here joined, until the events have reached it
+    private int _joining; // joins that wait for their answer
+    private List<FrontEvent>? _recent; // events fanned out meanwhile, for those who joined before them
+
+    /// <summary>Fans out events, in order; messages that follow each other are one write to each member.</summary>
+    public void Dispatch(ReadOnlySpan<FrontEvent> events)
+    {
+        lock (_gate)
+        {
+            while (!events.IsEmpty)
+            {
+                var first = events[0];
+                if (first.Epoch != _epoch)
+                    BeginEpoch(first.Epoch);
+                if (first.Order <= _dispatched)
+                {
+                    events = events[1..]; // a repeat
+                    continue;
+                }
+                var run = 1;
+                while (run < events.Length && IsMessage(first) && IsMessage(events[run]) && events[run].Epoch == _epoch
+                    && events[run].Order > events[run - 1].Order)
+                    run++;
+                FanOut(events[..run]);
+                if (_joining > 0)
+                    (_recent ??= []).AddRange(events[..run]);
+                _dispatched = events[run - 1].Order;
+                events = events[run..];
+            }
+        }
+    }
+
+    private static bool IsMessage(FrontEvent item) => item.Kind <= FrontEventKind.Binary;
+
+    private void FanOut(ReadOnlySpan<FrontEvent> events)
+    {
+        if (events[0].Order <= _youngest)
+        {
+            // Somebody joined after some of these events happened: each event has receivers of its own.
+            foreach (var item in events)
+                router.Registry.BroadcastToRoom(Name, Encode([item]), member => !Receives(member, item));
+            if (events[^1].Order >= _youngest)
+                _youngest = 0;
+            return;
+        }
+        if (events[0].Kind == FrontEventKind.Joined)
+        {
+            var from = events[0].From;
+            router.Registry.BroadcastToRoom(Name, Encode(events), member => Session.Of(member).User == from);
+            return;
+        }
+        router.Registry.BroadcastToRoom(Name, Encode(events));
+    }
+
+    /// <summary>Not what was before one's join, and nobody is told of one's own coming.</summary>
+    private bool Receives(Connection member, FrontEvent item)
+    {
+        var session = Session.Of(member);
+        if (item.Kind == FrontEventKind.Joined && session.User == item.From)
+            return false;
+        return session.SeatIn(this) is { } seat && item.Order > seat.JoinedOrder;
+    }
+
+    private Frame Encode(ReadOnlySpan<FrontEvent> events)
+    {
+        switch (events[0].Kind)
+        {
+            case FrontEventKind.Joined or FrontEventKind.Left:
+                return ServerFrames.Presence(this, events[0]);
+            case FrontEventKind.Presence:
+                return ServerFrames.Count(this, events[0]);
+        }
+        foreach (var message in events)
+            Encode(message);
+        var frame = _frames.Build();
+        _frames.Reset();
+        return frame;
+    }
+
+    private void Encode(FrontEvent message)
+    {
+        switch (message.Kind)
+        {
+            case FrontEventKind.Message:
+                _frames.AddMessage(this, message);
+                break;
+            case FrontEventKind.Text:
+                _frames.AddText(message.Body);
+                break;
+            default:
+                _frames.AddBinary(message.Body);
+                break;
+        }
+    }
+
+    private void BeginEpoch(string? epoch)
+    {
+        _epoch = epoch;
+        _dispatched = 0;
+        _youngest = 0;
+        _recent?.Clear();
+    }
+
+    /// <summary>From now on events are kept, since the grain may answer the join later than it pushes what follows.</summary>
+    private void BeginJoin() => _joining++;
+
+    private void EndJoin(Session session, string? id, Seat seat, JoinedReply? reply)
+    {
+        lock (_gate)
+        {
+            if (reply is not null && !session.IsClosed)
+                Enter(session, id, seat, reply);
+            if (--_joining == 0)
+                _recent = null;
+        }
+        // Refused, or closed meanwhile: then a leave follows, and the seat was taken by it.
+        if (reply is null && session.Remove(seat))
+            Release();
+    }
+
+    /// <summary>Answers the join, gives what was missed and what came since, and opens the way for what comes.</summary>
+    private void Enter(Session session, string? id, Seat seat, JoinedReply reply)
+    {
+        session.Connection.Deliver(ServerFrames.Joined(id, this, reply));
+        if (reply.Missed.Length > 0)
+            session.Connection.Deliver(Encode(reply.Missed));
+        seat.JoinedOrder = reply.Order;
+        if (reply.Position.Epoch != _epoch)
+            BeginEpoch(reply.Position.Epoch);
+        else if (_recent is not null)
+        {
+            foreach (var item in _recent)
+            {
+                if (item.Order > reply.Order && !(item.Kind == FrontEventKind.Joined && item.From == session.User))
+                    session.Connection.Deliver(Encode([item]));
+            }
+        }
+        if (reply.Order > _dispatched)
+            _youngest = Math.Max(_youngest, reply.Order);
+        seat.State = SeatState.Joined;
+        router.Registry.Join(session.Connection, Name);
+    }
+}

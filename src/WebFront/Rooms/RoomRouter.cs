@@ -1,0 +1,136 @@
+using System.Collections.Concurrent;
+using System.Text;
+using Orleans;
+using Orleans.Streams;
+using Realtime.Connections;
+using Realtime.Grains;
+using Realtime.WebFront.Protocol;
+
+namespace Realtime.WebFront.Rooms;
+
+/// <summary>
+/// Receives this front's stream and hands each event to the connections that it is for: one event per message, however
+/// many of them there are.
+/// </summary>
+internal sealed partial class RoomRouter(IGrainFactory grains, ConnectionRegistry registry, ILogger<RoomRouter> logger)
+    : IAsyncBatchObserver<FrontEvent>
+{
+    private readonly ConcurrentDictionary<string, LocalRoom> _rooms = new();
+
+    /// <summary>This front's id: new at each start, so that what was said to a former process never reaches this one.</summary>
+    public string Front { get; } = Guid.NewGuid().ToString("N")[..12];
+
+    public ConnectionRegistry Registry => registry;
+
+    public IRoomGrain Grain(string room) => grains.GetGrain<IRoomGrain>(room);
+
+    public IUserGrain User(string user) => grains.GetGrain<IUserGrain>(user);
+
+    /// <summary>The local side of a room, held until <see cref="LocalRoom.Release"/>.</summary>
+    public LocalRoom Hold(string name)
+    {
+        while (true)
+        {
+            var room = _rooms.GetOrAdd(name, static (key, router) => new LocalRoom(key, router), this);
+            if (room.TryHold())
+                return room;
+            Forget(room);
+        }
+    }
+
+    public void Forget(LocalRoom room) => _rooms.TryRemove(KeyValuePair.Create(room.Name, room));
+
+    public Task OnNextAsync(IList<SequentialItem<FrontEvent>> items)
+    {
+        if (items.Count == 1)
+        {
+            var item = items[0].Item;
+            Dispatch(item.Target, new ReadOnlySpan<FrontEvent>(in item));
+            return Task.CompletedTask;
+        }
+        var events = new FrontEvent[items.Count];
+        var oneRoom = true;
+        for (var i = 0; i < events.Length; i++)
+        {
+            events[i] = items[i].Item;
+            oneRoom &= ReferenceEquals(events[i].Target, events[0].Target) && !IsForUser(events[i]);
+        }
+        if (oneRoom)
+            Dispatch(events[0].Target, events);
+        else
+            DispatchByTarget(events);
+        return Task.CompletedTask;
+    }
+
+    public Task OnErrorAsync(Exception exception)
+    {
+        LogStreamError(exception);
+        return Task.CompletedTask;
+    }
+
+    /// <summary>Brings together what belongs to one room; order matters within a room only.</summary>
+    private void DispatchByTarget(FrontEvent[] events)
+    {
+        var groups = new Dictionary<(string, bool), List<FrontEvent>>();
+        foreach (var item in events)
+        {
+            var key = (item.Target, IsForUser(item));
+            if (!groups.TryGetValue(key, out var group))
+                groups.Add(key, group = []);
+            group.Add(item);
+        }
+        foreach (var ((target, _), group) in groups)
+            Dispatch(target, System.Runtime.InteropServices.CollectionsMarshal.AsSpan(group));
+    }
+
+    private void Dispatch(string target, ReadOnlySpan<FrontEvent> events)
+    {
+        try
+        {
+            if (IsForUser(events[0]))
+            {
+                foreach (var item in events)
+                    ToUser(item);
+            }
+            else if (_rooms.TryGetValue(target, out var room))
+                room.Dispatch(events);
+        }
+        catch (Exception exception)
+        {
+            // One room's trouble must not cost the others their events.
+            LogDispatchFailed(target, exception);
+        }
+    }
+
+    private static bool IsForUser(FrontEvent item) => item.Kind >= FrontEventKind.DirectMessage;
+
+    private void ToUser(FrontEvent item)
+    {
+        switch (item.Kind)
+        {
+            case FrontEventKind.DirectMessage:
+                registry.SendToUser(item.Target, ServerFrames.Direct(item));
+                break;
+            case FrontEventKind.DirectText:
+                registry.SendToUser(item.Target, Frame.Text(item.Body));
+                break;
+            case FrontEventKind.DirectBinary:
+                registry.SendToUser(item.Target, Frame.Binary(item.Body));
+                break;
+            case FrontEventKind.Disconnect:
+                var reason = item.Body.Length == 0 ? "disconnected by the server" : Encoding.UTF8.GetString(item.Body);
+                foreach (var connection in registry.GetUser(item.Target))
+                    _ = connection.CloseAsync(CloseCodes.Kicked, reason);
+                break;
+        }
+    }
+
+    [LoggerMessage(1, LogLevel.Warning, "Room {Room} did not answer a call with {Commands} commands.")]
+    public partial void LogCallFailed(string room, int commands, Exception exception);
+
+    [LoggerMessage(2, LogLevel.Error, "Events for {Target} could not be given to its connections.")]
+    private partial void LogDispatchFailed(string target, Exception exception);
+
+    [LoggerMessage(3, LogLevel.Error, "The front's stream reported an error.")]
+    private partial void LogStreamError(Exception exception);
+}
