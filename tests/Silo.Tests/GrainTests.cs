@@ -1,0 +1,207 @@
+using System.Text;
+using Orleans;
+using Orleans.Hosting;
+using Orleans.Streams;
+using Orleans.TestingHost;
+using Realtime.Grains;
+
+namespace Realtime.Silo.Tests;
+
+/// <summary>Two silos with the product's grains, and a client.</summary>
+public sealed class SiloCluster : IAsyncLifetime
+{
+    private InProcessTestCluster? _cluster;
+
+    public IClusterClient Client => _cluster!.Client;
+
+    public async ValueTask InitializeAsync()
+    {
+        var builder = new InProcessTestClusterBuilder(2);
+        builder.ConfigureSilo((_, silo) => silo.AddRealtime());
+        builder.ConfigureClient(client => client.AddMemoryStreams(FrontStreams.Provider));
+        _cluster = builder.Build();
+        await _cluster.DeployAsync();
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        if (_cluster is not null)
+            await _cluster.DisposeAsync();
+    }
+}
+
+/// <summary>The grains on an engine, whichever it is.</summary>
+public sealed class GrainTests(SiloCluster cluster) : IClassFixture<SiloCluster>
+{
+    private static readonly TimeSpan s_bound = TimeSpan.FromSeconds(20);
+
+    private readonly string _name = "room-" + Guid.NewGuid().ToString("N");
+
+    private IRoomGrain Room => cluster.Client.GetGrain<IRoomGrain>(_name);
+
+    private async Task<FrontListener> NewFront()
+    {
+        var front = new FrontListener("front-" + Guid.NewGuid().ToString("N"));
+        var stream = cluster.Client.GetStreamProvider(FrontStreams.Provider).GetStream<FrontEvent>(FrontStreams.Of(front.Id));
+        await stream.SubscribeAsync(front);
+        return front;
+    }
+
+    [Fact]
+    public async Task A_broadcast_reaches_each_front_once_in_order_whatever_the_members()
+    {
+        var (one, two) = (await NewFront(), await NewFront());
+        var joins = Enumerable.Range(0, 250).Select(i => (RoomCommand)new JoinCommand($"u{i}", $"c{i}", null)).ToArray();
+        await Room.Submit(one.Id, joins);
+        await Room.Submit(two.Id, [.. joins.Take(1)]);
+
+        for (var i = 1; i <= 20; i++)
+            Assert.Equal(i, (await Room.Broadcast(new RoomMessage { From = "service", Content = $"m{i}" })).Sequence);
+
+        foreach (var front in new[] { one, two })
+        {
+            var messages = await front.Messages(20).WaitAsync(s_bound);
+            Assert.Equal(Enumerable.Range(1, 20).Select(i => (long)i), messages.Select(message => message.Sequence));
+            Assert.Equal("\"content\":\"m1\"", Encoding.UTF8.GetString(messages[0].Body));
+        }
+    }
+
+    [Fact]
+    public async Task Text_and_binary_travel_as_they_are()
+    {
+        var front = await NewFront();
+        await Room.Submit(front.Id, [new JoinCommand("alice", "c1", null)]);
+        await Room.BroadcastText("not json");
+        await Room.BroadcastBinary([0, 255]);
+        var messages = await front.Messages(2).WaitAsync(s_bound);
+        Assert.Equal((FrontEventKind.Text, "not json"), (messages[0].Kind, Encoding.UTF8.GetString(messages[0].Body)));
+        Assert.Equal(FrontEventKind.Binary, messages[1].Kind);
+        Assert.Equal([0, 255], messages[1].Body);
+    }
+
+    [Fact]
+    public async Task A_room_is_listed_while_somebody_is_in_it()
+    {
+        var directory = cluster.Client.GetGrain<IRoomDirectoryGrain>(IRoomDirectoryGrain.ShardOf(_name));
+        await Room.Submit("f1", [new JoinCommand("alice", "c1", null)]);
+        Assert.Contains(_name, await directory.List(null, 1000));
+        await Room.Submit("f1", [new LeaveCommand("c1")]);
+        Assert.DoesNotContain(_name, await directory.List(null, 1000));
+        Assert.Equal(0, (await Room.Describe()).Members);
+    }
+
+    [Fact]
+    public async Task An_empty_room_still_resumes_who_comes_back()
+    {
+        await Room.Submit("f1", [new JoinCommand("alice", "c1", null), new PublishCommand("alice", null, "\"content\":\"a\""u8.ToArray())]);
+        var replies = await Room.Submit("f1", [new PublishCommand("alice", null, "\"content\":\"b\""u8.ToArray()), new LeaveCommand("c1")]);
+        var receipt = Assert.IsType<PublishedReply>(replies[0]).Receipt;
+        replies = await Room.Submit("f1", [new JoinCommand("alice", "c2", new Position(receipt.Epoch, 1))]);
+        var joined = Assert.IsType<JoinedReply>(replies[0]);
+        Assert.True(joined.Recovered);
+        Assert.Equal(2, Assert.Single(joined.Missed).Sequence);
+    }
+
+    [Fact]
+    public async Task A_user_is_reached_on_every_front_once()
+    {
+        var (one, two) = (await NewFront(), await NewFront());
+        var user = cluster.Client.GetGrain<IUserGrain>("user-" + _name);
+        Assert.Equal(0, await user.Send(new RoomMessage { Content = "away" }));
+        await user.Attach(new UserConnection(one.Id, "c1", DateTimeOffset.UnixEpoch));
+        await user.Attach(new UserConnection(one.Id, "c2", DateTimeOffset.UnixEpoch));
+        await user.Attach(new UserConnection(two.Id, "c3", DateTimeOffset.UnixEpoch));
+        await user.Attach(new UserConnection(two.Id, "c3", DateTimeOffset.UnixEpoch)); // a repeat
+
+        Assert.Equal(3, await user.Send(new RoomMessage { From = "bob", Content = "psst" }));
+        Assert.Equal("bob", (await one.Messages(1).WaitAsync(s_bound))[0].From);
+        Assert.Equal("bob", (await two.Messages(1).WaitAsync(s_bound))[0].From);
+
+        await user.Detach(one.Id, "c1");
+        await user.Detach(one.Id, "c2");
+        Assert.Equal(1, await user.Send(new RoomMessage { Content = "again" }));
+        Assert.Single((await user.Describe()).Connections);
+        await user.Detach(two.Id, "c3");
+        Assert.Empty((await user.Describe()).Connections);
+    }
+
+    [Fact]
+    public async Task A_repeated_broadcast_id_gets_the_first_receipt()
+    {
+        var message = new RoomMessage { From = "billing", Content = "paid", Id = "order-7" };
+        var first = await Room.Broadcast(message);
+        Assert.Equal(first, await Room.Broadcast(message));
+        var conflict = await Assert.ThrowsAsync<ArgumentException>(() => Room.Broadcast(message with { Content = "other" }));
+        Assert.Contains("order-7", conflict.Message);
+    }
+
+    [Theory]
+    [InlineData(null, null, "needs content or data")]
+    [InlineData(null, "{", "must be one JSON value")]
+    [InlineData(null, "1 2", "must be one JSON value")]
+    public async Task Bad_messages_are_refused(string? content, string? data, string why)
+    {
+        var error = await Assert.ThrowsAsync<ArgumentException>(() => Room.Broadcast(new RoomMessage { Content = content, Data = data }));
+        Assert.Contains(why, error.Message);
+    }
+
+    [Fact]
+    public async Task Bad_names_and_limits_are_refused()
+    {
+        await Assert.ThrowsAsync<ArgumentException>(() => cluster.Client.GetGrain<IRoomGrain>("a\nb").Describe());
+        await Assert.ThrowsAsync<ArgumentException>(() => cluster.Client.GetGrain<IUserGrain>(new string('x', 129)).Describe());
+        await Assert.ThrowsAsync<ArgumentOutOfRangeException>(() => Room.Members(null, 0));
+        await Assert.ThrowsAsync<ArgumentException>(() => Room.Broadcast(new RoomMessage { From = "a\nb", Content = "x" }));
+    }
+
+    [Fact]
+    public async Task Settings_out_of_range_stop_the_start()
+    {
+        var builder = new InProcessTestClusterBuilder(1);
+        builder.ConfigureSilo((_, silo) => silo.AddRealtime(options => options.HistoryMessages = -1));
+        await using var bad = builder.Build();
+        var error = await Assert.ThrowsAnyAsync<Exception>(() => bad.DeployAsync());
+        Assert.Contains("Rooms:HistoryMessages is -1; it must be from 0 to 100000.", error.ToString());
+    }
+}
+
+/// <summary>Stands in for a front: hears its stream.</summary>
+internal sealed class FrontListener(string id) : IAsyncObserver<FrontEvent>
+{
+    private readonly List<FrontEvent> _messages = [];
+    private TaskCompletionSource _more = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+    public string Id { get; } = id;
+
+    public Task OnNextAsync(FrontEvent item, StreamSequenceToken? token = null)
+    {
+        if (item.Kind is FrontEventKind.Joined or FrontEventKind.Left or FrontEventKind.Presence)
+            return Task.CompletedTask;
+        lock (_messages)
+        {
+            _messages.Add(item);
+            _more.TrySetResult();
+            _more = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        }
+        return Task.CompletedTask;
+    }
+
+    public Task OnErrorAsync(Exception ex) => Task.CompletedTask;
+
+    /// <summary>Exactly so many messages; fails when there are more.</summary>
+    public async Task<FrontEvent[]> Messages(int count)
+    {
+        while (true)
+        {
+            Task more;
+            lock (_messages)
+            {
+                Assert.True(_messages.Count <= count, $"{_messages.Count} messages instead of {count}");
+                if (_messages.Count == count)
+                    return [.. _messages];
+                more = _more.Task;
+            }
+            await more;
+        }
+    }
+}

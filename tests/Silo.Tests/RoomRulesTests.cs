@@ -1,0 +1,219 @@
+using System.Text;
+using Realtime.Grains;
+using Realtime.Silo.Rooms;
+
+namespace Realtime.Silo.Tests;
+
+/// <summary>The rules of a room, with no engine at all.</summary>
+public sealed class RoomRulesTests
+{
+    private readonly ManualTime _time = new();
+    private readonly RoomOptions _options = new();
+
+    private Room NewRoom() => new("lobby", _options, _time);
+
+    private static JoinCommand Join(string user, string connection, Position? since = null) => new(user, connection, since);
+
+    private static PublishCommand Say(string user, string content, string? id = null) =>
+        new(user, id, Encoding.UTF8.GetBytes($"\"content\":\"{content}\""));
+
+    private static long[] Sequences(IEnumerable<FrontEvent> events) => [.. events.Select(item => item.Sequence)];
+
+    [Fact]
+    public void Messages_are_numbered_from_one_without_holes()
+    {
+        var room = NewRoom();
+        room.Apply("f1", Join("alice", "c1"));
+        room.TakeEvents();
+
+        var receipts = Enumerable.Range(1, 5)
+            .Select(i => Assert.IsType<PublishedReply>(room.Apply("f1", Say("alice", $"m{i}"))).Receipt)
+            .ToArray();
+
+        Assert.Equal([1, 2, 3, 4, 5], receipts.Select(receipt => receipt.Sequence));
+        Assert.All(receipts, receipt => Assert.Equal(room.Epoch, receipt.Epoch));
+        Assert.Equal([1, 2, 3, 4, 5], Sequences(room.TakeEvents()));
+    }
+
+    [Fact]
+    public void A_second_connection_of_a_user_neither_joins_nor_leaves()
+    {
+        var room = NewRoom();
+        room.Apply("f1", Join("alice", "c1"));
+        Assert.Equal(FrontEventKind.Joined, Assert.Single(room.TakeEvents()).Kind);
+
+        var second = Assert.IsType<JoinedReply>(room.Apply("f2", Join("alice", "c2")));
+        Assert.Equal(1, second.Members);
+        Assert.Empty(room.TakeEvents());
+        Assert.Equal(new RoomDescription(1, 2, 2, room.Position), room.Describe());
+
+        room.Apply("f1", new LeaveCommand("c1"));
+        Assert.Empty(room.TakeEvents());
+        room.Apply("f2", new LeaveCommand("c2"));
+        var left = Assert.Single(room.TakeEvents());
+        Assert.Equal((FrontEventKind.Left, "alice"), (left.Kind, left.From));
+        Assert.True(room.IsEmpty);
+    }
+
+    [Fact]
+    public void Joining_and_leaving_may_be_repeated()
+    {
+        var room = NewRoom();
+        room.Apply("f1", Join("alice", "c1"));
+        room.Apply("f1", Join("alice", "c1"));
+        Assert.Equal(1, room.Describe().Connections);
+        room.Apply("f1", new LeaveCommand("c1"));
+        room.Apply("f1", new LeaveCommand("c1"));
+        room.Apply("f9", new LeaveCommand("c1"));
+        Assert.Equal(0, room.Describe().Connections);
+        Assert.Equal(2, room.TakeEvents().Length);
+    }
+
+    [Fact]
+    public void Order_numbers_messages_and_presence_without_holes()
+    {
+        var room = NewRoom();
+        room.Apply("f1", Join("alice", "c1"));
+        room.Apply("f1", Say("alice", "a"));
+        room.Apply("f1", Join("bob", "c2"));
+        room.Apply("f1", Say("bob", "b"));
+        room.Apply("f1", new LeaveCommand("c1"));
+        Assert.Equal([1, 2, 3, 4, 5], room.TakeEvents().Select(item => item.Order));
+    }
+
+    [Fact]
+    public void A_join_with_a_position_gets_exactly_what_it_missed()
+    {
+        var room = NewRoom();
+        for (var i = 1; i <= 10; i++)
+            room.Apply("f1", Say("alice", $"m{i}"));
+
+        var reply = Assert.IsType<JoinedReply>(room.Apply("f1", Join("bob", "c1", new Position(room.Epoch, 7))));
+        Assert.True(reply.Recovered);
+        Assert.Equal([8, 9, 10], Sequences(reply.Missed));
+        Assert.Equal(10, reply.Position.Sequence);
+
+        reply = Assert.IsType<JoinedReply>(room.Apply("f1", Join("bob", "c2", new Position(room.Epoch, 10))));
+        Assert.True(reply.Recovered);
+        Assert.Empty(reply.Missed);
+    }
+
+    [Theory]
+    [InlineData(11)] // the future
+    [InlineData(long.MaxValue)]
+    public void A_position_from_the_future_is_not_recovered(long sequence)
+    {
+        var room = NewRoom();
+        for (var i = 1; i <= 10; i++)
+            room.Apply("f1", Say("alice", $"m{i}"));
+        var reply = Assert.IsType<JoinedReply>(room.Apply("f1", Join("bob", "c1", new Position(room.Epoch, sequence))));
+        Assert.False(reply.Recovered);
+        Assert.Empty(reply.Missed);
+    }
+
+    [Fact]
+    public void Recovery_is_never_partial()
+    {
+        _options.HistoryMessages = 5;
+        var room = NewRoom();
+        for (var i = 1; i <= 10; i++)
+            room.Apply("f1", Say("alice", $"m{i}"));
+
+        var gone = Assert.IsType<JoinedReply>(room.Apply("f1", Join("bob", "c1", new Position(room.Epoch, 4))));
+        Assert.False(gone.Recovered);
+        Assert.Empty(gone.Missed);
+        var kept = Assert.IsType<JoinedReply>(room.Apply("f1", Join("bob", "c2", new Position(room.Epoch, 5))));
+        Assert.True(kept.Recovered);
+        Assert.Equal([6, 7, 8, 9, 10], Sequences(kept.Missed));
+        var other = Assert.IsType<JoinedReply>(room.Apply("f1", Join("bob", "c3", new Position("another", 5))));
+        Assert.False(other.Recovered);
+    }
+
+    [Fact]
+    public void History_ends_at_its_age()
+    {
+        _options.HistoryAge = TimeSpan.FromMinutes(10);
+        var room = NewRoom();
+        room.Apply("f1", Say("alice", "old"));
+        _time.Advance(TimeSpan.FromMinutes(6));
+        room.Apply("f1", Say("alice", "young"));
+        _time.Advance(TimeSpan.FromMinutes(6));
+
+        Assert.False(Assert.IsType<JoinedReply>(room.Apply("f1", Join("bob", "c1", new Position(room.Epoch, 0)))).Recovered);
+        var kept = Assert.IsType<JoinedReply>(room.Apply("f1", Join("bob", "c2", new Position(room.Epoch, 1))));
+        Assert.True(kept.Recovered);
+        Assert.Equal([2], Sequences(kept.Missed));
+    }
+
+    [Fact]
+    public void A_repeated_publish_id_gets_the_first_receipt_and_is_not_sent_again()
+    {
+        var room = NewRoom();
+        room.Apply("f1", Join("alice", "c1"));
+        var first = Assert.IsType<PublishedReply>(room.Apply("f1", Say("alice", "hi", "1"))).Receipt;
+        room.TakeEvents();
+        _time.Advance(TimeSpan.FromMinutes(4));
+
+        Assert.Equal(first, Assert.IsType<PublishedReply>(room.Apply("f2", Say("alice", "hi", "1"))).Receipt);
+        Assert.Empty(room.TakeEvents());
+        Assert.Equal("id_conflict", Assert.IsType<RefusedReply>(room.Apply("f1", Say("alice", "other", "1"))).Code);
+        // Another user's id is another id.
+        Assert.Equal(2, Assert.IsType<PublishedReply>(room.Apply("f1", Say("bob", "hi", "1"))).Receipt.Sequence);
+        _time.Advance(TimeSpan.FromMinutes(2));
+        Assert.Equal(3, Assert.IsType<PublishedReply>(room.Apply("f1", Say("alice", "hi", "1"))).Receipt.Sequence);
+    }
+
+    [Fact]
+    public void Remembered_ids_are_bounded()
+    {
+        _options.DedupeEntries = 2;
+        var room = NewRoom();
+        room.Apply("f1", Say("alice", "a", "1"));
+        room.Apply("f1", Say("alice", "a", "2"));
+        room.Apply("f1", Say("alice", "a", "3")); // forgets 1
+        Assert.Equal(2, Assert.IsType<PublishedReply>(room.Apply("f1", Say("alice", "a", "2"))).Receipt.Sequence);
+        Assert.Equal(4, Assert.IsType<PublishedReply>(room.Apply("f1", Say("alice", "a", "1"))).Receipt.Sequence);
+    }
+
+    [Fact]
+    public void A_large_room_tells_counts_only_and_not_too_often()
+    {
+        _options.PresenceLimit = 2;
+        var room = NewRoom();
+        room.Apply("f1", Join("u1", "c1"));
+        room.Apply("f1", Join("u2", "c2"));
+        Assert.All(room.TakeEvents(), item => Assert.Equal(FrontEventKind.Joined, item.Kind));
+
+        room.Apply("f1", Join("u3", "c3"));
+        var told = Assert.Single(room.TakeEvents());
+        Assert.Equal((FrontEventKind.Presence, 3), (told.Kind, told.Members));
+        room.Apply("f1", Join("u4", "c4"));
+        room.Apply("f1", Join("u5", "c5"));
+        Assert.Empty(room.TakeEvents());
+        Assert.True(room.CountIsDue);
+
+        _time.Advance(_options.PresenceCountInterval);
+        room.TellCount();
+        Assert.Equal(5, Assert.Single(room.TakeEvents()).Members);
+        Assert.False(room.CountIsDue);
+    }
+
+    [Fact]
+    public void Members_come_in_pages()
+    {
+        var room = NewRoom();
+        foreach (var user in new[] { "dora", "alice", "carl", "bob", "Zoe" })
+            room.Apply("f1", Join(user, $"c-{user}"));
+
+        var page = room.Members(null, 2);
+        Assert.Equal(["Zoe", "alice"], page.Users);
+        Assert.Equal((5, "alice"), (page.Total, page.Next));
+        page = room.Members(page.Next, 2);
+        Assert.Equal(["bob", "carl"], page.Users);
+        page = room.Members(page.Next, 2);
+        Assert.Equal(["dora"], page.Users);
+        Assert.Null(page.Next);
+        Assert.Equal(["carl", "dora"], room.Members("bobby", 10).Users);
+        Assert.Empty(room.Members("zzz", 10).Users);
+    }
+}
