@@ -12,6 +12,8 @@ internal sealed partial class FrontPublisher(
     private static readonly Meter s_meter = new("Realtime.Silo");
     private static readonly Counter<long> s_events = s_meter.CreateCounter<long>(
         "realtime.stream.events", "{event}", "Events put on the streams of fronts: one per front and message.");
+    private static readonly KeyValuePair<string, object?> s_message = new("kind", "message");
+    private static readonly KeyValuePair<string, object?> s_presence = new("kind", "presence");
 
     // One handle per front that ever was; a front's id is new at each start, so this grows by about 100 bytes a restart.
     private readonly ConcurrentDictionary<string, IAsyncStream<FrontEvent>> _streams = new();
@@ -24,13 +26,24 @@ internal sealed partial class FrontPublisher(
     {
         if (events.Length == 0 || fronts.Count == 0)
             return Task.CompletedTask;
-        s_events.Add((long)events.Length * fronts.Count);
+        Count(events, fronts.Count);
         if (fronts.Count == 1)
         {
             foreach (var front in fronts)
                 return Push(front, events);
         }
         return Task.WhenAll(fronts.Select(front => Push(front, events)));
+    }
+
+    private static void Count(FrontEvent[] events, int fronts)
+    {
+        if (!s_events.Enabled)
+            return;
+        var presence = events.Count(item => item.Kind is FrontEventKind.Joined or FrontEventKind.Left or FrontEventKind.Presence);
+        if (presence > 0)
+            s_events.Add((long)presence * fronts, s_presence);
+        if (presence < events.Length)
+            s_events.Add((long)(events.Length - presence) * fronts, s_message);
     }
 
     private Task Push(string front, FrontEvent[] events)

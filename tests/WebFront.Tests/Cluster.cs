@@ -1,0 +1,96 @@
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Hosting;
+using Microsoft.AspNetCore.Hosting.Server;
+using Microsoft.AspNetCore.Hosting.Server.Features;
+using Microsoft.Extensions.Configuration;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
+using Orleans;
+using Orleans.Hosting;
+using Orleans.TestingHost;
+using Realtime.Grains;
+using Realtime.Silo;
+
+namespace Realtime.WebFront.Tests;
+
+/// <summary>One silo for all tests; fronts come and go. Rooms and users have names of their own in each test.</summary>
+public sealed class Cluster : IAsyncLifetime
+{
+    private InProcessTestCluster? _cluster;
+
+    public IClusterClient Client => _cluster!.Client;
+
+    public async ValueTask InitializeAsync()
+    {
+        var builder = new InProcessTestClusterBuilder(1);
+        builder.ConfigureSilo((_, silo) => silo.AddRealtime());
+        builder.ConfigureClient(client => client.AddMemoryStreams(FrontStreams.Provider));
+        _cluster = builder.Build();
+        await _cluster.DeployAsync();
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        if (_cluster is not null)
+            await _cluster.DisposeAsync();
+    }
+
+    /// <summary>A front of this cluster: the product's own composition on real Kestrel.</summary>
+    public Task<Front> StartFront(Action<FrontOptions>? configure = null, params (string Key, string Value)[] settings) =>
+        Front.Start(Client, configure, settings);
+}
+
+/// <summary>The tests that share the cluster.</summary>
+[CollectionDefinition(Name)]
+public sealed class ClusterCollection : ICollectionFixture<Cluster>
+{
+    public const string Name = "cluster";
+}
+
+/// <summary>A running front.</summary>
+public sealed class Front : IAsyncDisposable
+{
+    private readonly WebApplication _app;
+
+    private Front(WebApplication app)
+    {
+        _app = app;
+        var address = app.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.First();
+        Address = new Uri(address);
+        Http = new HttpClient { BaseAddress = Address, Timeout = TestClient.Bound };
+    }
+
+    public Uri Address { get; }
+
+    public HttpClient Http { get; }
+
+    public IServiceProvider Services => _app.Services;
+
+    public static async Task<Front> Start(IClusterClient client, Action<FrontOptions>? configure, (string Key, string Value)[] settings)
+    {
+        var builder = WebApplication.CreateBuilder(new WebApplicationOptions { EnvironmentName = Environments.Development });
+        builder.Configuration.AddInMemoryCollection(settings.Select(setting => KeyValuePair.Create(setting.Key, (string?)setting.Value)));
+        builder.Logging.SetMinimumLevel(LogLevel.Warning);
+        builder.WebHost.UseUrls("http://127.0.0.1:0");
+        builder.Services.AddSingleton(client);
+        builder.Services.AddSingleton<IGrainFactory>(client);
+        builder.AddRealtimeFront(configure);
+        var app = builder.Build();
+        app.MapRealtimeFront();
+        await app.StartAsync();
+        return new Front(app);
+    }
+
+    /// <summary>A client that speaks the protocol, as <paramref name="user"/>.</summary>
+    public Task<TestClient> Connect(string user, string path = "/ws") =>
+        TestClient.Connect(new Uri($"ws://{Address.Authority}{path}?user={Uri.EscapeDataString(user)}"));
+
+    public Task Stop() => _app.StopAsync();
+
+    public async ValueTask DisposeAsync()
+    {
+        Http.Dispose();
+        await _app.DisposeAsync();
+    }
+}
