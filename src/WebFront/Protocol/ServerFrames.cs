@@ -1,4 +1,3 @@
-using System.Buffers;
 using Realtime.Connections;
 using Realtime.Grains;
 using Realtime.WebFront.Rooms;
@@ -8,6 +7,15 @@ namespace Realtime.WebFront.Protocol;
 /// <summary>Writes what a server says. Absent fields are absent, never null.</summary>
 internal static class ServerFrames
 {
+    [ThreadStatic]
+    private static FrameBuilder? t_builder;
+
+    /// <summary>
+    /// The thread's own builder, empty. A frame is built before anything else can run on the thread, so one is enough,
+    /// and neither rooms nor connections have to keep buffers.
+    /// </summary>
+    public static FrameBuilder Builder => t_builder ??= new FrameBuilder();
+
     public static Frame Joined(string? id, LocalRoom room, JoinedReply reply)
     {
         var frame = Begin("joined"u8, id);
@@ -97,7 +105,19 @@ internal static class ServerFrames
     /// <summary>A message of a room, added to a frame of several.</summary>
     public static void AddMessage(this FrameBuilder frame, LocalRoom room, FrontEvent message)
     {
-        frame.BeginText();
+        if (message.Kind == FrontEventKind.Binary)
+            frame.BeginBinary();
+        else
+            frame.BeginText();
+        if (message.Kind == FrontEventKind.Message)
+            frame.WriteMessage(room, message);
+        else
+            frame.Write(message.Body);
+        frame.End();
+    }
+
+    private static void WriteMessage(this FrameBuilder frame, LocalRoom room, FrontEvent message)
+    {
         frame.Write("{\"type\":\"message\",\"room\":"u8);
         frame.Write(room.QuotedName);
         if (message.From is { } from)
@@ -111,12 +131,11 @@ internal static class ServerFrames
         frame.Write(",\"timestamp\":"u8);
         frame.WriteNumber(message.Timestamp);
         frame.Write("}"u8);
-        frame.End();
     }
 
     public static Frame Direct(FrontEvent message)
     {
-        var frame = new FrameBuilder();
+        var frame = Builder;
         frame.BeginText();
         frame.Write("{\"type\":\"message\",\"to\":"u8);
         frame.WriteString(message.Target);
@@ -156,7 +175,7 @@ internal static class ServerFrames
 
     private static FrameBuilder Begin(ReadOnlySpan<byte> type, string? id)
     {
-        var frame = new FrameBuilder();
+        var frame = Builder;
         frame.BeginText();
         frame.Write("{\"type\":\""u8);
         frame.Write(type);

@@ -7,7 +7,6 @@ namespace Realtime.WebFront.Rooms;
 /// <content>The fan-out of a room's events, and how a join finds its place between them.</content>
 internal sealed partial class LocalRoom
 {
-    private readonly FrameBuilder _frames = new();
     private string? _epoch; // of the events below
     private long _dispatched; // order of the last event that was fanned out
     private long _youngest; // the greatest order at which somebody here joined, until the events have reached it
@@ -82,27 +81,10 @@ internal sealed partial class LocalRoom
             case FrontEventKind.Presence:
                 return ServerFrames.Count(this, events[0]);
         }
+        var frame = ServerFrames.Builder;
         foreach (var message in events)
-            Encode(message);
-        var frame = _frames.Build();
-        _frames.Reset();
-        return frame;
-    }
-
-    private void Encode(FrontEvent message)
-    {
-        switch (message.Kind)
-        {
-            case FrontEventKind.Message:
-                _frames.AddMessage(this, message);
-                break;
-            case FrontEventKind.Text:
-                _frames.AddText(message.Body);
-                break;
-            default:
-                _frames.AddBinary(message.Body);
-                break;
-        }
+            frame.AddMessage(this, message);
+        return frame.Build();
     }
 
     private void BeginEpoch(string? epoch)
