@@ -21,6 +21,9 @@ public static class Limits
 /// </summary>
 public static class Names
 {
+    /// <summary>The rule in words, for messages.</summary>
+    public const string Rule = "1 to 128 bytes of UTF-8 without control characters";
+
     /// <summary>Says what is wrong with a name; null when nothing is.</summary>
     /// <param name="name">The name.</param>
     /// <param name="what">What it names, for the message: "room", "user".</param>

@@ -1,5 +1,5 @@
-using System.Globalization;
 using Realtime.Connections;
+using Realtime.WebFront.Security;
 
 namespace Realtime.WebFront.Protocol;
 
@@ -21,13 +21,11 @@ internal sealed class TokenExpiry : IDisposable
         _timer = time.CreateTimer(_ => CloseExpired(), null, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
     }
 
-    /// <summary>Watches a connection whose user has an <c>exp</c> claim (Unix seconds, RFC 7519 section 4.1.4).</summary>
+    /// <summary>Watches a connection whose token expires.</summary>
     public void Watch(Connection connection)
     {
-        if (connection.User.FindFirst("exp") is not { } claim
-            || !long.TryParse(claim.Value, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var seconds))
+        if (connection.User.GetTokenExpiry() is not { } expiry)
             return;
-        var expiry = DateTimeOffset.FromUnixTimeSeconds(Math.Clamp(seconds, 0, DateTimeOffset.MaxValue.ToUnixTimeSeconds()));
         lock (_next)
         {
             // Weak: a closed connection must not stay in memory until its token would have expired.

@@ -3,7 +3,7 @@ namespace Realtime.WebFront.Security;
 /// <summary>The authorization policies that the front's endpoints ask for. A user can define them anew under the same names.</summary>
 public static class RealtimePolicies
 {
-    /// <summary>For <c>/ws</c>: an authenticated user whose name is a valid <see cref="UserId"/>.</summary>
+    /// <summary>For <c>/ws</c>: an authenticated user whose name is a valid user id (<see cref="Realtime.Grains.Names"/>).</summary>
     public const string Client = "RealtimeClient";
 
     /// <summary>

@@ -1,3 +1,4 @@
+using Realtime.Grains;
 using Microsoft.AspNetCore.Authentication;
 using Microsoft.AspNetCore.Authorization;
 using Microsoft.Extensions.DependencyInjection.Extensions;
@@ -107,7 +108,7 @@ public static class RealtimeSecurityExtensions
             if (options.GetPolicy(RealtimePolicies.Client) is null)
                 options.AddPolicy(RealtimePolicies.Client, policy => policy
                     .RequireAuthenticatedUser()
-                    .RequireAssertion(context => UserId.IsValid(context.User.Identity?.Name)));
+                    .RequireAssertion(context => Names.Problem(context.User.Identity?.Name, "user") is null));
             if (options.GetPolicy(RealtimePolicies.Api) is null)
                 options.AddPolicy(RealtimePolicies.Api, policy => policy.AddRequirements(new ApiAccess()));
         });

@@ -1,3 +1,4 @@
+using Realtime.Grains;
 using System.Security.Claims;
 using System.Text.Encodings.Web;
 using Microsoft.AspNetCore.Authentication;
@@ -24,9 +25,9 @@ internal sealed class DevelopmentHandler(IOptionsMonitor<AuthenticationSchemeOpt
         if (!IsMeant(Request))
             return AuthenticateResult.NoResult();
 
-        if (Request.Query[QueryName] is not [{ } name] || !UserId.IsValid(name))
+        if (Request.Query[QueryName] is not [{ } name] || Names.Problem(name, "user") is not null)
             return AuthenticateResult.Fail(new RefusedException(
-                StatusCodes.Status400BadRequest, "invalid_request", $"The name in ?{QueryName}= must be there once, and be {UserId.Rule}."));
+                StatusCodes.Status400BadRequest, "invalid_request", $"The name in ?{QueryName}= must be there once, and be {Names.Rule}."));
 
         var identity = new ClaimsIdentity([new Claim("sub", name)], Scheme.Name, nameType: "sub", roleType: "roles");
         return AuthenticateResult.Success(new AuthenticationTicket(new ClaimsPrincipal(identity), Scheme.Name));

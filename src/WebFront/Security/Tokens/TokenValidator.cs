@@ -1,3 +1,4 @@
+using Realtime.Grains;
 using System.Text.Json;
 
 namespace Realtime.WebFront.Security.Tokens;
@@ -66,7 +67,7 @@ internal sealed class TokenValidator(TokenRules rules, TimeProvider time)
     }
 
     private static string? CheckSubject(JsonElement claims) =>
-        claims.TryGetProperty("sub", out var value) && value.TryGetString(out var subject) && UserId.IsValid(subject)
+        claims.TryGetProperty("sub", out var value) && value.TryGetString(out var subject) && Names.Problem(subject, "user") is null
             ? null
-            : $"The token's subject (sub) must be a user id: {UserId.Rule}.";
+            : $"The token's subject (sub) must be a user id: {Names.Rule}.";
 }
