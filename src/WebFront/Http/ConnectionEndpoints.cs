@@ -12,7 +12,7 @@ internal static class ConnectionEndpoints
     private static IResult List(RoomRouter router, ConnectionRegistry registry, string? after, int limit = ApiPaging.Default)
     {
         ApiPaging.Check(limit);
-        var page = registry.All
+        var page = registry.Connections
             .Where(connection => after is null || string.CompareOrdinal(connection.Id, after) > 0)
             .OrderBy(connection => connection.Id, StringComparer.Ordinal)
             .Take(limit + 1)

@@ -49,7 +49,7 @@ internal sealed partial class LocalRoom
         {
             // Somebody joined after some of these events happened: each event has receivers of its own.
             foreach (var item in events)
-                router.Registry.BroadcastToRoom(Name, Encode([item]), member => !Receives(member, item));
+                router.Registry.BroadcastToRoom(Name, Encode([item]), member => Receives(member, item));
             if (events[^1].Order >= _youngest)
                 _youngest = 0;
             return;
@@ -57,7 +57,7 @@ internal sealed partial class LocalRoom
         if (events[0].Kind == FrontEventKind.Joined)
         {
             var from = events[0].From;
-            router.Registry.BroadcastToRoom(Name, Encode(events), member => Session.Of(member).User == from);
+            router.Registry.BroadcastToRoom(Name, Encode(events), member => Session.Of(member).User != from);
             return;
         }
         router.Registry.BroadcastToRoom(Name, Encode(events));
