@@ -3,7 +3,7 @@ using Realtime.Connections;
 
 // A chat server with rooms on the connection library alone: one process, no grains, any message format.
 var builder = WebApplication.CreateBuilder(args);
-builder.Services.AddConnections();
+builder.Services.AddRealtimeConnections();
 builder.Services.AddSingleton<MessageStore>();
 var app = builder.Build();
 

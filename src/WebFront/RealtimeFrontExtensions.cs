@@ -25,7 +25,7 @@ public static class RealtimeFrontExtensions
             .ValidateOnStart();
         services.TryAddEnumerable(ServiceDescriptor.Singleton<IValidateOptions<FrontOptions>, FrontOptions.Validator>());
         services.TryAddSingleton(TimeProvider.System);
-        services.AddConnections(configure: null);
+        services.AddRealtimeConnections();
         services.AddRealtimeSecurity(builder.Configuration, builder.Environment);
         services.AddRealtimeApi();
         services.TryAddSingleton<RoomRouter>();
