@@ -1,8 +1,8 @@
-using Realtime.Grains;
 using Microsoft.AspNetCore.Authentication;
 using Microsoft.AspNetCore.Authorization;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 using Microsoft.Extensions.Options;
+using Realtime.Grains;
 using Realtime.WebFront.Security.Tokens;
 
 namespace Realtime.WebFront.Security;

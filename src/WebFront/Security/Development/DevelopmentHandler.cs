@@ -1,8 +1,8 @@
-using Realtime.Grains;
 using System.Security.Claims;
 using System.Text.Encodings.Web;
 using Microsoft.AspNetCore.Authentication;
 using Microsoft.Extensions.Options;
+using Realtime.Grains;
 
 namespace Realtime.WebFront.Security;
 

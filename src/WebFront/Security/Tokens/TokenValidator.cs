@@ -1,5 +1,5 @@
-using Realtime.Grains;
 using System.Text.Json;
+using Realtime.Grains;
 
 namespace Realtime.WebFront.Security.Tokens;
 
