@@ -133,6 +133,7 @@ public sealed class RawClient : IDisposable
         if (answer)
         {
             await SendIfOpenAsync(Frame(0x88, frame.Payload));
+            CloseOutput(); // a server that cannot read the answer any more waits for this
             await ReceiveEndAsync();
         }
         return frame;
@@ -143,6 +144,19 @@ public sealed class RawClient : IDisposable
         try
         {
             await SendAsync(bytes);
+        }
+        catch (SocketException)
+        {
+            // The server went first.
+        }
+    }
+
+    /// <summary>Half closes: the server reads an end, but can still write.</summary>
+    public void CloseOutput()
+    {
+        try
+        {
+            Socket.Shutdown(SocketShutdown.Send);
         }
         catch (SocketException)
         {

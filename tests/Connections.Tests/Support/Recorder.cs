@@ -40,3 +40,9 @@ public class Recorder : ConnectionHandler
         return default;
     }
 }
+
+public static class RecorderExtensions
+{
+    public static void AddHandler<THandler>(this Microsoft.AspNetCore.Builder.WebApplicationBuilder builder, THandler handler)
+        where THandler : ConnectionHandler => Microsoft.Extensions.DependencyInjection.ServiceCollectionServiceExtensions.AddSingleton(builder.Services, handler);
+}
