@@ -1,3 +1,4 @@
+using System.Text.Json.Serialization;
 using Microsoft.AspNetCore.Diagnostics;
 using Realtime.WebFront.Security;
 
@@ -8,8 +9,18 @@ internal static class ApiExtensions
 {
     public static void AddRealtimeApi(this IServiceCollection services)
     {
-        services.ConfigureHttpJsonOptions(options => options.SerializerOptions.TypeInfoResolverChain.Insert(0, ApiJson.Default));
-        services.AddOpenApi();
+        services.ConfigureHttpJsonOptions(options =>
+        {
+            var json = options.SerializerOptions;
+            json.TypeInfoResolverChain.Insert(0, ApiJson.Default);
+            json.DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull; // absent means absent, never null
+            json.UnmappedMemberHandling = JsonUnmappedMemberHandling.Disallow; // a misspelt field is an error, not a surprise
+        });
+        services.AddOpenApi(options => options.AddDocumentTransformer((document, _, _) =>
+        {
+            document.Info = new() { Title = "Realtime", Version = "v1", Description = "Send to rooms and users from outside, and see who is where." };
+            return Task.CompletedTask;
+        }));
         services.AddProblemDetails();
         // A bad body is the caller's to know: the handler in MapRealtimeApi says what was wrong.
         services.Configure<RouteHandlerOptions>(options => options.ThrowOnBadRequest = true);
@@ -19,7 +30,11 @@ internal static class ApiExtensions
 
     public static void MapRealtimeApi(this WebApplication app)
     {
-        var api = app.MapGroup("/api").RequireAuthorization(RealtimePolicies.Api).AddEndpointFilter(Catch);
+        var api = app.MapGroup("/api").RequireAuthorization(RealtimePolicies.Api).AddEndpointFilter(Catch)
+            .ProducesProblem(StatusCodes.Status400BadRequest)
+            .ProducesProblem(StatusCodes.Status401Unauthorized)
+            .ProducesProblem(StatusCodes.Status403Forbidden)
+            .ProducesProblem(StatusCodes.Status503ServiceUnavailable);
         api.MapRooms();
         api.MapUsers();
         api.MapConnectionList();

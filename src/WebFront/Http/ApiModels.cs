@@ -36,10 +36,7 @@ internal sealed record ConnectionsResponse(string Front, int Count, IReadOnlyLis
 internal sealed record ConnectionResponse(
     string Id, string? User, string? RemoteAddress, DateTimeOffset ConnectedAt, IReadOnlyCollection<string> Rooms, int QueuedMessages);
 
-[JsonSourceGenerationOptions(
-    JsonSerializerDefaults.Web,
-    DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull,
-    UnmappedMemberHandling = JsonUnmappedMemberHandling.Disallow)]
+[JsonSourceGenerationOptions(JsonSerializerDefaults.Web)]
 [JsonSerializable(typeof(SendRequest))]
 [JsonSerializable(typeof(RoomSendResponse))]
 [JsonSerializable(typeof(UserSendResponse))]

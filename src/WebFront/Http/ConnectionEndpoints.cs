@@ -7,7 +7,8 @@ namespace Realtime.WebFront.Http;
 internal static class ConnectionEndpoints
 {
     public static void MapConnectionList(this IEndpointRouteBuilder api) =>
-        api.MapGet("/connections", List).WithSummary("The connections of this front, by id.");
+        api.MapGet("/connections", List).WithTags("Connections").WithSummary("The connections of this front, by id.")
+            .Produces<ConnectionsResponse>();
 
     private static IResult List(RoomRouter router, ConnectionRegistry registry, string? after, int limit = ApiPaging.Default)
     {

@@ -9,10 +9,14 @@ internal static class RoomEndpoints
 {
     public static void MapRooms(this IEndpointRouteBuilder api)
     {
-        api.MapGet("/rooms", List).WithSummary("Rooms with members, in ordinal order.");
-        api.MapGet("/rooms/{room}", Describe).WithSummary("A room: members, connections, fronts, position.");
-        api.MapGet("/rooms/{room}/members", Members).WithSummary("The users in a room, in ordinal order.");
-        api.MapPost("/rooms/{room}/messages", Send).WithSummary("Sends a message to everybody in a room.");
+        api.MapGet("/rooms", List).WithTags("Rooms").WithSummary("Rooms with members, in ordinal order.")
+            .Produces<RoomsResponse>();
+        api.MapGet("/rooms/{room}", Describe).WithTags("Rooms").WithSummary("A room: members, connections, fronts, position.")
+            .Produces<RoomResponse>().ProducesProblem(StatusCodes.Status404NotFound);
+        api.MapGet("/rooms/{room}/members", Members).WithTags("Rooms").WithSummary("The users in a room, in ordinal order.")
+            .Produces<MembersResponse>().ProducesProblem(StatusCodes.Status404NotFound);
+        api.MapPost("/rooms/{room}/messages", Send).WithTags("Rooms").WithSummary("Sends a message to everybody in a room.")
+            .Produces<RoomSendResponse>();
     }
 
     private static async Task<IResult> List(IClusterClient cluster, string? after, int limit = ApiPaging.Default)

@@ -9,9 +9,12 @@ internal static class UserEndpoints
 {
     public static void MapUsers(this IEndpointRouteBuilder api)
     {
-        api.MapGet("/users/{user}", Describe).WithSummary("A user's connections and rooms.");
-        api.MapPost("/users/{user}/messages", Send).WithSummary("Sends a message to all connections of a user.");
-        api.MapPost("/users/{user}/disconnect", Disconnect).WithSummary("Closes all connections of a user.");
+        api.MapGet("/users/{user}", Describe).WithTags("Users").WithSummary("A user's connections and rooms.")
+            .Produces<UserResponse>().ProducesProblem(StatusCodes.Status404NotFound);
+        api.MapPost("/users/{user}/messages", Send).WithTags("Users").WithSummary("Sends a message to all connections of a user.")
+            .Produces<UserSendResponse>();
+        api.MapPost("/users/{user}/disconnect", Disconnect).WithTags("Users").WithSummary("Closes all connections of a user.")
+            .Produces<UserSendResponse>();
     }
 
     private static async Task<IResult> Describe(IClusterClient cluster, string user)

@@ -1,0 +1,179 @@
+using System.Net;
+using System.Net.Http.Json;
+using System.Net.WebSockets;
+using System.Text;
+using System.Text.Json.Nodes;
+
+namespace Realtime.WebFront.Tests;
+
+/// <summary>The HTTP API: sends from outside, descriptions, errors.</summary>
+[Collection(ClusterCollection.Name)]
+public sealed class ApiTests(Cluster cluster) : IAsyncLifetime
+{
+    private readonly string _tag = Guid.NewGuid().ToString("N");
+    private Front _one = null!;
+    private Front _two = null!;
+
+    private string Room => "room-" + _tag;
+
+    private string Alice => "alice-" + _tag;
+
+    public async ValueTask InitializeAsync() => (_one, _two) = (await cluster.StartFront(), await cluster.StartFront());
+
+    public async ValueTask DisposeAsync()
+    {
+        await _one.DisposeAsync();
+        await _two.DisposeAsync();
+    }
+
+    private async Task<JsonObject> Get(string path, HttpStatusCode expected = HttpStatusCode.OK)
+    {
+        using var response = await _one.Http.GetAsync(path);
+        Assert.Equal(expected, response.StatusCode);
+        return (await response.Content.ReadFromJsonAsync<JsonObject>())!;
+    }
+
+    private async Task<JsonObject> Post(string path, string body, HttpStatusCode expected = HttpStatusCode.OK, string? key = null)
+    {
+        using var request = new HttpRequestMessage(HttpMethod.Post, path) { Content = new StringContent(body, Encoding.UTF8, "application/json") };
+        if (key is not null)
+            request.Headers.Add("Idempotency-Key", key);
+        using var response = await _one.Http.SendAsync(request);
+        Assert.Equal(expected, response.StatusCode);
+        return (await response.Content.ReadFromJsonAsync<JsonObject>())!;
+    }
+
+    [Fact]
+    public async Task A_post_reaches_a_room_on_the_other_front()
+    {
+        await using var alice = await _two.Connect(Alice);
+        await alice.Join(Room);
+        var sent = await Post($"/api/rooms/{Room}/messages", """{"content":"hi","data":{"n":[1,2.50]},"from":"billing"}""");
+        var message = await alice.Receive("message");
+        Assert.Equal(("hi", "billing", (string)sent["epoch"]!, 1L), ((string)message["content"]!, (string)message["from"]!, (string)message["epoch"]!, (long)message["seq"]!));
+        Assert.Equal("""{"n":[1,2.50]}""", message["data"]!.ToJsonString());
+    }
+
+    [Fact]
+    public async Task A_post_reaches_all_devices_of_a_user()
+    {
+        await using var phone = await _one.Connect(Alice);
+        await using var laptop = await _two.Connect(Alice);
+        var sent = await Post($"/api/users/{Alice}/messages", """{"content":"psst"}""");
+        Assert.Equal(2, (int)sent["connections"]!);
+        foreach (var device in new[] { phone, laptop })
+        {
+            var message = await device.Receive("message");
+            Assert.Equal((Alice, "psst"), ((string?)message["to"], (string?)message["content"]));
+            Assert.False(message.ContainsKey("from"));
+        }
+    }
+
+    [Fact]
+    public async Task An_idempotency_key_sends_once()
+    {
+        await using var alice = await _one.Connect(Alice);
+        await alice.Join(Room);
+        var first = await Post($"/api/rooms/{Room}/messages", """{"content":"x"}""", key: "k1");
+        var second = await Post($"/api/rooms/{Room}/messages", """{"content":"x","id":"k1"}""");
+        Assert.True(JsonNode.DeepEquals(first, second));
+        await Post($"/api/rooms/{Room}/messages", """{"content":"y","id":"k1"}""", HttpStatusCode.BadRequest);
+        await Post($"/api/rooms/{Room}/messages", """{"content":"y","id":"k2"}""", HttpStatusCode.BadRequest, key: "k3");
+        Assert.Equal("x", (string?)(await alice.Receive("message"))["content"]);
+        Assert.Empty(await alice.Drain());
+    }
+
+    [Fact]
+    public async Task Rooms_users_and_connections_are_described()
+    {
+        await using var alice = await _one.Connect(Alice);
+        await using var tab = await _two.Connect(Alice);
+        await using var bob = await _two.Connect("bob-" + _tag);
+        await alice.Join(Room);
+        await tab.Join(Room);
+        await bob.Join(Room);
+        await bob.Join(Room + "-2");
+
+        var room = await Get($"/api/rooms/{Room}");
+        Assert.Equal((2, 3, 2, 0L), ((int)room["members"]!, (int)room["connections"]!, (int)room["fronts"]!, (long)room["seq"]!));
+
+        var rooms = await Get("/api/rooms?limit=1000");
+        Assert.Contains(rooms["rooms"]!.AsArray(), item => (string?)item!["room"] == Room && (int)item["members"]! == 2);
+        var page = await Get($"/api/rooms?limit=1&after={Room}");
+        Assert.Equal(Room + "-2", (string?)page["rooms"]![0]!["room"]);
+
+        var members = await Get($"/api/rooms/{Room}/members?limit=1");
+        Assert.Equal((2, Alice), ((int)members["total"]!, (string?)members["members"]![0]));
+        members = await Get($"/api/rooms/{Room}/members?after={members["next"]}");
+        Assert.Equal("bob-" + _tag, (string?)members["members"]![0]);
+        Assert.False(members.ContainsKey("next"));
+
+        var user = await Get($"/api/users/{Alice}");
+        Assert.Equal(2, user["connections"]!.AsArray().Count);
+        Assert.Equal([Room], user["rooms"]!.AsArray().Select(item => (string?)item));
+
+        var connections = await Get("/api/connections");
+        var connection = Assert.Single(connections["connections"]!.AsArray())!;
+        Assert.Equal((1, Alice), ((int)connections["count"]!, (string?)connection["user"]));
+        Assert.StartsWith("127.0.0.1:", (string?)connection["remoteAddress"]);
+    }
+
+    [Fact]
+    public async Task A_user_is_disconnected_everywhere_with_4002()
+    {
+        await using var phone = await _one.Connect(Alice);
+        await using var laptop = await _two.Connect(Alice);
+        Assert.Equal(2, (int)(await Post($"/api/users/{Alice}/disconnect", """{"reason":"bye"}"""))["connections"]!);
+        foreach (var device in new[] { phone, laptop })
+        {
+            Assert.Null(await device.ReceiveRaw());
+            Assert.Equal((WebSocketCloseStatus)4002, device.CloseStatus);
+        }
+    }
+
+    [Theory]
+    [InlineData("{", "bad_request")]
+    [InlineData("[]", "bad_request")]
+    [InlineData("{}", "needs content or data")]
+    [InlineData("""{"content":7}""", "bad_request")]
+    [InlineData("""{"contents":"x"}""", "contents")]
+    [InlineData("""{"content":"x","from":"a\u0000"}""", "U+0000")]
+    public async Task Bad_bodies_are_told_why(string body, string why)
+    {
+        var problem = await Post($"/api/rooms/{Room}/messages", body, HttpStatusCode.BadRequest);
+        Assert.Equal("bad_request", (string?)problem["code"]);
+        Assert.Contains(why, problem.ToJsonString(new() { Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping }));
+    }
+
+    [Theory]
+    [InlineData("/api/rooms?limit=0", HttpStatusCode.BadRequest, "bad_request")]
+    [InlineData("/api/rooms?limit=1001", HttpStatusCode.BadRequest, "bad_request")]
+    [InlineData("/api/rooms?limit=x", HttpStatusCode.BadRequest, "bad_request")]
+    [InlineData("/api/rooms/a%0Ab", HttpStatusCode.BadRequest, "bad_request")]
+    [InlineData("/api/rooms/nobody-is-here", HttpStatusCode.NotFound, "room_not_found")]
+    [InlineData("/api/rooms/nobody-is-here/members", HttpStatusCode.NotFound, "room_not_found")]
+    [InlineData("/api/users/nobody", HttpStatusCode.NotFound, "user_not_found")]
+    [InlineData("/api/connections?limit=-1", HttpStatusCode.BadRequest, "bad_request")]
+    public async Task Bad_questions_are_told_why(string path, HttpStatusCode status, string code) =>
+        Assert.Equal(code, (string?)(await Get(path, status))["code"]);
+
+    [Fact]
+    public async Task Health_metrics_openapi_and_pages_are_there()
+    {
+        await using var alice = await _one.Connect(Alice);
+        Assert.Equal("Healthy", await _one.Http.GetStringAsync("/health/live"));
+        Assert.Equal("Healthy", await _one.Http.GetStringAsync("/health/ready"));
+        Assert.Contains("\nrealtime_connections_open ", await _one.Http.GetStringAsync("/metrics"));
+        var openApi = await Get("/openapi/v1.json");
+        Assert.True(openApi["paths"]!.AsObject().ContainsKey("/api/rooms/{room}/messages"));
+    }
+
+    [Theory]
+    [InlineData("Front:MaxRoomsPerConnection", "0", "Front:MaxRoomsPerConnection is 0; it must be from 1 to 100000.")]
+    [InlineData("Front:MembersPageSize", "1001", "Front:MembersPageSize is 1001; it must be from 1 to 1000.")]
+    public async Task Settings_out_of_range_stop_the_start(string setting, string value, string message)
+    {
+        var error = await Assert.ThrowsAnyAsync<Exception>(() => cluster.StartFront(null, (setting, value)));
+        Assert.Contains(message, error.Message);
+    }
+}
