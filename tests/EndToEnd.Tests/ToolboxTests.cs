@@ -1,0 +1,132 @@
+using Microsoft.Playwright;
+using static Microsoft.Playwright.Assertions;
+
+namespace Realtime.EndToEnd.Tests;
+
+/// <summary>Frames and HTTP calls by hand, on the toolbox page.</summary>
+public sealed class ToolboxTests(BrowserFixture browser) : IClassFixture<BrowserFixture>
+{
+    [Fact]
+    public async Task A_call_of_the_HTTP_API_is_seen_to_arrive_on_the_socket()
+    {
+        BrowserFixture.RequireChromium();
+        await using var window = await BrowserWindow.OpenAsync(browser, browser.Front, "/toolbox.html");
+        var page = window.Page;
+        await ConnectAsync(page, "/ws");
+        await SendAsync(page, "Join a room");
+        await Expect(Frame(page, "in", "joined")).ToContainTextAsync("\"room\":\"lobby\"");
+
+        await SendAsync(page, "Message to the room");
+        await Expect(Frame(page, "in", "ack")).ToContainTextAsync("\"seq\":1");
+        await Expect(Frame(page, "in", "message")).ToContainTextAsync("\"content\":\"hello\"");
+
+        await page.SelectOptionAsync("#http-template", new SelectOptionValue { Label = "Send to a room" });
+        await page.ClickAsync("#call");
+        await Expect(page.Locator("#answer-status")).ToHaveTextAsync("200 OK");
+        await Expect(page.Locator("#answer-body")).ToContainTextAsync("\"seq\": 2");
+        await Expect(Frame(page, "in", "message").Last).ToContainTextAsync("\"content\":\"hi from HTTP\"");
+        await Expect(Frame(page, "in", "message").Last).ToContainTextAsync("\"from\":\"service\"");
+
+        await page.SelectOptionAsync("#http-template", new SelectOptionValue { Label = "Members of a room" });
+        await page.ClickAsync("#call");
+        await Expect(page.Locator("#answer-body")).ToContainTextAsync("\"alice\"");
+
+        await page.FillAsync("#filter", "hi from");
+        await Expect(page.Locator(".frame:visible")).ToHaveCountAsync(1);
+        await page.CheckAsync("#pretty");
+        await Expect(page.Locator(".frame:visible pre")).ToContainTextAsync("\"content\": \"hi from HTTP\"");
+        await page.FillAsync("#filter", "");
+        await page.ClickAsync("#clear");
+        await Expect(page.Locator(".frame")).ToHaveCountAsync(0);
+
+        await page.FillAsync("#close-reason", "done");
+        await page.ClickAsync("#close-form button");
+        await Expect(Frame(page, "event", "close")).ToContainTextAsync("1000 normal");
+        await Expect(page.Locator("#state")).ToHaveTextAsync("Closed 1000");
+        window.AssertNoErrors();
+    }
+
+    [Fact]
+    public async Task The_echo_endpoint_returns_text_and_binary()
+    {
+        BrowserFixture.RequireChromium();
+        await using var window = await BrowserWindow.OpenAsync(browser, browser.Front, "/toolbox.html");
+        var page = window.Page;
+        await page.FillAsync("#subprotocol", "");
+        await ConnectAsync(page, "/ws/echo");
+        await SendAsync(page, "Plain text");
+        await Expect(Frame(page, "in", "text")).ToContainTextAsync("hello");
+        await SendAsync(page, "Binary, five bytes");
+        await Expect(Frame(page, "in", "binary")).ToContainTextAsync("48 65 6c 6c 6f");
+        await Expect(Frame(page, "in", "binary")).ToContainTextAsync("5 bytes");
+        window.AssertNoErrors();
+    }
+
+    [Fact]
+    public async Task Bad_input_is_answered_in_words()
+    {
+        BrowserFixture.RequireChromium();
+        await using var window = await BrowserWindow.OpenAsync(browser, browser.Front, "/toolbox.html");
+        var page = window.Page;
+        await page.FillAsync("#endpoint", "ftp://example.org/");
+        await page.ClickAsync("#connect");
+        await Expect(page.Locator("#connect-error")).ToContainTextAsync("not ftp:");
+        await ConnectAsync(page, "/ws");
+
+        // Frames that the server refuses: an error in words, and the connection stays.
+        await SendAsync(page, "Not JSON");
+        await Expect(Frame(page, "in", "error").Last).ToContainTextAsync("bad_request");
+        await SendAsync(page, "Unknown type");
+        await Expect(Frame(page, "in", "error").Last).ToContainTextAsync("unknown_type");
+        await SendAsync(page, "Message to a room not joined");
+        await Expect(Frame(page, "in", "error").Last).ToContainTextAsync("not_joined");
+        await Expect(page.Locator("#state")).ToHaveTextAsync("Connected");
+
+        await page.CheckAsync("input[value=binary]", new() { Force = true });
+        await page.FillAsync("#payload", "48 6");
+        await Expect(page.Locator("#payload-note")).ToContainTextAsync("whole bytes");
+        await Expect(page.Locator("#send")).ToBeDisabledAsync();
+        await page.FillAsync("#payload", "xyz");
+        await Expect(page.Locator("#payload-note")).ToContainTextAsync("not a hexadecimal digit");
+
+        await page.FillAsync("#close-code", "1006");
+        await page.ClickAsync("#close-form button");
+        await Expect(page.Locator("#close-error")).ToContainTextAsync("1000 or with 3000 to 4999");
+
+        await page.GetByText("Headers", new() { Exact = true }).ClickAsync();
+        await page.FillAsync("#headers", "nonsense");
+        await page.ClickAsync("#call");
+        await Expect(page.Locator("#http-error")).ToContainTextAsync("is not a header");
+        await page.FillAsync("#headers", "");
+        window.AssertNoErrors();
+
+        await page.SelectOptionAsync("#http-template", new SelectOptionValue { Label = "Send to a room" });
+        await page.FillAsync("#body", "{}");
+        await page.ClickAsync("#call");
+        await Expect(page.Locator("#answer-status")).ToContainTextAsync("400");
+        await Expect(page.Locator("#answer-body")).ToContainTextAsync("\"code\"");
+        window.AssertNoErrors(allowed: "400"); // Chromium itself reports it
+
+        // Binary where text is due ends the connection, with a code and a reason that are shown.
+        await page.FillAsync("#payload", "00");
+        await page.ClickAsync("#send");
+        await Expect(Frame(page, "event", "close")).ToContainTextAsync("1003");
+    }
+
+    private static async Task ConnectAsync(IPage page, string endpoint)
+    {
+        await page.FillAsync("#endpoint", endpoint);
+        await page.ClickAsync("#connect");
+        await Expect(page.Locator("#state")).ToHaveTextAsync("Connected");
+    }
+
+    private static async Task SendAsync(IPage page, string template)
+    {
+        await page.SelectOptionAsync("#template", new SelectOptionValue { Label = template });
+        await page.ClickAsync("#send");
+    }
+
+    /// <summary>Entries of the list by direction (in, out, http, event) and kind (a message's type, "text", "close").</summary>
+    private static ILocator Frame(IPage page, string direction, string kind) =>
+        page.Locator($".frame.{direction}", new() { Has = page.Locator(".kind", new() { HasTextRegex = new($"^{kind}$") }) });
+}
