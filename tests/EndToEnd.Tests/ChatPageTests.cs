@@ -218,11 +218,24 @@ public sealed class ChatPageTests(BrowserFixture browser) : IClassFixture<Browse
     }
 
     [Fact]
+    public async Task One_whom_the_server_refuses_is_told_why_at_the_sign_in()
+    {
+        BrowserFixture.RequireChromium();
+        await using var alice = new ChatWindow(await BrowserWindow.OpenAsync(browser, browser.Front, "/"));
+        await alice.Page.ClickAsync("#signin-more summary");
+        // Well-formed, for {"sub":"alice"}, and signed by nobody.
+        await alice.Page.FillAsync("#signin-token", "eyJhbGciOiJub25lIn0.eyJzdWIiOiJhbGljZSJ9.");
+        await alice.SignInAsync("", "lobby");
+        await Expect(alice.SigninError).ToContainTextAsync("token");
+        await Expect(alice.Page.Locator("#signin")).ToBeVisibleAsync();
+    }
+
+    [Fact]
     public async Task More_rooms_than_the_server_allows_are_refused_and_the_others_stay()
     {
         BrowserFixture.RequireChromium();
         await using var alice = await ChatWindow.JoinAsync(browser, browser.Front, "alice", "many-0");
-        const int limit = 100; // the front's default
+        const int limit = BrowserFixture.MaxRooms;
         for (var i = 1; i < limit; i++)
             await alice.OpenAsync($"many-{i}");
         await Expect(alice.Page.Locator(".entry")).ToHaveCountAsync(limit);

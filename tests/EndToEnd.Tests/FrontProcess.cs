@@ -14,15 +14,18 @@ internal sealed partial class FrontProcess : IAsyncDisposable
     private readonly StringBuilder _output = new();
     private Process? _process;
 
-    private FrontProcess() { }
+    private readonly string[] _settings;
+
+    private FrontProcess(string[] settings) => _settings = settings;
 
     /// <summary>Where it listens, without a slash at the end: <c>http://127.0.0.1:41234</c>.</summary>
     public string Address { get; private set; } = "http://127.0.0.1:0";
 
     /// <summary>Starts one on a port that the system chooses.</summary>
-    public static async Task<FrontProcess> StartAsync()
+    /// <param name="settings">Settings other than the defaults: <c>--Front:MaxRoomsPerConnection=5</c>.</param>
+    public static async Task<FrontProcess> StartAsync(params string[] settings)
     {
-        var front = new FrontProcess();
+        var front = new FrontProcess(settings);
         await front.StartAgainAsync();
         return front;
     }
@@ -38,7 +41,8 @@ internal sealed partial class FrontProcess : IAsyncDisposable
             RedirectStandardOutput = true,
             RedirectStandardError = true,
         };
-        foreach (var argument in new[] { dll, "--urls", Address, "--Logging:LogLevel:Microsoft.Hosting.Lifetime=Information" })
+        string[] arguments = [dll, $"--urls={Address}", "--Logging:LogLevel:Microsoft.Hosting.Lifetime=Information", .. _settings];
+        foreach (var argument in arguments)
             start.ArgumentList.Add(argument);
         start.Environment["ASPNETCORE_ENVIRONMENT"] = "Development";
         start.Environment["DOTNET_ENVIRONMENT"] = "Development";

@@ -52,7 +52,6 @@ public sealed class ToolboxTests(BrowserFixture browser) : IClassFixture<Browser
         BrowserFixture.RequireChromium();
         await using var window = await BrowserWindow.OpenAsync(browser, browser.Front, "/toolbox.html");
         var page = window.Page;
-        await page.FillAsync("#subprotocol", "");
         await ConnectAsync(page, "/ws/echo");
         await SendAsync(page, "Plain text");
         await Expect(Frame(page, "in", "text")).ToContainTextAsync("hello");
@@ -111,6 +110,23 @@ public sealed class ToolboxTests(BrowserFixture browser) : IClassFixture<Browser
         await page.FillAsync("#payload", "00");
         await page.ClickAsync("#send");
         await Expect(Frame(page, "event", "close")).ToContainTextAsync("1003");
+    }
+
+    [Fact]
+    public async Task A_refused_handshake_is_explained()
+    {
+        BrowserFixture.RequireChromium();
+        await using var window = await BrowserWindow.OpenAsync(browser, browser.Front, "/toolbox.html");
+        var page = window.Page;
+        await page.SelectOptionAsync("#identity-kind", "none");
+        await page.ClickAsync("#connect");
+        await Expect(Frame(page, "event", "refused")).ToContainTextAsync("401");
+        await Expect(page.Locator("#state")).ToHaveTextAsync("Could not connect");
+
+        await page.SelectOptionAsync("#identity-kind", "user");
+        await page.FillAsync("#subprotocol", "unheard-of");
+        await page.ClickAsync("#connect");
+        await Expect(Frame(page, "event", "refused").Last).ToContainTextAsync("subprotocol");
     }
 
     private static async Task ConnectAsync(IPage page, string endpoint)

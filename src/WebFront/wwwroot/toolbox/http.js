@@ -75,7 +75,7 @@ export function httpForm(frames, current) {
     byId('answer').hidden = false;
     byId('answer-status').textContent = status;
     byId('answer-status').dataset.tone = answer.ok ? 'good' : 'bad';
-    byId('answer-note').textContent = `${took} ms, ${sizeOf(byteCount(text))}, ${answer.headers.get('content-type') ?? 'no type'}`;
+    byId('answer-note').textContent = `${took} ms, ${sizeOf(byteCount(text))}, ${answer.headers.get('content-type')?.split(';')[0] ?? 'no type'}`;
     byId('answer-body').textContent = whole.length > shownLimit ? `${whole.slice(0, shownLimit)}…` : whole;
     frames.http(status, `${verb} ${shown}, ${took} ms`, byteCount(text), answer.ok ? 'good' : 'bad');
   }

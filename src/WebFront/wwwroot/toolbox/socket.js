@@ -1,4 +1,5 @@
 import { byteCount } from './bytes.js';
+import { parseJson } from './frames.js';
 
 /** What the close codes mean (RFC 6455 section 7.4.1, and this server's own). */
 const closeMeanings = new Map([
@@ -60,6 +61,7 @@ export function openSocket(url, subprotocols, frames, changed) {
     frames.event('close', `${code} ${meaning}` + (reason ? `\nreason: ${reason}` : '')
       + (wasClean ? '' : '\nnot clean: the closing handshake was not completed'), code === 1000 ? undefined : 'bad');
     changed('offline', opened ? `Closed ${code}` : 'Could not connect');
+    if (!opened) explain(url, frames);
   };
   return {
     /** @param {string|Uint8Array<ArrayBuffer>} data */
@@ -77,4 +79,23 @@ export function openSocket(url, subprotocols, frames, changed) {
       frames.event('closing', `${code}${reason ? ` ${reason}` : ''}`);
     },
   };
+}
+
+/**
+ * A browser does not tell a page why a handshake failed; an ordinary request to the same address often does.
+ * @param {URL} url @param {ReturnType<typeof import('./frames.js').frameList>} frames
+ */
+async function explain(url, frames) {
+  const address = new URL(url);
+  address.protocol = address.protocol.replace(/^ws/, 'http');
+  if (address.origin !== location.origin) return;
+  try {
+    const answer = await fetch(address);
+    const text = await answer.text();
+    frames.event('refused', answer.status === 426
+      ? 'The endpoint is there and lets you in; it may not know the subprotocol.'
+      : `${answer.status} ${parseJson(text)?.detail ?? answer.statusText}`, 'bad');
+  } catch {
+    frames.event('refused', 'The server does not answer.', 'bad');
+  }
 }

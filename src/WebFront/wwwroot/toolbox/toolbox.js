@@ -10,7 +10,8 @@ const frames = frameList();
 /** @type {ReturnType<typeof openSocket>|null} */
 let socket = null;
 let online = false;
-let nextId = 1;
+/** Not from 1 at each load: a room takes a message under an id that it has seen for a repetition, and does not send it. */
+let nextId = Math.floor(Date.now() / 100) % 1_000_000;
 /** The room of the last frame sent, so that templates stay in it. */
 let room = 'lobby';
 
@@ -23,6 +24,13 @@ httpForm(frames, {
 });
 
 // --- connecting ---
+
+/** What the endpoints speak. A browser gives up when it asks for a subprotocol and the server names none. */
+const spoken = new Map([['/ws', 'realtime.json.v1'], ['/ws/echo', '']]);
+byId('endpoint').addEventListener('change', () => {
+  const speaks = spoken.get(byId('endpoint').value.trim());
+  if (speaks !== undefined) byId('subprotocol').value = speaks;
+});
 
 identityKind.addEventListener('change', () => {
   const kind = identityKind.value;
