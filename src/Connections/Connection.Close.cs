@@ -105,12 +105,13 @@ public sealed partial class Connection
         bool first;
         lock (Gate)
         {
-            first = _phase == Phase.Open;
+            if (_phase == Phase.Ended)
+                return; // the server may have given what the transport stands on to somebody else
+            first = _phase < Phase.Closing;
             SetStatus(code, reason);
-            if (_phase < Phase.Closing)
-                _phase = Phase.Closing;
+            _phase = Phase.Closing;
+            Transport.Abort();
         }
-        Transport.Abort();
         if (first)
             SignalClosing();
     }

@@ -41,7 +41,7 @@ public sealed partial class Connection
     };
 
     // While a handler is at work nothing is read, which is not the peer's silence.
-    private int ReadDeadline(int now) => (_handling is null ? _lastSeen : now) + Heartbeat.Ticks(Options.ReadTimeout);
+    private int ReadDeadline(int now) => (_inHandler ? now : _lastSeen) + Heartbeat.Ticks(Options.ReadTimeout);
 
     private int? WriteDeadline
     {

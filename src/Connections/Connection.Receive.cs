@@ -7,7 +7,8 @@ namespace Realtime.Connections;
 public sealed partial class Connection
 {
     private MessageReader _reader;
-    private HandlerWait? _handling; // set while the loop waits for the handler
+    private HandlerWait? _handling; // set while the loop waits for a handler that did not finish at once
+    private volatile bool _inHandler;
     private int _lastSeen;          // ticks of the heartbeat
     private int _nextPing;
 
@@ -129,6 +130,7 @@ public sealed partial class Connection
 
     private ValueTask Call(bool connecting, Message message)
     {
+        _inHandler = true;
         try
         {
             var handler = _endpoint.Handler;
@@ -141,6 +143,7 @@ public sealed partial class Connection
         {
             HandlerFailed(e);
         }
+        _inHandler = false;
         return default;
     }
 
@@ -155,6 +158,7 @@ public sealed partial class Connection
             return; // abandoned, because the connection closes; EndAsync waits for it
         _lastSeen = Services.Heartbeat.Now;
         _handling = null;
+        _inHandler = false;
         try
         {
             await handler;

@@ -26,6 +26,7 @@ public sealed partial class Connection
         RemoteAddress = peer.RemoteAddress;
         Subprotocol = peer.Subprotocol;
         _compression = peer.Compression;
+        State = peer.State;
         _connectedAt = endpoint.Services.Time.GetUtcNow().UtcTicks;
     }
 
@@ -69,7 +70,7 @@ public sealed partial class Connection
         }
     }
 
-    /// <summary>One slot for the layer above; cheaper than <see cref="Items"/>.</summary>
+    /// <summary>One slot for the layer above, cheaper than <see cref="Items"/>; <see cref="ConnectionOptions.State"/> can fill it from the request.</summary>
     public object? State { get; set; }
 
     /// <summary>Fires when the connection begins to close, from whichever side; callbacks run on the thread pool. Made at the first use.</summary>
@@ -143,4 +144,4 @@ public sealed partial class Connection
 }
 
 /// <summary>What a connection keeps of its upgrade request.</summary>
-internal readonly record struct Peer(ClaimsPrincipal? User, string? UserId, EndPoint? RemoteAddress, string? Subprotocol, bool Compression);
+internal readonly record struct Peer(ClaimsPrincipal? User, string? UserId, EndPoint? RemoteAddress, string? Subprotocol, bool Compression, object? State);

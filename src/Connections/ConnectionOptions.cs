@@ -93,6 +93,12 @@ public sealed class ConnectionOptions
     /// <summary>The user id of a connection. By default the name of the request's identity, else its <c>sub</c> claim, if it is authenticated.</summary>
     public Func<HttpContext, string?>? UserId { get; set; }
 
+    /// <summary>
+    /// What a connection keeps of its upgrade request, as its <see cref="Connection.State"/>: a route value, a header. Take only what is
+    /// needed: the request itself is not to be used after the upgrade.
+    /// </summary>
+    public Func<HttpContext, object?>? State { get; set; }
+
     internal ConnectionOptions Copy()
     {
         var copy = (ConnectionOptions)MemberwiseClone();

@@ -76,7 +76,8 @@ public sealed class Upgrader
             UserId: options.UserId is { } userId ? userId(context) : DefaultUserId(context.User),
             RemoteAddress: RemoteAddress(context, out var remote) ? remote : null,
             agreed.Subprotocol,
-            agreed.Compression);
+            agreed.Compression,
+            State: options.State?.Invoke(context));
 
         var handover = agreed.Key is null ? null : context.Features.Get<Handover>();
         if (handover is not null && handover.TryBegin(context))

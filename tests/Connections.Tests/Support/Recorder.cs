@@ -15,6 +15,14 @@ public class Recorder : ConnectionHandler
 
     public async Task<string> NextAsync() => await _events.Reader.ReadAsync().Within();
 
+    /// <summary>Skips to an event.</summary>
+    public async Task Until(string expected)
+    {
+        while (await NextAsync() != expected)
+        {
+        }
+    }
+
     public async Task<Connection> ConnectionAsync() => await _connections.Reader.ReadAsync().Within();
 
     public override ValueTask OnConnected(Connection connection)
@@ -39,10 +47,4 @@ public class Recorder : ConnectionHandler
         _events.Writer.TryWrite($"closed {code} {reason}");
         return default;
     }
-}
-
-public static class RecorderExtensions
-{
-    public static void AddHandler<THandler>(this Microsoft.AspNetCore.Builder.WebApplicationBuilder builder, THandler handler)
-        where THandler : ConnectionHandler => Microsoft.Extensions.DependencyInjection.ServiceCollectionServiceExtensions.AddSingleton(builder.Services, handler);
 }
