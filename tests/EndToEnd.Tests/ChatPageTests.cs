@@ -218,6 +218,37 @@ public sealed class ChatPageTests(BrowserFixture browser) : IClassFixture<Browse
     }
 
     [Fact]
+    public async Task A_room_can_be_left_and_entered_again_at_once()
+    {
+        BrowserFixture.RequireChromium();
+        await using var alice = await ChatWindow.JoinAsync(browser, browser.Front, "alice", "stay");
+        await using var bob = await ChatWindow.JoinAsync(browser, browser.Front, "bob", "revolving");
+        await alice.OpenAsync("revolving");
+        await Expect(alice.Count).ToHaveTextAsync("2 people");
+        await alice.SayAsync("in");
+        await Expect(bob.Messages).ToHaveTextAsync(["in"]);
+
+        // Both clicks in one turn of the page: the join is asked for before the leave has been answered.
+        await alice.Page.EvaluateAsync("""
+            document.querySelector('#leave').click();
+            document.querySelector('#open-name').value = 'revolving';
+            document.querySelector('#open-form').requestSubmit();
+            """);
+        await Expect(alice.Page.Locator("#title")).ToHaveTextAsync("#revolving");
+        await Expect(alice.Count).ToHaveTextAsync("2 people");
+        await Expect(alice.Messages).ToHaveCountAsync(0);
+        await alice.SayAsync("in again");
+        await Expect(bob.Messages).ToHaveTextAsync(["in", "in again"]);
+        await Expect(bob.Notes).ToHaveTextAsync(["alice joined", "alice left", "alice joined"]);
+
+        await alice.Page.ClickAsync("#leave");
+        await Expect(alice.Page.Locator("#title")).ToHaveTextAsync("#stay");
+        await Expect(bob.Notes.Last).ToHaveTextAsync("alice left");
+        alice.AssertNoErrors();
+        bob.AssertNoErrors();
+    }
+
+    [Fact]
     public async Task One_whom_the_server_refuses_is_told_why_at_the_sign_in()
     {
         BrowserFixture.RequireChromium();
