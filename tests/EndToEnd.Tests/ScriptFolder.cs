@@ -1,0 +1,121 @@
+using System.Diagnostics;
+
+namespace Realtime.EndToEnd.Tests;
+
+/// <summary>
+/// A copy of the entry script in a folder of its own, with blanks in its path, and with what the script reads: one
+/// source, one test project, the central versions. `dotnet` is a bash script that a test writes; it logs its calls.
+/// </summary>
+internal sealed class ScriptFolder : IDisposable
+{
+    /// <summary>A call takes tens of milliseconds; the rest is for a machine that is busy with other tests.</summary>
+    public static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
+
+    /// <summary>What `dotnet` does when all is well: a build leaves a server, a test run the results of <see cref="Results"/>.</summary>
+    public const string Works = """
+        case $1 in
+            build) mkdir -p "$engine/bin/WebFront/release"; : >"$engine/bin/WebFront/release/Realtime.WebFront.dll" ;;
+            test) mkdir -p "$engine/test-results"; cat "$root/results" >"$engine/test-results/$(basename "$2" .csproj).trx" ;;
+        esac
+        """;
+
+    private readonly string _root = Directory.CreateTempSubdirectory("realtime script ").FullName;
+
+    public ScriptFolder()
+    {
+        Assert.SkipWhen(OperatingSystem.IsWindows(), "The entry script is for bash.");
+        var repository = Repository();
+        foreach (var file in new[] { "realtime", "Directory.Packages.props", "Directory.Build.props", "Orleans.props", "global.json" })
+            File.Copy(Path.Combine(repository, file), PathOf(file));
+        Write("src/WebFront/WebFront.csproj", "");
+        Write("tests/Some.Tests/Some.Tests.csproj", "");
+        Write("results", Results(passed: 1));
+        WriteDotnet(Works);
+    }
+
+    public string PathOf(string path) => Path.Combine(_root, path);
+
+    public string Read(string path) => File.ReadAllText(PathOf(path));
+
+    public void Write(string path, string content)
+    {
+        Directory.CreateDirectory(Path.GetDirectoryName(PathOf(path))!);
+        File.WriteAllText(PathOf(path), content);
+    }
+
+    /// <summary>Makes `dotnet` a script of these lines; `$root` is this folder, `$engine` the output folder of the engine.</summary>
+    public void WriteDotnet(string lines)
+    {
+        Write("bin/dotnet", $$"""
+            #!/usr/bin/env bash
+            root='{{_root}}'
+            echo "$1 ${2##*/}" >>"$root/calls"
+            engine=
+            for option in "$@"; do
+                case $option in -p:OrleansEngine=*) engine=$root/artifacts/${option#*=} ;; esac
+            done
+            {{lines}}
+            """);
+        if (!OperatingSystem.IsWindows())
+            File.SetUnixFileMode(PathOf("bin/dotnet"), UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+    }
+
+    /// <summary>The calls of `dotnet` since the last question: the command and the last part of its first argument.</summary>
+    public string[] Calls()
+    {
+        if (!File.Exists(PathOf("calls")))
+            return [];
+        var calls = File.ReadAllLines(PathOf("calls"));
+        File.Delete(PathOf("calls"));
+        return calls;
+    }
+
+    /// <summary>Runs the script to its end, from another folder.</summary>
+    public async Task<(int ExitCode, string Output, string Error)> RunAsync(params string[] arguments)
+    {
+        using var process = StartScript(arguments);
+        var output = process.StandardOutput.ReadToEndAsync();
+        var error = process.StandardError.ReadToEndAsync();
+        await Task.WhenAll(output, error, process.WaitForExitAsync()).WaitAsync(Patience);
+        return (process.ExitCode, await output, await error);
+    }
+
+    public Process StartScript(params string[] arguments) => Start(PathOf("realtime"), arguments);
+
+    /// <summary>Starts a program with the `dotnet` of this folder.</summary>
+    public Process Start(string program, params string[] arguments)
+    {
+        var start = new ProcessStartInfo(program, arguments)
+        {
+            WorkingDirectory = Path.GetTempPath(),
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+        };
+        start.Environment["PATH"] = $"{PathOf("bin")}:{Environment.GetEnvironmentVariable("PATH")}";
+        return Process.Start(start)!;
+    }
+
+    /// <summary>A result file as `dotnet test` writes it, as far as the script reads it.</summary>
+    public static string Results(int passed = 0, int failed = 0, int skipped = 0, string tests = "", string summary = "") => $"""
+        <?xml version="1.0" encoding="utf-8"?>
+        <TestRun xmlns="http://microsoft.com/schemas/VisualStudio/TeamTest/2010">
+          <Results>
+            {tests}
+          </Results>
+          <ResultSummary outcome="Completed">
+            <Counters total="{passed + failed + skipped}" executed="{passed + failed}" passed="{passed}" failed="{failed}" notExecuted="0" />
+            {summary}
+          </ResultSummary>
+        </TestRun>
+        """;
+
+    public void Dispose() => Directory.Delete(_root, recursive: true);
+
+    private static string Repository()
+    {
+        var folder = new DirectoryInfo(AppContext.BaseDirectory);
+        while (!File.Exists(Path.Combine(folder.FullName, "Realtime.sln")))
+            folder = folder.Parent ?? throw new DirectoryNotFoundException($"No Realtime.sln above {AppContext.BaseDirectory}.");
+        return folder.FullName;
+    }
+}
