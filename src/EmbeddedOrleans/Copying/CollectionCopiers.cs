@@ -39,6 +39,20 @@ internal static class CollectionCopiers
         [typeof(ArraySegment<>)] = nameof(CopyArraySegment),
     };
 
+    /// <summary>What becomes of a collection of a type that has no copier of its own, such as a query, if it is declared as one of these.</summary>
+    private static readonly Dictionary<Type, string> s_interfaces = new()
+    {
+        [typeof(IEnumerable<>)] = nameof(CopyToList),
+        [typeof(ICollection<>)] = nameof(CopyToList),
+        [typeof(IReadOnlyCollection<>)] = nameof(CopyToList),
+        [typeof(IList<>)] = nameof(CopyToList),
+        [typeof(IReadOnlyList<>)] = nameof(CopyToList),
+        [typeof(ISet<>)] = nameof(CopyToHashSet),
+        [typeof(IReadOnlySet<>)] = nameof(CopyToHashSet),
+        [typeof(IDictionary<,>)] = nameof(CopyToDictionary),
+        [typeof(IReadOnlyDictionary<,>)] = nameof(CopyToDictionary),
+    };
+
     public static bool Has(Type definition) => s_copiers.ContainsKey(definition);
 
     /// <summary>Value types that refer to memory which others can change.</summary>
@@ -55,6 +69,15 @@ internal static class CollectionCopiers
         if (!typeof(T).IsSZArray)
             return CopyManyDimensions;
         return Method(CopyKinds.IsImmutable(element) ? nameof(CloneArray) : nameof(CopyArray)).MakeGenericMethod(element).CreateDelegate<Func<T, CopyContext, T>>();
+    }
+
+    /// <summary>Null unless it is an interface of collections.</summary>
+    public static Func<T, CopyContext, T>? ForInterface<T>()
+    {
+        if (!typeof(T).IsGenericType || !s_interfaces.TryGetValue(typeof(T).GetGenericTypeDefinition(), out var fallback))
+            return null;
+        var copy = Method(fallback).MakeGenericMethod(typeof(T).GetGenericArguments()).CreateDelegate<Func<T, CopyContext, T>>();
+        return (value, context) => CopyKinds.HasCopier(value!.GetType()) ? (T)CopierFactory.CopyByValueType(value, context) : copy(value, context);
     }
 
     private static MethodInfo Method(string name) => typeof(CollectionCopiers).GetMethod(name, BindingFlags.Static | BindingFlags.NonPublic)!;
@@ -213,6 +236,31 @@ internal static class CollectionCopiers
         return copy;
     }
 
+    private static List<E> CopyToList<E>(IEnumerable<E> value, CopyContext context)
+    {
+        var copy = Added<object, List<E>>(value, [], context);
+        foreach (var item in value)
+            copy.Add(Copier<E>.CopyWithin(item, context));
+        return copy;
+    }
+
+    private static HashSet<E> CopyToHashSet<E>(IEnumerable<E> value, CopyContext context)
+    {
+        var copy = Added<object, HashSet<E>>(value, [], context);
+        foreach (var item in value)
+            copy.Add(Copier<E>.CopyWithin(item, context));
+        return copy;
+    }
+
+    private static Dictionary<K, V> CopyToDictionary<K, V>(IEnumerable<KeyValuePair<K, V>> value, CopyContext context)
+        where K : notnull
+    {
+        var copy = Added<object, Dictionary<K, V>>(value, [], context);
+        foreach (var (key, item) in value)
+            copy.Add(Copier<K>.CopyWithin(key, context), Copier<V>.CopyWithin(item, context));
+        return copy;
+    }
+
     private static E? CopyNullable<E>(E? value, CopyContext context)
         where E : struct => value is { } some ? Copier<E>.CopyWithin(some, context) : null;
 
@@ -261,7 +309,8 @@ internal static class CollectionCopiers
         return copy;
     }
 
-    private static C Added<C>(C original, C copy, CopyContext context)
+    private static C Added<O, C>(O original, C copy, CopyContext context)
+        where O : class
         where C : class
     {
         context.Add(original, copy);

@@ -14,6 +14,7 @@ internal static class Copier<T>
     public static readonly bool IsImmutable = CopyKinds.IsImmutable(typeof(T));
 
     private static readonly Func<T, CopyContext, T> s_copy = CopierFactory.Create<T>();
+    private static readonly bool s_isInterface = typeof(T).IsInterface;
     private static readonly bool s_isExact = typeof(T).IsValueType || typeof(T).IsSealed || typeof(T).IsArray;
 
     /// <exception cref="CodecNotFoundException">A type in it cannot pass between grains.</exception>
@@ -40,7 +41,7 @@ internal static class Copier<T>
             return (T)known;
         return s_isExact || value.GetType() == typeof(T)
             ? s_copy(value, context)!
-            : (T)CopierFactory.CopyByValueType(value, context);
+            : s_isInterface ? s_copy(value, context)! : (T)CopierFactory.CopyByValueType(value, context);
     }
 }
 
@@ -59,7 +60,7 @@ internal static class CopierFactory
         CopyKind.Array => CollectionCopiers.Array<T>(),
         CopyKind.Collection => CollectionCopiers.Create<T>(),
         CopyKind.Members => Members<T>(),
-        CopyKind.ByValueType => static (value, context) => (T)CopyByValueType(value!, context),
+        CopyKind.ByValueType => CollectionCopiers.ForInterface<T>() ?? (static (value, context) => (T)CopyByValueType(value!, context)),
         _ => static (value, _) => throw Unknown(value!.GetType()),
     };
 

@@ -4,6 +4,7 @@ global using Orleans;
 global using Orleans.Concurrency;
 global using Orleans.Configuration;
 global using Orleans.Hosting;
+global using Orleans.Placement;
 global using Orleans.Runtime;
 global using Orleans.Streams;
 global using Orleans.TestingHost;
