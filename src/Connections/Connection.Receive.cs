@@ -175,7 +175,7 @@ public sealed partial class Connection
     {
         Fail(failure);
         await WrittenAsync();
-        Transport.CloseOutput();
+        await Transport.CloseOutputAsync();
         try
         {
             ReadResult read;
@@ -204,7 +204,7 @@ public sealed partial class Connection
         if (_phase < Phase.Closing)
             Abort(); // the peer went without a close frame
         await WrittenAsync();
-        Transport.CloseOutput();
+        await Transport.CloseOutputAsync();
         _reader.Release();
         Services.Heartbeat.Remove(this);
         Services.Registry.Unregister(this);

@@ -106,7 +106,7 @@ public sealed partial class Connection
                 return false;
             if (_outbox is { } outbox)
             {
-                Services.Metrics.Dropped(outbox.DropFor(bytes.Length, messages, Options));
+                Services.Metrics.Dropped(outbox.DropOldest(Options));
                 outbox.Add(bytes, messages);
                 return true;
             }
@@ -155,7 +155,7 @@ public sealed partial class Connection
                 return Posted.Closed;
             if (_outbox is { } outbox)
             {
-                if (!outbox.HasRoomFor(bytes.Length, messages, Options))
+                if (!outbox.HasRoom(Options))
                     return Posted.Full;
                 outbox.Add(shared ?? bytes.ToArray(), messages);
                 return Posted.Taken;

@@ -45,10 +45,13 @@ public sealed class ConnectionOptions
     /// <summary>How long the close handshake, with what is queued before it, may take before the connection is cut: 1 second to 1 hour.</summary>
     public TimeSpan CloseTimeout { get; set; } = TimeSpan.FromSeconds(5);
 
-    /// <summary>Most messages that wait for one peer: 1 to 1,000,000.</summary>
+    /// <summary>
+    /// Most messages that wait for one peer: 1 to 1,000,000. A frame is taken as long as fewer wait, so one that joins several messages
+    /// may go over it.
+    /// </summary>
     public int QueueMessages { get; set; } = 256;
 
-    /// <summary>Most bytes that wait for one peer: 1,024 to 1,073,741,824. One message alone may be larger.</summary>
+    /// <summary>Most bytes that wait for one peer: 1,024 to 1,073,741,824. The last frame taken may go over it.</summary>
     public int QueueBytes { get; set; } = 1024 * 1024;
 
     /// <summary>Most received messages that wait for <see cref="Connection.ReceiveAsync"/>: 1 to 100,000. While it is full nothing more is read from the peer.</summary>

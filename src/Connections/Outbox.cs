@@ -36,9 +36,8 @@ internal sealed class Outbox(Connection connection) : IThreadPoolWorkItem
     /// <summary>Ends when everything is written or the peer is gone.</summary>
     public Task Empty => (_empty ??= new(TaskCreationOptions.RunContinuationsAsynchronously)).Task;
 
-    /// <summary>Whether a frame may be added. When nothing waits any frame may, whatever its size: it could not be sent otherwise.</summary>
-    public bool HasRoomFor(int bytes, int messages, ConnectionOptions options) =>
-        _count == 0 || (Messages + messages <= options.QueueMessages && (long)Bytes + bytes <= options.QueueBytes);
+    /// <summary>Whether a frame may be added: the last one before the bounds may pass them, else one of many messages would never fit.</summary>
+    public bool HasRoom(ConnectionOptions options) => Messages < options.QueueMessages && Bytes < options.QueueBytes;
 
     /// <summary>Adds whole frames of which the first bytes may be written already.</summary>
     public void Add(byte[] bytes, int messages, int written = 0)
@@ -57,11 +56,11 @@ internal sealed class Outbox(Connection connection) : IThreadPoolWorkItem
         Bytes += bytes.Length - written;
     }
 
-    /// <summary>Drops from the oldest on until a frame has room, as far as they are not being written. Returns the messages dropped.</summary>
-    public int DropFor(int bytes, int messages, ConnectionOptions options)
+    /// <summary>Drops from the oldest on until there is room, as far as they are not being written. Returns the messages dropped.</summary>
+    public int DropOldest(ConnectionOptions options)
     {
         int fixedEntries = FixedEntries, drop = 0, dropped = 0;
-        while (fixedEntries + drop < _count && !HasRoomFor(bytes, messages, options))
+        while (fixedEntries + drop < _count && !HasRoom(options))
         {
             var oldest = At(fixedEntries + drop++);
             dropped += oldest.Messages;
@@ -212,7 +211,7 @@ internal sealed class Outbox(Connection connection) : IThreadPoolWorkItem
             _count--;
         }
         _inFlight = 0;
-        if (_space is not null && HasRoomFor(0, 1, connection.Options))
+        if (_space is not null && HasRoom(connection.Options))
             WakeSpace();
     }
 

@@ -26,8 +26,11 @@ internal interface ITransport
     /// <summary>Gives all bytes to the peer, waiting as long as it takes. Throws when the peer is gone or after <see cref="Abort"/>.</summary>
     ValueTask SendAsync(ReadOnlyMemory<byte> bytes);
 
-    /// <summary>Says to the peer that nothing more will come, where the transport can: it then sees what was sent before, and an end. Never throws.</summary>
-    void CloseOutput();
+    /// <summary>
+    /// Waits until everything that was taken is on its way, then says to the peer that nothing more will come, where the transport can.
+    /// Never throws; ends after <see cref="Abort"/> too.
+    /// </summary>
+    ValueTask CloseOutputAsync();
 
     /// <summary>Ends both directions at once; reads and writes that wait end too. Never throws, any number of times.</summary>
     void Abort();

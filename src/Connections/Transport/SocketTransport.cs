@@ -23,7 +23,7 @@ internal sealed partial class SocketTransport(Socket socket, PipeReader input, C
             bytes = bytes[await socket.SendAsync(bytes, SocketFlags.None)..];
     }
 
-    public void CloseOutput()
+    public ValueTask CloseOutputAsync()
     {
         try
         {
@@ -33,6 +33,7 @@ internal sealed partial class SocketTransport(Socket socket, PipeReader input, C
         {
             // The peer went first.
         }
+        return default;
     }
 
     public void Abort() => context.Abort();

@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.IO.Pipelines;
 
 namespace Realtime.Connections;
@@ -5,8 +6,11 @@ namespace Realtime.Connections;
 /// <summary>The portable transport: the stream of an upgraded request, which stays open as long as the connection.</summary>
 internal sealed class StreamTransport : ITransport
 {
+    private const int MostAtOnce = 64 * 1024; // what Kestrel's output buffer holds by default
+
     private readonly Stream _stream;
     private readonly Action _abort;
+    private Task _writing = Task.CompletedTask; // what was taken by TrySend and did not complete at once
 
     /// <param name="stream">What the server's upgrade feature gave.</param>
     /// <param name="readBufferSize">Bytes asked for at once; the buffer is held only while there is something to read.</param>
@@ -20,19 +24,41 @@ internal sealed class StreamTransport : ITransport
 
     public PipeReader Input { get; }
 
-    // A stream may keep the buffer until a write has completed, so there is no quick way: the pump does all writing.
-    public int TrySend(ReadOnlySpan<byte> bytes) => 0;
+    // The server's streams complete a write at once as long as their own buffer has room. One that does not is left to itself, and
+    // nothing more is taken until it is done; whatever comes next then waits in the outbox, where the write timeout watches it.
+    public int TrySend(ReadOnlySpan<byte> bytes)
+    {
+        bytes = bytes[..Math.Min(bytes.Length, MostAtOnce)];
+        if (!_writing.IsCompleted)
+            return 0;
+        if (!_writing.IsCompletedSuccessfully)
+            return ITransport.Gone;
+        var buffer = ArrayPool<byte>.Shared.Rent(bytes.Length); // a stream may keep it until the write is done
+        bytes.CopyTo(buffer);
+        var writing = WriteAsync(buffer, bytes.Length);
+        if (!writing.IsCompleted)
+            _writing = writing.AsTask();
+        else if (!writing.IsCompletedSuccessfully)
+            return ITransport.Gone;
+        return bytes.Length;
+    }
 
     public async ValueTask SendAsync(ReadOnlyMemory<byte> bytes)
     {
+        await _writing;
         await _stream.WriteAsync(bytes);
         await _stream.FlushAsync();
     }
 
-    public void CloseOutput()
-    {
-        // An upgraded request cannot be half closed: its output ends when the request does.
-    }
+    // An upgraded request cannot be half closed: its output ends when the request does, which must not be before the last write is done.
+    public async ValueTask CloseOutputAsync() => await _writing.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
 
     public void Abort() => _abort();
+
+    private async ValueTask WriteAsync(byte[] buffer, int length)
+    {
+        await _stream.WriteAsync(buffer.AsMemory(0, length));
+        await _stream.FlushAsync();
+        ArrayPool<byte>.Shared.Return(buffer); // not after a failure: somebody may still read it
+    }
 }
