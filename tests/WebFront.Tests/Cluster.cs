@@ -82,9 +82,13 @@ public sealed class Front : IAsyncDisposable
         return new Front(app);
     }
 
-    /// <summary>A client that speaks the protocol, as <paramref name="user"/>.</summary>
-    public Task<TestClient> Connect(string user, string path = "/ws") =>
-        TestClient.Connect(new Uri($"ws://{Address.Authority}{path}?user={Uri.EscapeDataString(user)}"));
+    /// <summary>A client that speaks the protocol, as <paramref name="user"/>, and has had its first answer: now its user knows of it.</summary>
+    public async Task<TestClient> Connect(string user)
+    {
+        var client = await TestClient.Connect(new Uri($"ws://{Address.Authority}/ws?user={Uri.EscapeDataString(user)}"));
+        Assert.Empty(await client.Drain());
+        return client;
+    }
 
     public Task Stop() => _app.StopAsync();
 
