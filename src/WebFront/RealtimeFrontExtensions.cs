@@ -40,7 +40,8 @@ public static class RealtimeFrontExtensions
     {
         app.UseApiProblems();
         app.UseDefaultFiles();
-        app.UseStaticFiles();
+        // Asked for again each time (the answer is mostly 304), so that a page never mixes modules of two versions.
+        app.UseStaticFiles(new StaticFileOptions { OnPrepareResponse = file => file.Context.Response.Headers.CacheControl = "no-cache" });
         app.UseAuthentication();
         app.UseAuthorization();
         app.MapConnections<RealtimeProtocol>("/ws", options => options.Subprotocols = [RealtimeProtocol.Name])

@@ -58,7 +58,8 @@ internal ref struct ClientFrame
         }
         catch (JsonException exception)
         {
-            throw new ProtocolException(ErrorCodes.BadRequest, $"A message must be one JSON object: {exception.Message}");
+            throw new ProtocolException(ErrorCodes.BadRequest,
+                $"A message must be one JSON object; this is not valid JSON at line {exception.LineNumber + 1}, byte {exception.BytePositionInLine + 1}.");
         }
     }
 
