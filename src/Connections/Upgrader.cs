@@ -1,11 +1,10 @@
 using System.Net;
 using System.Security.Claims;
-using System.Security.Cryptography;
-using System.Text;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Features;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Options;
+using Microsoft.Net.Http.Headers;
 
 namespace Realtime.Connections;
 
@@ -15,6 +14,8 @@ namespace Realtime.Connections;
 /// </summary>
 public sealed class Upgrader
 {
+    private static readonly UpgradeRefusal TooMany = new(StatusCodes.Status503ServiceUnavailable, "The server has as many connections as it may have.");
+
     private readonly ConnectionEndpoint _endpoint;
 
     /// <summary>Connections go to a handler.</summary>
@@ -74,52 +75,61 @@ public sealed class Upgrader
         var peer = new Peer(
             User: context.User.Identities.Any(identity => identity.IsAuthenticated || identity.Claims.Any()) ? context.User : null,
             UserId: options.UserId is { } userId ? userId(context) : DefaultUserId(context.User),
-            RemoteAddress: RemoteAddress(context, out var remote) ? remote : null,
+            RemoteAddress: context.Connection.RemoteIpAddress is { } ip ? new IPEndPoint(ip, context.Connection.RemotePort) : null,
             agreed.Subprotocol,
             agreed.Compression,
             State: options.State?.Invoke(context));
 
-        var handover = agreed.Key is null ? null : context.Features.Get<Handover>();
-        if (handover is not null && handover.TryBegin(context))
-        {
-            if (!services.TryCountHandedOver())
-            {
-                handover.Cancel();
-                return await RefuseAsync(context, new(StatusCodes.Status503ServiceUnavailable, "The server has as many connections as it may."));
-            }
-            var upgrade = context.Features.GetRequiredFeature<IHttpUpgradeFeature>();
-            if (await InTimeAsync(context, upgrade.UpgradeAsync()) is null)
-            {
-                services.UncountHandedOver();
-                return false;
-            }
-            handover.Complete(new Connection(_endpoint, handover.CreateTransport(), peer), services);
-            return true;
-        }
-
-        var stream = await InTimeAsync(context, agreed.Key is null
-            ? context.Features.GetRequiredFeature<IHttpExtendedConnectFeature>().AcceptAsync().AsTask()
-            : context.Features.GetRequiredFeature<IHttpUpgradeFeature>().UpgradeAsync());
-        if (stream is null)
+        if (agreed.Key is not null && context.Features.Get<Handover>() is { } handover && handover.CanTake(context))
+            return await HandOverAsync(context, handover, peer);
+        if (await AcceptAsync(context, http2: agreed.Key is null, handover: null) is not { } stream)
             return false;
-        // The server's limits on request bodies are not meant for what may last for days.
-        if (context.Features.Get<IHttpMaxRequestBodySizeFeature>() is { IsReadOnly: false } size)
-            size.MaxRequestBodySize = null;
         await new Connection(_endpoint, new StreamTransport(stream, options.ReadBufferSize, context.Abort), peer).RunAsync();
         return true;
     }
 
-    private async Task<Stream?> InTimeAsync(HttpContext context, Task<Stream> upgrade)
+    // The middleware that wraps the connection runs it, after this request has ended.
+    private async Task<bool> HandOverAsync(HttpContext context, Handover handover, Peer peer)
     {
+        var services = _endpoint.Services;
+        if (!services.TryCountHandedOver())
+            return await RefuseAsync(context, TooMany);
+        bool accepted = false;
         try
         {
-            return await upgrade.WaitAsync(_endpoint.Options.HandshakeTimeout, _endpoint.Services.Time);
+            accepted = await AcceptAsync(context, http2: false, handover) is not null;
+        }
+        finally
+        {
+            if (!accepted)
+                services.UncountHandedOver();
+        }
+        if (accepted)
+            handover.Complete(new Connection(_endpoint, handover.CreateTransport(), peer), services);
+        return accepted;
+    }
+
+    /// <summary>Sends the answer; null when that was refused or took too long.</summary>
+    private async Task<Stream?> AcceptAsync(HttpContext context, bool http2, Handover? handover)
+    {
+        handover?.Begin();
+        try
+        {
+            var accepting = http2
+                ? context.Features.GetRequiredFeature<IHttpExtendedConnectFeature>().AcceptAsync().AsTask()
+                : context.Features.GetRequiredFeature<IHttpUpgradeFeature>().UpgradeAsync();
+            return await accepting.WaitAsync(_endpoint.Options.HandshakeTimeout, _endpoint.Services.Time);
         }
         catch (TimeoutException)
         {
             context.Abort();
-            return null;
         }
+        catch (InvalidOperationException) when (!context.Response.HasStarted)
+        {
+            handover?.Cancel();
+            await RefuseAsync(context, TooMany); // the only reason that the server has left: its bound on upgraded connections
+        }
+        return null;
     }
 
     private async Task<bool> RefuseAsync(HttpContext context, UpgradeRefusal refusal)
@@ -127,6 +137,9 @@ public sealed class Upgrader
         Log.UpgradeRefused(_endpoint.Services.Logger, refusal.Status, refusal.Reason);
         var response = context.Response;
         response.StatusCode = refusal.Status;
+        response.Headers.Remove(HeaderNames.SecWebSocketAccept);
+        response.Headers.Remove(HeaderNames.SecWebSocketProtocol);
+        response.Headers.Remove(HeaderNames.SecWebSocketExtensions);
         if (_endpoint.Options.OnUpgradeRefused is { } write)
         {
             await write(context, refusal);
@@ -139,10 +152,4 @@ public sealed class Upgrader
 
     private static string? DefaultUserId(ClaimsPrincipal user) =>
         user.Identity is { IsAuthenticated: true } ? user.Identity.Name ?? user.FindFirst("sub")?.Value : null;
-
-    private static bool RemoteAddress(HttpContext context, out EndPoint? address)
-    {
-        address = context.Connection.RemoteIpAddress is { } ip ? new IPEndPoint(ip, context.Connection.RemotePort) : null;
-        return address is not null;
-    }
 }

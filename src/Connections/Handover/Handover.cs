@@ -59,15 +59,16 @@ internal sealed class Handover : IDuplexPipe
         }
     }
 
-    /// <summary>The endpoint wants the connection: from now on the response is written to the socket itself, past Kestrel's buffers.</summary>
-    public bool TryBegin(HttpContext context)
-    {
-        // Only if HTTP talks to this wrapper and not, say, to TLS in between; and only if nothing was written before that may
-        // still be on its way.
-        return context.Features.Get<IConnectionTransportFeature>()?.Transport == this && _output.TryCapture();
-    }
+    /// <summary>
+    /// Whether an endpoint can take the connection: HTTP talks to this wrapper and not, say, to TLS in between; and nothing was written
+    /// before, of which nobody can tell whether Kestrel has sent it yet.
+    /// </summary>
+    public bool CanTake(HttpContext context) => context.Features.Get<IConnectionTransportFeature>()?.Transport == this && !_output.WasUsed;
 
-    /// <summary>The endpoint does not want it after all.</summary>
+    /// <summary>An endpoint wants the connection: from now on the response is written to the socket itself, past Kestrel's buffers.</summary>
+    public void Begin() => _output.Capture();
+
+    /// <summary>The endpoint does not want it after all; nothing has been written.</summary>
     public void Cancel() => _output.PassThrough();
 
     public ITransport CreateTransport() => new SocketTransport(_socket, _original.Input, _context);

@@ -12,18 +12,13 @@ internal sealed class HandoverWriter(PipeWriter inner, Socket socket) : PipeWrit
     private enum Mode : byte { PassThrough, Capture, Detached }
 
     private Mode _mode;
-    private bool _used;
     private byte[] _buffer = [];
     private int _length;
 
-    /// <summary>False when something was written before: nobody can tell whether Kestrel has sent it yet.</summary>
-    public bool TryCapture()
-    {
-        if (_used)
-            return false;
-        _mode = Mode.Capture;
-        return true;
-    }
+    /// <summary>Whether anything has passed through.</summary>
+    public bool WasUsed { get; private set; }
+
+    public void Capture() => _mode = Mode.Capture;
 
     public void PassThrough() => _mode = Mode.PassThrough;
 
@@ -54,7 +49,7 @@ internal sealed class HandoverWriter(PipeWriter inner, Socket socket) : PipeWrit
     {
         if (_mode == Mode.PassThrough)
         {
-            _used |= bytes > 0;
+            WasUsed |= bytes > 0;
             inner.Advance(bytes);
         }
         else if (_mode == Mode.Capture)

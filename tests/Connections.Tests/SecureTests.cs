@@ -1,0 +1,134 @@
+using System.Net;
+using System.Net.Http;
+using System.Net.Security;
+using System.Net.WebSockets;
+using System.Security.Cryptography;
+using System.Security.Cryptography.X509Certificates;
+using Microsoft.AspNetCore.Hosting;
+using Microsoft.AspNetCore.Server.Kestrel.Core;
+using Microsoft.Extensions.DependencyInjection;
+using Realtime.Connections.Tests.Support;
+using Path = Realtime.Connections.Tests.Support.Path;
+
+namespace Realtime.Connections.Tests;
+
+/// <summary>TLS and WebSockets over HTTP/2 (RFC 8441), which take the portable path by themselves.</summary>
+public class SecureTests
+{
+    private static readonly X509Certificate2 Certificate = MakeCertificate();
+
+    [Theory]
+    [InlineData(1)]
+    [InlineData(2)]
+    public async Task Echo_over_tls(int version)
+    {
+        await using var server = await StartAsync(Server.Echo);
+        using var client = await ConnectAsync(server, version);
+        Assert.Equal("hello", await client.EchoAsync("hello"));
+        foreach (int size in new[] { 0, 125, 126, 65_535, 65_536, 1_000_000 })
+            Assert.Equal(size, (await client.EchoAsync(new string('x', size))).Length);
+        await client.CloseAsync(4321, "bye");
+        Assert.Equal(4321, (int)client.CloseStatus!);
+    }
+
+    [Theory]
+    [InlineData(1)]
+    [InlineData(2)]
+    public async Task Server_close_and_abort_over_tls(int version)
+    {
+        var recorder = new Recorder();
+        await using var server = await StartAsync(null, recorder);
+        using var closed = await ConnectAsync(server, version);
+        var closing = (await recorder.ConnectionAsync()).CloseAsync(4002, "out");
+        await closed.AssertClosedAsync(4002, "out");
+        await closing.Within();
+        using var aborted = await ConnectAsync(server, version);
+        (await recorder.ConnectionAsync()).Abort();
+        await Assert.ThrowsAsync<WebSocketException>(() => aborted.ReceiveMessageAsync());
+        await recorder.Until("closed 1006 ");
+    }
+
+    [Theory]
+    [InlineData(1)]
+    [InlineData(2)]
+    public async Task A_broadcast_over_tls_arrives_in_order(int version)
+    {
+        await using var server = await StartAsync(Server.Echo);
+        var clients = await Task.WhenAll(Enumerable.Range(0, 20).Select(_ => ConnectAsync(server, version)));
+        await Waiting.Until(() => server.Registry.Count == 20);
+        const int count = 200;
+        var reading = clients.Select(client => Task.Run(async () =>
+        {
+            for (int i = 0; i < count; i++)
+                Assert.Equal($"{i}", await client.ReceiveTextAsync());
+        })).ToArray();
+        for (int i = 0; i < count; i++)
+            Assert.Equal(20, server.Registry.BroadcastText($"{i}"));
+        await Task.WhenAll(reading).Within();
+    }
+
+    [Theory]
+    [InlineData(1)]
+    [InlineData(2)]
+    public async Task A_host_that_stops_closes_with_1001_over_tls(int version)
+    {
+        await using var server = await StartAsync(Server.Echo);
+        using var client = await ConnectAsync(server, version);
+        await Waiting.Until(() => server.Registry.Count == 1);
+        var stopping = server.StopAsync();
+        await client.AssertClosedAsync(1001);
+        await stopping.Within();
+    }
+
+    [Fact]
+    public async Task Http2_without_tls()
+    {
+        await using var server = await Server.StartAsync(Path.Quick, app => app.MapConnections("/ws", Server.Echo),
+            listen: endpoint => endpoint.Protocols = HttpProtocols.Http2);
+        using var client = await ConnectAsync(server, 2);
+        Assert.Equal("hello", await client.EchoAsync("hello"));
+        await client.CloseAsync();
+    }
+
+    [Fact]
+    public async Task A_plain_request_over_http2_is_told_what_to_send()
+    {
+        await using var server = await StartAsync(Server.Echo);
+        using var http = new HttpClient(Trusting()) { DefaultRequestVersion = HttpVersion.Version20, DefaultVersionPolicy = HttpVersionPolicy.RequestVersionExact };
+        using var response = await http.GetAsync(new Uri(server.Address, "/ws")).Within();
+        Assert.Equal(HttpStatusCode.UpgradeRequired, response.StatusCode);
+    }
+
+    private static Task<Server> StartAsync(Func<Connection, Task>? function, Recorder? recorder = null) => Server.StartAsync(Path.Quick, app =>
+    {
+        if (function is not null)
+            app.MapConnections("/ws", function);
+        else
+            app.MapConnections<Recorder>("/ws");
+    }, build: builder =>
+    {
+        builder.WebHost.UseKestrelHttpsConfiguration();
+        if (recorder is not null)
+            builder.AddHandler(recorder);
+    }, listen: endpoint => endpoint.UseHttps(Certificate));
+
+    private static async Task<ClientWebSocket> ConnectAsync(Server server, int version)
+    {
+        var socket = new ClientWebSocket();
+        socket.Options.HttpVersion = new Version(version, version == 1 ? 1 : 0);
+        socket.Options.HttpVersionPolicy = HttpVersionPolicy.RequestVersionExact;
+        socket.Options.KeepAliveInterval = TimeSpan.Zero;
+        await socket.ConnectAsync(server.Ws(), new HttpMessageInvoker(Trusting()), default).Within();
+        return socket;
+    }
+
+    private static SocketsHttpHandler Trusting() => new() { SslOptions = new SslClientAuthenticationOptions { RemoteCertificateValidationCallback = (_, _, _, _) => true } };
+
+    private static X509Certificate2 MakeCertificate()
+    {
+        using var key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
+        var request = new CertificateRequest("CN=localhost", key, HashAlgorithmName.SHA256);
+        using var made = request.CreateSelfSigned(DateTimeOffset.UtcNow.AddDays(-1), DateTimeOffset.UtcNow.AddDays(1));
+        return X509CertificateLoader.LoadPkcs12(made.Export(X509ContentType.Pkcs12), null);
+    }
+}
