@@ -1,5 +1,7 @@
+using System.Diagnostics.Metrics;
 using System.Net.WebSockets;
 using System.Text.Json.Nodes;
+using Microsoft.Extensions.DependencyInjection;
 
 namespace Realtime.WebFront.Tests;
 
@@ -388,6 +390,45 @@ public sealed class ProtocolTests(Cluster cluster) : IAsyncLifetime
         await watcher.Ask(new JsonObject { ["type"] = "leave", ["room"] = _room });
         var answer = await _one.Http.GetAsync($"/api/rooms/{Uri.EscapeDataString(_room)}");
         Assert.Equal(System.Net.HttpStatusCode.NotFound, answer.StatusCode);
+    }
+
+    [Fact]
+    public async Task A_front_keeps_nothing_of_rooms_that_its_connections_have_left()
+    {
+        var meters = _one.Services.GetRequiredService<IMeterFactory>();
+        var rooms = 0;
+        using var listener = new MeterListener();
+        listener.InstrumentPublished = (instrument, listening) =>
+        {
+            if (instrument.Name == "realtime.front.rooms" && ReferenceEquals(instrument.Meter.Scope, meters))
+                listening.EnableMeasurementEvents(instrument);
+        };
+        listener.SetMeasurementEventCallback<int>((_, value, _, _) => rooms = value);
+        listener.Start();
+
+        await using var watcher = await _one.Connect("watcher-" + _tag);
+        await watcher.Join(_room);
+        await using (var alice = await _one.Connect(Alice))
+        {
+            for (var i = 0; i < 10; i++)
+                await alice.Join($"{_room}-{i}");
+            await alice.Join(_room);
+            await alice.Ask(new JsonObject { ["type"] = "leave", ["room"] = $"{_room}-0" });
+            listener.RecordObservableInstruments();
+            Assert.Equal(10, rooms);
+            // The rest is left by closing; this room last.
+        }
+        while ((string?)(await watcher.Receive())["type"] != "leave")
+        {
+        }
+        using var bound = new CancellationTokenSource(TestClient.Bound);
+        do
+        {
+            bound.Token.ThrowIfCancellationRequested();
+            await watcher.Drain(); // the answers to the other rooms' leaves are on their way
+            listener.RecordObservableInstruments();
+        }
+        while (rooms != 1);
     }
 
     [Fact]

@@ -132,6 +132,9 @@ internal sealed partial class LocalRoom(string name, RoomRouter router)
             case LeaveCommand when seat is not null:
                 EndLeave(session, id, seat, reply);
                 break;
+            case LeaveCommand:
+                Release(); // of a closed connection, whose seat was taken when it closed
+                break;
         }
         if (reply is PublishedReply published && id is not null)
             session.Connection.Deliver(ServerFrames.Ack(id, this, published.Receipt));

@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using System.Diagnostics.Metrics;
 using System.Text;
 using Orleans;
 using Orleans.Streams;
@@ -12,19 +13,27 @@ namespace Realtime.WebFront.Rooms;
 /// Receives this front's stream and hands each event to the connections that it is for: one event per message, however
 /// many of them there are.
 /// </summary>
-internal sealed partial class RoomRouter(IGrainFactory grains, ConnectionRegistry registry, ILogger<RoomRouter> logger)
-    : IAsyncBatchObserver<FrontEvent>
+internal sealed partial class RoomRouter : IAsyncBatchObserver<FrontEvent>
 {
     private readonly ConcurrentDictionary<string, LocalRoom> _rooms = new();
+    private readonly IGrainFactory _grains;
+        private readonly ILogger<RoomRouter> _logger;
+
+    public RoomRouter(IGrainFactory grains, ConnectionRegistry registry, IMeterFactory meters, ILogger<RoomRouter> logger)
+    {
+        (_grains, Registry, _logger) = (grains, registry, logger);
+        meters.Create("Realtime.WebFront").CreateObservableGauge(
+            "realtime.front.rooms", () => _rooms.Count, "{room}", "Rooms with connections at this front.");
+    }
 
     /// <summary>This front's id: new at each start, so that what was said to a former process never reaches this one.</summary>
     public string Front { get; } = Guid.NewGuid().ToString("N")[..12];
 
-    public ConnectionRegistry Registry => registry;
+    public ConnectionRegistry Registry { get; }
 
-    public IRoomGrain Grain(string room) => grains.GetGrain<IRoomGrain>(room);
+    public IRoomGrain Grain(string room) => _grains.GetGrain<IRoomGrain>(room);
 
-    public IUserGrain User(string user) => grains.GetGrain<IUserGrain>(user);
+    public IUserGrain User(string user) => _grains.GetGrain<IUserGrain>(user);
 
     /// <summary>The local side of a room, held until <see cref="LocalRoom.Release"/>.</summary>
     public LocalRoom Hold(string name)
@@ -109,17 +118,17 @@ internal sealed partial class RoomRouter(IGrainFactory grains, ConnectionRegistr
         switch (item.Kind)
         {
             case FrontEventKind.DirectMessage:
-                registry.SendToUser(item.Target, ServerFrames.Direct(item));
+                Registry.SendToUser(item.Target, ServerFrames.Direct(item));
                 break;
             case FrontEventKind.DirectText:
-                registry.SendToUser(item.Target, Frame.Text(item.Body));
+                Registry.SendToUser(item.Target, Frame.Text(item.Body));
                 break;
             case FrontEventKind.DirectBinary:
-                registry.SendToUser(item.Target, Frame.Binary(item.Body));
+                Registry.SendToUser(item.Target, Frame.Binary(item.Body));
                 break;
             case FrontEventKind.Disconnect:
                 var reason = item.Body.Length == 0 ? "disconnected by the server" : Encoding.UTF8.GetString(item.Body);
-                foreach (var connection in registry.GetUser(item.Target))
+                foreach (var connection in Registry.GetUser(item.Target))
                     _ = connection.CloseAsync(CloseCodes.Kicked, reason);
                 break;
         }
