@@ -17,7 +17,7 @@ internal sealed partial class RoomRouter : IAsyncBatchObserver<FrontEvent>
 {
     private readonly ConcurrentDictionary<string, LocalRoom> _rooms = new();
     private readonly IGrainFactory _grains;
-        private readonly ILogger<RoomRouter> _logger;
+    private readonly ILogger<RoomRouter> _logger;
 
     public RoomRouter(IGrainFactory grains, ConnectionRegistry registry, IMeterFactory meters, ILogger<RoomRouter> logger)
     {
