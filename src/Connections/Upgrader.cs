@@ -2,6 +2,7 @@ using System.Net;
 using System.Security.Claims;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Features;
+using Microsoft.AspNetCore.Http.Timeouts;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Options;
 using Microsoft.Net.Http.Headers;
@@ -84,6 +85,7 @@ public sealed class Upgrader
             return await HandOverAsync(context, handover, peer);
         if (await AcceptAsync(context, http2: agreed.Key is null, handover: null) is not { } stream)
             return false;
+        context.Features.Get<IHttpRequestTimeoutFeature>()?.DisableTimeout(); // it is not meant for what may last for days
         await new Connection(_endpoint, new StreamTransport(stream, options.ReadBufferSize, context.Abort), peer).RunAsync();
         return true;
     }

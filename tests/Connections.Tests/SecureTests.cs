@@ -4,6 +4,7 @@ using System.Net.Security;
 using System.Net.WebSockets;
 using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
+using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.Extensions.DependencyInjection;
@@ -90,6 +91,28 @@ public class SecureTests
         await client.CloseAsync();
     }
 
+    [Theory]
+    [InlineData(1)]
+    [InlineData(2)]
+    public async Task Limits_that_are_meant_for_requests_do_not_end_it(int version)
+    {
+        await using var server = await StartAsync(Server.Echo, build: builder =>
+        {
+            builder.Services.AddRequestTimeouts(timeouts => timeouts.DefaultPolicy = new() { Timeout = TimeSpan.FromSeconds(1) });
+            builder.WebHost.ConfigureKestrel(kestrel =>
+            {
+                kestrel.Limits.KeepAliveTimeout = TimeSpan.FromSeconds(1);
+                kestrel.Limits.MinRequestBodyDataRate = new(bytesPerSecond: 100_000, gracePeriod: TimeSpan.FromSeconds(1.1));
+                kestrel.Limits.MinResponseDataRate = new(bytesPerSecond: 100_000, gracePeriod: TimeSpan.FromSeconds(1.1));
+                kestrel.Limits.MaxRequestBodySize = 100;
+            });
+        }, use: app => app.UseRequestTimeouts());
+        using var client = await ConnectAsync(server, version);
+        Assert.Equal(1000, (await client.EchoAsync(new string('x', 1000))).Length);
+        await Task.Delay(3500); // the server's own clock keeps these limits, to a second each
+        Assert.Equal("still here", await client.EchoAsync("still here"));
+    }
+
     [Fact]
     public async Task A_plain_request_over_http2_is_told_what_to_send()
     {
@@ -99,8 +122,10 @@ public class SecureTests
         Assert.Equal(HttpStatusCode.UpgradeRequired, response.StatusCode);
     }
 
-    private static Task<Server> StartAsync(Func<Connection, Task>? function, Recorder? recorder = null) => Server.StartAsync(Path.Quick, app =>
+    private static Task<Server> StartAsync(Func<Connection, Task>? function, Recorder? recorder = null,
+        Action<WebApplicationBuilder>? build = null, Action<WebApplication>? use = null) => Server.StartAsync(Path.Quick, app =>
     {
+        use?.Invoke(app);
         if (function is not null)
             app.MapConnections("/ws", function);
         else
@@ -110,6 +135,7 @@ public class SecureTests
         builder.WebHost.UseKestrelHttpsConfiguration();
         if (recorder is not null)
             builder.AddHandler(recorder);
+        build?.Invoke(builder);
     }, listen: endpoint => endpoint.UseHttps(Certificate));
 
     private static async Task<ClientWebSocket> ConnectAsync(Server server, int version)

@@ -6,6 +6,8 @@ namespace Realtime.Connections.Tests;
 
 public class SendTests
 {
+    private const int Clog = 16 * 1024 * 1024; // more than the kernel takes for a peer that does not read
+
     private readonly Recorder _recorder = new();
 
     [Theory, CombinatorialPaths]
@@ -42,17 +44,15 @@ public class SendTests
         await using var server = await StartAsync(path, options =>
         {
             options.QueueMessages = 10;
-            options.QueueBytes = 100_000;
+            options.QueueBytes = 2 * Clog;
             options.WriteBufferSize = writeBuffer;
         });
         using var client = await SlowClientAsync(server);
         var connection = await _recorder.ConnectionAsync();
 
-        int sent = 0;
-        while (connection.TrySend(Numbered(sent, 5000)))
-            sent++;
-        Assert.InRange(connection.QueuedMessages, 1, 10);
-        Assert.InRange(connection.QueuedBytes, 1, 100_000 + 5000);
+        int sent = await ClogAsync(connection);
+        Assert.Equal(10, connection.QueuedMessages);
+        Assert.InRange(connection.QueuedBytes, 9 * 5000, Clog + 10 * 5000);
         Assert.False(connection.TrySend(Numbered(-1, 5000)));
         var full = Assert.Throws<QueueFullException>(() => connection.SendBinary(new byte[5000]));
         Assert.Equal(connection.QueuedMessages, full.Messages);
@@ -71,7 +71,7 @@ public class SendTests
                 await connection.SendAsync(Numbered(i, 5000));
         });
         for (int i = 0; i < sent + 200; i++)
-            Assert.Equal((i, 5000), await ReadNumberedAsync(client));
+            Assert.Equal((i, i == 0 ? Clog : 5000), await ReadNumberedAsync(client));
         await sending.Within();
         await Waiting.Until(() => connection.QueuedMessages == 0 && connection.QueuedBytes == 0);
     }
@@ -79,10 +79,14 @@ public class SendTests
     [Theory, CombinatorialPaths]
     public async Task Waiting_senders_learn_that_the_connection_closes(Path path)
     {
-        await using var server = await StartAsync(path, options => options.QueueMessages = 2);
+        await using var server = await StartAsync(path, options =>
+        {
+            options.QueueMessages = 2;
+            options.QueueBytes = 2 * Clog;
+        });
         using var client = await SlowClientAsync(server);
         var connection = await _recorder.ConnectionAsync();
-        await FillAsync(connection);
+        await ClogAsync(connection);
         var waiting = Enumerable.Range(0, 5).Select(_ => connection.SendAsync(Numbered(0, 5000)).AsTask()).ToArray();
         connection.Abort();
         foreach (var wait in waiting)
@@ -164,11 +168,12 @@ public class SendTests
         await using var server = await StartAsync(path, options =>
         {
             options.QueueMessages = 10;
+            options.QueueBytes = 2 * Clog;
             options.SlowConsumer = SlowConsumerPolicy.DropOldest;
         });
         using var client = await SlowClientAsync(server);
         var connection = await _recorder.ConnectionAsync();
-        await FillAsync(connection);
+        await ClogAsync(connection);
         var four = Frame.Join([Numbered(1, 5000), Numbered(2, 5000), Numbered(3, 5000), Numbered(4, 5000)]);
         for (int i = 0; i < 10; i++)
         {
@@ -198,13 +203,14 @@ public class SendTests
     [Theory, CombinatorialPaths]
     public async Task Control_frames_go_between_the_messages_of_a_full_queue(Path path)
     {
-        await using var server = await StartAsync(path, options => options.QueueMessages = 10);
+        await using var server = await StartAsync(path, options =>
+        {
+            options.QueueMessages = 10;
+            options.QueueBytes = 2 * Clog;
+        });
         using var client = await SlowClientAsync(server);
         var connection = await _recorder.ConnectionAsync();
-        int sent = 1;
-        Assert.True(connection.TrySend(Numbered(0, 16 * 1024 * 1024))); // more than the kernel takes however long it is left to it
-        while (connection.TrySend(Numbered(sent, 5000)))
-            sent++;
+        int sent = await ClogAsync(connection);
         // Pings that nobody reads the answers of: only the last is answered in the end, not a heap of them.
         for (int i = 0; i < 10_000; i++)
             await client.SendAsync(RawClient.Frame(0x89, BitConverter.GetBytes(i)));
@@ -282,10 +288,17 @@ public class SendTests
 
     private static Task<RawClient> SlowClientAsync(Server server) => RawClient.ConnectAsync(server.EndPoint, receiveBuffer: 8 * 1024);
 
-    private static async Task FillAsync(Connection connection)
+    /// <summary>Sends more than the kernel takes, then fills the queue; returns how many messages that was.</summary>
+    private static async Task<int> ClogAsync(Connection connection)
     {
-        while (connection.TrySend(Numbered(0, 5000)))
+        Assert.True(connection.TrySend(Numbered(0, Clog)));
+        int sent = 1;
+        while (connection.TrySend(Numbered(sent, 5000)))
+        {
+            sent++;
             await Task.Yield();
+        }
+        return sent;
     }
 
     private Task<Server> StartAsync(Path path, Action<ConnectionOptions>? options = null, ManualTime? time = null) =>

@@ -193,6 +193,35 @@ public class UpgradeTests
         Assert.Contains("\"code\":426", await response.Content.ReadAsStringAsync());
     }
 
+    [Theory, CombinatorialPaths]
+    public async Task An_answer_that_does_not_leave_in_time_ends_the_request(Path path)
+    {
+        var time = new ManualTime();
+        var held = new TaskCompletionSource();
+        var never = new TaskCompletionSource();
+        await using var server = await Server.StartAsync(path, app =>
+        {
+            app.Use((context, next) =>
+            {
+                context.Response.OnStarting(() =>
+                {
+                    held.SetResult();
+                    return never.Task;
+                });
+                return next(context);
+            });
+            app.MapConnections("/ws", Server.Echo);
+        }, options => options.HandshakeTimeout = TimeSpan.FromSeconds(3), builder => builder.UseTime(time));
+        using var client = await RawClient.OpenAsync(server.EndPoint);
+        await client.SendAsync(Encoding.ASCII.GetBytes(RawClient.UpgradeRequest()));
+        await held.Task.Within();
+        await Waiting.Until(() => time.Running == 1);
+        time.Advance(3);
+        Assert.Equal("", await client.ReadHeadAsync());
+        Assert.Equal(0, server.Registry.Count);
+        never.SetResult();
+    }
+
     [Fact]
     public async Task An_endpoint_of_ones_own_can_upgrade()
     {
