@@ -76,19 +76,11 @@ internal sealed partial class Activation
     /// <summary>Ends it as the end of a process would: nothing of it runs any more that has not begun.</summary>
     public void Kill(Exception error)
     {
-        CallQueue waiting, interleaving;
-        lock (this)
-        {
-            if (_state == ActivationState.Dead)
-                return;
-            _state = ActivationState.Dead;
-            waiting = _waiting.TakeAll();
-            interleaving = _interleaving.TakeAll();
-        }
-
-        LeaveEngine();
-        RejectAll(waiting, error);
+        Leave();
+        var (waiting, interleaving) = Die();
         RejectAll(interleaving, error);
+        RejectAll(waiting, error);
+        TellOthers();
     }
 
     [SuppressMessage("Design", "CA1031", Justification = "Whatever goes wrong in starting is the error of the calls that wait.")]
@@ -136,28 +128,21 @@ internal sealed partial class Activation
     {
         if (Silo.Log.IsEnabled(LogLevel.Warning))
             Silo.Log.LogWarning(error, "{Grain} could not be activated.", GrainId);
-        CallQueue waiting, interleaving;
-        lock (this)
-        {
-            _state = ActivationState.Dead;
-            waiting = _waiting.TakeAll();
-            interleaving = _interleaving.TakeAll();
-        }
-
-        await DisposeAsync();
-        LeaveEngine();
-        RejectAll(waiting, error);
+        Leave();
+        var (waiting, interleaving) = Die();
         RejectAll(interleaving, error);
+        RejectAll(waiting, error);
+        await DisposeAsync();
+        TellOthers();
     }
 
     [SuppressMessage("Design", "CA1031", Justification = "An error in ending is logged: the activation ends all the same.")]
     private async Task DeactivateAsync()
     {
         var reason = Extras.Reason;
-        foreach (var timer in TakeTimers())
-            timer.Dispose();
         try
         {
+            DisposeTimers();
             if (_class.HasOnDeactivate)
             {
                 using var limit = new CancellationTokenSource();
@@ -179,21 +164,11 @@ internal sealed partial class Activation
         }
 
         await DisposeAsync();
-
-        // Not in the directory any more, so that a call that comes now makes the next activation.
-        Silo.Collector.Remove(this);
-        Silo.Forget(this);
-        CallQueue waiting, interleaving;
-        lock (this)
-        {
-            _state = ActivationState.Dead;
-            waiting = _waiting.TakeAll();
-            interleaving = _interleaving.TakeAll();
-        }
-
-        LeaveEngine();
+        Leave();
+        var (waiting, interleaving) = Die();
         ForwardAll(interleaving);
         ForwardAll(waiting);
+        TellOthers();
     }
 
     [SuppressMessage("Design", "CA1031", Justification = "An error in disposing is logged: the activation ends all the same.")]
@@ -207,6 +182,9 @@ internal sealed partial class Activation
                 disposable.Dispose();
             if (_extras?.Services is { } services)
                 await services.DisposeAsync();
+
+            // References may remember this activation for long; they shall not keep the grain.
+            _instance = null;
         }
         catch (Exception error)
         {
@@ -214,12 +192,28 @@ internal sealed partial class Activation
         }
     }
 
-    private void LeaveEngine()
+    /// <summary>Out of the directory, so that a call that comes now makes the next activation. Before it dies: nobody may find it dead.</summary>
+    private void Leave()
     {
         Silo.Collector.Remove(this);
         Silo.Forget(this);
-        foreach (var timer in TakeTimers())
-            timer.Dispose();
+    }
+
+    /// <summary>Accepts nothing from now on. Returns what waits.</summary>
+    private (CallQueue Waiting, CallQueue Interleaving) Die()
+    {
+        lock (this)
+        {
+            _state = ActivationState.Dead;
+            return (_waiting.TakeAll(), _interleaving.TakeAll());
+        }
+    }
+
+    [SuppressMessage("Design", "CA1031", Justification = "Code of the grain's that hears of the end may fail: logged.")]
+    private void TellOthers()
+    {
+        // Again: one that was being added to the collector meanwhile must not stay there.
+        Silo.Collector.Remove(this);
         CancellationTokenSource? ended;
         TaskCompletionSource? deactivated;
         lock (this)
@@ -228,8 +222,23 @@ internal sealed partial class Activation
             deactivated = _extras?.Deactivated;
         }
 
-        ended?.Cancel();
+        try
+        {
+            DisposeTimers();
+            ended?.Cancel();
+        }
+        catch (Exception error)
+        {
+            Silo.Log.LogError(error, "{Grain} failed in the end of a timer.", GrainId);
+        }
+
         deactivated?.TrySetResult();
+    }
+
+    private void DisposeTimers()
+    {
+        foreach (var timer in TakeTimers())
+            timer.Dispose();
     }
 
     private List<GrainTimer> TakeTimers()

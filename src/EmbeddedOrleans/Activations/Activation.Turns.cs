@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using Orleans.Runtime;
 
 namespace Orleans.Embedded;
@@ -135,6 +136,8 @@ internal sealed partial class Activation
             return call;
         if (call.RequestContext is { } values)
             RequestContext.Values = values;
+        if (call.Activity is { } activity)
+            Activity.Current = activity;
         var pending = call.Begin(_instance!);
 
         // What one call set in its context is not the next one's.

@@ -1,3 +1,4 @@
+using System.Diagnostics.CodeAnalysis;
 using System.Reflection;
 using Microsoft.Extensions.DependencyInjection;
 using Orleans.Concurrency;
@@ -126,6 +127,20 @@ internal sealed class GrainClass
         var method = type.GetMethod(attribute.CallbackMethodName, BindingFlags.Static | BindingFlags.Public | BindingFlags.NonPublic | BindingFlags.FlattenHierarchy, [typeof(IInvokable)])
             ?? throw new InvalidOperationException($"{type} has no static method bool {attribute.CallbackMethodName}(IInvokable), which its [MayInterleave] names.");
         var predicate = method.CreateDelegate<Func<IInvokable, bool>>();
-        return call => call is IInvokable invokable && predicate(invokable);
+        return call => call is IInvokable invokable && Holds(predicate, invokable);
+    }
+
+    /// <summary>A predicate that fails says no: it is asked on the turns of other calls, which its error does not concern.</summary>
+    [SuppressMessage("Design", "CA1031", Justification = "See above.")]
+    private static bool Holds(Func<IInvokable, bool> predicate, IInvokable call)
+    {
+        try
+        {
+            return predicate(call);
+        }
+        catch (Exception)
+        {
+            return false;
+        }
     }
 }

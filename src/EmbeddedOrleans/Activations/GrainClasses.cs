@@ -13,6 +13,8 @@ internal static class GrainClasses
     private static readonly ConcurrentDictionary<GrainType, GrainClass> s_byType = new();
     private static readonly ConcurrentDictionary<(Type Interface, string? Prefix), GrainClass> s_byInterface = new();
     private static readonly Dictionary<Type, List<GrainClass>> s_implementations = [];
+    private static readonly List<Type> s_openClasses = [];
+    private static readonly List<string> s_problems = [];
 
     static GrainClasses()
     {
@@ -34,6 +36,16 @@ internal static class GrainClasses
             if (!s_implementations.ContainsKey(interfaceType))
                 ReadLoaded();
             return s_byInterface[(interfaceType, classNamePrefix)] = Select(interfaceType, classNamePrefix);
+        }
+    }
+
+    /// <exception cref="OrleansConfigurationException">A grain class cannot be used.</exception>
+    public static void ThrowIfAnyIsWrong()
+    {
+        lock (s_lock)
+        {
+            if (s_problems.Count > 0)
+                throw new OrleansConfigurationException(string.Join(' ', s_problems));
         }
     }
 
@@ -96,14 +108,12 @@ internal static class GrainClasses
             foreach (var type in TypesOf(assembly))
             {
                 if (GrainClass.IsGrainClass(type))
-                    Add(new GrainClass(type));
+                    TryAdd(type);
                 else if (IsOpenGrainClass(type))
                     s_openClasses.Add(type);
             }
         }
     }
-
-    private static readonly List<Type> s_openClasses = [];
 
     private static bool IsOpenGrainClass(Type type) =>
         type is { IsClass: true, IsAbstract: false, IsGenericTypeDefinition: true } && typeof(IGrainBase).IsAssignableFrom(type);
@@ -115,14 +125,29 @@ internal static class GrainClasses
         {
             if (open.GetGenericArguments().Length == interfaceType.GetGenericArguments().Length
                 && open.GetInterfaces().Any(i => i.IsGenericType && i.GetGenericTypeDefinition() == interfaceType.GetGenericTypeDefinition()))
-                Add(new GrainClass(open.MakeGenericType(interfaceType.GetGenericArguments())));
+                TryAdd(open.MakeGenericType(interfaceType.GetGenericArguments()));
         }
     }
 
-    private static void Add(GrainClass grainClass)
+    private static void TryAdd(Type type)
     {
-        if (!s_byType.TryAdd(grainClass.GrainType, grainClass) && s_byType[grainClass.GrainType].Type != grainClass.Type)
-            throw new OrleansConfigurationException($"{grainClass.Type} and {s_byType[grainClass.GrainType].Type} are both the kind of grain \"{grainClass.GrainType}\": give one a [GrainType].");
+        GrainClass grainClass;
+        try
+        {
+            grainClass = new GrainClass(type);
+        }
+        catch (InvalidOperationException error)
+        {
+            s_problems.Add(error.Message);
+            return;
+        }
+
+        if (!s_byType.TryAdd(grainClass.GrainType, grainClass))
+        {
+            s_problems.Add($"{type} and {s_byType[grainClass.GrainType].Type} are both the kind of grain \"{grainClass.GrainType}\": give one a [GrainType].");
+            return;
+        }
+
         foreach (var interfaceType in grainClass.Interfaces)
         {
             if (!s_implementations.TryGetValue(interfaceType, out var implementations))

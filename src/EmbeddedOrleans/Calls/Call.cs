@@ -1,3 +1,5 @@
+using System.Diagnostics;
+
 namespace Orleans.Embedded;
 
 /// <summary>Something that runs as a turn of an activation: a grain call, a timer tick, a delivery of stream events.</summary>
@@ -10,6 +12,9 @@ internal abstract class Call
     internal Activation? Target;
 
     internal Dictionary<string, object>? RequestContext;
+
+    /// <summary>The caller's, if calls carry it.</summary>
+    internal Activity? Activity;
 
     public virtual bool AlwaysInterleaves => false;
 

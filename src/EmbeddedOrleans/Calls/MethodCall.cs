@@ -14,9 +14,7 @@ internal abstract class MethodCall : Call, IInvokable
     internal PendingCalls.Lane? Lane;
     internal long Deadline;
 
-    /// <summary>Set by the proxy when a parameter is a token: the call then ends when it is cancelled.</summary>
-    public CancellationToken Token = CancellationToken.None;
-    private CancellationTokenRegistration _cancellation;
+    private Cancellation? _cancellation;
 
     public abstract CallMethod Method { get; }
 
@@ -56,15 +54,19 @@ internal abstract class MethodCall : Call, IInvokable
     /// <summary>Ends a call that has been taken out of its lane already.</summary>
     public void FailTaken(Exception error)
     {
-        _cancellation.Dispose();
+        _cancellation?.Dispose();
         ThreadPool.UnsafeQueueUserWorkItem(static both => both.Item1.SetError(both.error), (this, error), preferLocal: false);
     }
 
-    public void WatchToken()
+    /// <summary>For the proxy, when a parameter is a token: the call ends when it is cancelled.</summary>
+    public void EndWith(CancellationToken token)
     {
-        if (Token.CanBeCanceled)
-            _cancellation = Token.UnsafeRegister(static (call, token) => ((MethodCall)call!).FailLater(new OperationCanceledException(token)), this);
+        if (token.CanBeCanceled)
+            _cancellation = new Cancellation(token);
     }
+
+    /// <summary>When the call is pending.</summary>
+    public void WatchCancellation() => _cancellation?.Watch(this);
 
     protected abstract void SetError(Exception error);
 
@@ -73,9 +75,20 @@ internal abstract class MethodCall : Call, IInvokable
     {
         if (Lane is not { } lane || !lane.Remove(this))
             return false;
-        _cancellation.Dispose();
+        _cancellation?.Dispose();
         return true;
     }
+}
+
+/// <summary>The token of a call that can be cancelled.</summary>
+internal sealed class Cancellation(CancellationToken token) : IDisposable
+{
+    private CancellationTokenRegistration _registration;
+
+    public void Watch(MethodCall call) => _registration = token.UnsafeRegister(
+        static (call, token) => ((MethodCall)call!).FailLater(new OperationCanceledException(token)), call);
+
+    public void Dispose() => _registration.Dispose();
 }
 
 /// <summary>A call whose caller waits for a result.</summary>

@@ -24,6 +24,9 @@ internal sealed class GrainCaller(Cluster? cluster, Silo? silo = null)
     /// <summary>The silo of the grain that runs on this thread, if one does.</summary>
     public static GrainCaller? Current => Activation.Running?.Silo.Caller;
 
+    /// <summary>Whether what a grain does for a call is traced as a part of what the caller does.</summary>
+    public bool CarriesActivities { get; set; }
+
     public void SetResponseTimeout(TimeSpan timeout) => _lanes = Cluster.Pending.For(timeout);
 
     /// <summary>From now on calls fail with this error.</summary>
@@ -44,7 +47,7 @@ internal sealed class GrainCaller(Cluster? cluster, Silo? silo = null)
     {
         var lanes = call.Method.ResponseTimeout is { } timeout ? Cluster.Pending.For(timeout) : _lanes;
         (lanes ?? Cluster.Pending.For(Cluster.DefaultResponseTimeout)).Add(call);
-        call.WatchToken();
+        call.WatchCancellation();
     }
 
     /// <summary>For calls to what this caller holds.</summary>

@@ -36,6 +36,10 @@ public static class ClientBuilderExtensions
     /// <summary>Accepted and not used: whether a silo runs in this process shows at once, so there is nothing to try again.</summary>
     public static IClientBuilder UseConnectionRetryFilter(this IClientBuilder builder, Func<Exception, CancellationToken, Task<bool>> connectionRetryFilter) => builder;
 
-    /// <summary>Traces need no carrying within a process.</summary>
-    public static IClientBuilder AddActivityPropagation(this IClientBuilder builder) => builder;
+    /// <inheritdoc cref="SiloBuilderExtensions.AddActivityPropagation"/>
+    public static IClientBuilder AddActivityPropagation(this IClientBuilder builder)
+    {
+        builder.Services.AddSingleton<CarryActivities>();
+        return builder;
+    }
 }

@@ -35,8 +35,11 @@ internal static class ClientServices
     }
 }
 
+/// <summary>Registered when AddActivityPropagation was called.</summary>
+internal sealed class CarryActivities;
+
 /// <summary>Finds the cluster when the host starts.</summary>
-internal sealed class ClientHostedService(GrainCaller caller, IEnumerable<RefusedConfiguration> refused,
+internal sealed class ClientHostedService(GrainCaller caller, IEnumerable<RefusedConfiguration> refused, IEnumerable<CarryActivities> carry,
     IOptions<ClusterOptions> options, IOptions<ClientMessagingOptions> messaging) : IHostedService
 {
     public Task StartAsync(CancellationToken cancellationToken)
@@ -50,6 +53,7 @@ internal sealed class ClientHostedService(GrainCaller caller, IEnumerable<Refuse
                 + "start the silo in this process first, or use the orleans engine (`./realtime use orleans`), which joins processes.");
         }
 
+        caller.CarriesActivities = carry.Any();
         caller.SetResponseTimeout(messaging.Value.ResponseTimeout);
         return Task.CompletedTask;
     }

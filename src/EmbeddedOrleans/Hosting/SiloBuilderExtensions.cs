@@ -27,8 +27,12 @@ public static class SiloBuilderExtensions
     public static ISiloBuilder ConfigureLogging(this ISiloBuilder builder, Action<ILoggingBuilder> configureLogging) =>
         builder.ConfigureServices(services => services.AddLogging(configureLogging));
 
-    /// <summary>Traces need no carrying within a process.</summary>
-    public static ISiloBuilder AddActivityPropagation(this ISiloBuilder builder) => builder;
+    /// <summary>What a grain does for a call is then traced as a part of what the caller does.</summary>
+    public static ISiloBuilder AddActivityPropagation(this ISiloBuilder builder)
+    {
+        builder.Services.AddSingleton<CarryActivities>();
+        return builder;
+    }
 }
 
 public static class SiloBuilderStartupExtensions

@@ -54,13 +54,15 @@ internal static class SiloServices
 
 /// <summary>Starts the silo with its host, and stops it with it.</summary>
 internal sealed class SiloHostedService(Silo silo, SiloLifecycle lifecycle, IEnumerable<ILifecycleParticipant<ISiloLifecycle>> participants,
-    IEnumerable<RefusedConfiguration> refused, IOptions<ClusterOptions> cluster, ILogger<Silo> log) : IHostedService
+    IEnumerable<RefusedConfiguration> refused, IEnumerable<CarryActivities> carry, IOptions<ClusterOptions> cluster, ILogger<Silo> log) : IHostedService
 {
     private (string, string) Id => (cluster.Value.ClusterId, cluster.Value.ServiceId);
 
     public async Task StartAsync(CancellationToken cancellationToken)
     {
         RefusedConfiguration.ThrowIfAny(refused);
+        GrainClasses.ThrowIfAnyIsWrong();
+        silo.Caller.CarriesActivities = carry.Any();
         foreach (var participant in participants)
             participant.Participate(lifecycle);
         lifecycle.Subscribe("Grains", ServiceLifecycleStage.RuntimeGrainServices, _ =>

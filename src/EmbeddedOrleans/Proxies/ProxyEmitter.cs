@@ -147,7 +147,7 @@ internal static class ProxyEmitter
             {
                 il.Emit(OpCodes.Dup);
                 il.Emit(OpCodes.Ldarg, i + 1);
-                il.Emit(OpCodes.Stfld, call.GetField(nameof(MethodCall.Token))!);
+                il.Emit(OpCodes.Call, typeof(MethodCall).GetMethod(nameof(MethodCall.EndWith))!);
             }
         }
 

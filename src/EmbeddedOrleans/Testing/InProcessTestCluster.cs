@@ -51,9 +51,7 @@ public sealed class InProcessTestCluster : IDisposable, IAsyncDisposable
         foreach (var configure in Options.ClientHostConfigurationDelegates)
             configure(builder);
         builder.UseOrleansClient(client => client.Configure<ClusterOptions>(SetIds));
-        var host = builder.Build();
-        await host.StartAsync().ConfigureAwait(false);
-        _clientHost = host;
+        _clientHost = await StartAsync(builder).ConfigureAwait(false);
     }
 
     public Task<InProcessSiloHandle> StartAdditionalSiloAsync() => StartAdditionalSiloAsync(true);
@@ -85,8 +83,7 @@ public sealed class InProcessTestCluster : IDisposable, IAsyncDisposable
             .Configure<ClusterOptions>(SetIds)
             .Configure<SiloOptions>(options => options.SiloName = siloOptions.SiloName)
             .Configure<EndpointOptions>(options => (options.AdvertisedIPAddress, options.SiloPort, options.GatewayPort) = (IPAddress.Loopback, siloOptions.SiloPort, siloOptions.GatewayPort)));
-        var host = builder.Build();
-        await host.StartAsync().ConfigureAwait(false);
+        var host = await StartAsync(builder).ConfigureAwait(false);
         var details = host.Services.GetRequiredService<ILocalSiloDetails>();
         return new InProcessSiloHandle { Name = siloOptions.SiloName, SiloHost = host, SiloAddress = details.SiloAddress, GatewayAddress = details.GatewayAddress };
     }
@@ -176,6 +173,21 @@ public sealed class InProcessTestCluster : IDisposable, IAsyncDisposable
         var builder = Host.CreateApplicationBuilder(new HostApplicationBuilderSettings { ApplicationName = name, EnvironmentName = Environments.Development, DisableDefaults = true });
         builder.Services.AddSingleton(_cluster);
         return builder;
+    }
+
+    private static async Task<IHost> StartAsync(HostApplicationBuilder builder)
+    {
+        var host = builder.Build();
+        try
+        {
+            await host.StartAsync().ConfigureAwait(false);
+            return host;
+        }
+        catch
+        {
+            await ((IAsyncDisposable)host).DisposeAsync().ConfigureAwait(false);
+            throw;
+        }
     }
 
     private void SetIds(ClusterOptions options) => (options.ClusterId, options.ServiceId) = (Options.ClusterId, Options.ServiceId);

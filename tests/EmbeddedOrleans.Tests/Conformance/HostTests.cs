@@ -38,6 +38,25 @@ public sealed class HostTests
         Assert.Equal(["hello 1 7 True True", "hello 2 7 True True"], order);
     }
 
+    [Fact]
+    public void A_host_has_a_silo_or_a_client_not_both()
+    {
+        var builder = Host.CreateApplicationBuilder(new HostApplicationBuilderSettings { DisableDefaults = true });
+        builder.UseOrleans(silo => silo.UseLocalhostClustering());
+        Assert.Throws<OrleansConfigurationException>(() => builder.UseOrleansClient(client => client.UseLocalhostClustering()));
+    }
+
+    [Fact]
+    public async Task A_startup_task_that_fails_fails_the_start()
+    {
+        var builder = Host.CreateApplicationBuilder(new HostApplicationBuilderSettings { DisableDefaults = true });
+        builder.UseOrleans(silo => silo
+            .UseLocalhostClustering(FreePort(), FreePort())
+            .AddStartupTask((_, _) => throw new NotSupportedException("This host shall not start.")));
+        using var host = builder.Build();
+        Assert.Contains("This host shall not start.", (await Assert.ThrowsAnyAsync<Exception>(() => host.StartAsync().Soon())).ToString(), StringComparison.Ordinal);
+    }
+
     private static int FreePort()
     {
         using var listener = new TcpListener(IPAddress.Loopback, 0);

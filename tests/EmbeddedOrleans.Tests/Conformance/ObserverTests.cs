@@ -15,8 +15,16 @@ public interface IListener : IGrainObserver
     Task HearInTime();
 }
 
+public interface ISink<T> : IGrainObserver
+{
+    [ResponseTimeout("00:00:05")]
+    Task<int> Push([Immutable] T[] items);
+}
+
 public interface ISpeakerGrain : IGrainWithStringKey
 {
+    Task<int> PushTo(ISink<Letter> sink, int count);
+
     Task<int> Speak(IListener listener, int number);
 
     Task SpeakMany(IListener listener, int count);
@@ -35,6 +43,8 @@ public interface ISpeakerGrain : IGrainWithStringKey
 public sealed class SpeakerGrain : Grain, ISpeakerGrain
 {
     private IListener? _remembered;
+
+    public Task<int> PushTo(ISink<Letter> sink, int count) => sink.Push([.. Enumerable.Range(0, count).Select(number => new Letter { Text = $"{number}" })]);
 
     public Task<int> Speak(IListener listener, int number) => listener.Hear(number);
 
@@ -101,6 +111,17 @@ public sealed class ObserverTests(SharedCluster shared)
         public Task HearInTime() => Task.CompletedTask;
     }
 
+    private sealed class Sink : ISink<Letter>
+    {
+        public List<Letter> Items { get; } = [];
+
+        public Task<int> Push(Letter[] items)
+        {
+            Items.AddRange(items);
+            return Task.FromResult(items.Length);
+        }
+    }
+
     [Fact]
     public async Task A_grain_calls_an_observer_and_hears_its_answer_and_its_errors()
     {
@@ -134,6 +155,15 @@ public sealed class ObserverTests(SharedCluster shared)
         var id = GrainId.Parse(reference.GetGrainId().ToString());
         Assert.Equal(id.ToString(), await shared.NewGrain<ISpeakerGrain>().SpeakById(id).Soon());
         GC.KeepAlive(listener);
+    }
+
+    [Fact]
+    public async Task An_observers_interface_can_be_generic()
+    {
+        var sink = new Sink();
+        var reference = shared.Client.CreateObjectReference<ISink<Letter>>(sink);
+        Assert.Equal(3, await shared.NewGrain<ISpeakerGrain>().PushTo(reference, 3).Soon());
+        Assert.Equal(["0", "1", "2"], sink.Items.Select(letter => letter.Text));
     }
 
     [Fact]

@@ -96,6 +96,26 @@ public sealed class WriterGrain : Grain, IWriterGrain
     private IAsyncStream<News> Stream(string key) => this.GetStreamProvider(SharedCluster.Streams).GetStream<News>(StreamId.Create("news", key));
 }
 
+public interface IProviderGrain : IGrainWithStringKey
+{
+    Task<bool> Has(string provider);
+}
+
+public sealed class ProviderGrain : Grain, IProviderGrain
+{
+    public Task<bool> Has(string provider)
+    {
+        try
+        {
+            return Task.FromResult(this.GetStreamProvider(provider).Name == provider);
+        }
+        catch (KeyNotFoundException)
+        {
+            return Task.FromResult(false);
+        }
+    }
+}
+
 /// <summary>Streams with explicit subscriptions.</summary>
 public sealed class StreamTests(SharedCluster shared)
 {
@@ -269,6 +289,44 @@ public sealed class StreamTests(SharedCluster shared)
         await Wait.Until(async () => (await reader.Heard()).Count == 1);
         Assert.Equal([2], await reader.Heard().Soon());
         await reader.Unsubscribe(key).Soon();
+    }
+
+    [Fact]
+    public async Task Code_beside_a_silo_subscribes_and_produces_too()
+    {
+        var key = Key();
+        var client = shared.Cluster.GetSiloServiceProvider(shared.Cluster.Silos[0].SiloAddress).GetRequiredService<IClusterClient>();
+        var collector = new Collector();
+        var stream = client.GetStreamProvider(SharedCluster.Streams).GetStream<News>(StreamId.Create("news", key));
+        var subscription = await stream.SubscribeAsync(collector).Soon();
+        await stream.OnNextAsync(new News { Number = 1 }).Soon();
+        await Stream(key).OnNextAsync(new News { Number = 2 }).Soon();
+        await Wait.Until(() => Task.FromResult(collector.Count == 2));
+        Assert.Equal([1, 2], collector.Numbers);
+        await subscription.UnsubscribeAsync().Soon();
+    }
+
+    [Fact]
+    public async Task A_provider_of_ones_own_is_found_by_its_name()
+    {
+        var own = new OwnProvider();
+        await using var cluster = new InProcessTestClusterBuilder(1)
+            .ConfigureSilo((_, silo) => silo.Services.AddKeyedSingleton<IStreamProvider>("own", own))
+            .ConfigureClient(client => client.Services.AddKeyedSingleton<IStreamProvider>("own", own))
+            .Build();
+        await cluster.DeployAsync();
+        Assert.Same(own, cluster.Client.GetStreamProvider("own"));
+        Assert.True(await cluster.Client.GetGrain<IProviderGrain>("one").Has("own").Soon());
+        Assert.False(await cluster.Client.GetGrain<IProviderGrain>("one").Has("other").Soon());
+    }
+
+    private sealed class OwnProvider : IStreamProvider
+    {
+        public string Name => "own";
+
+        public bool IsRewindable => false;
+
+        public IAsyncStream<T> GetStream<T>(StreamId streamId) => throw new NotSupportedException();
     }
 
     [Fact]

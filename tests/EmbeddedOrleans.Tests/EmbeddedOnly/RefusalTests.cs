@@ -74,14 +74,6 @@ public sealed class RefusalTests
         await Assert.ThrowsAsync<ObjectDisposedException>(() => grain.Add(3).Soon());
     }
 
-    [Fact]
-    public void A_host_has_a_silo_or_a_client()
-    {
-        var builder = Host.CreateApplicationBuilder(new HostApplicationBuilderSettings { DisableDefaults = true });
-        builder.UseOrleans(silo => silo.UseLocalhostClustering());
-        Assert.Throws<OrleansConfigurationException>(() => builder.UseOrleansClient(client => client.UseLocalhostClustering()));
-    }
-
     private static IHost NewClient(string cluster)
     {
         var builder = Host.CreateApplicationBuilder(new HostApplicationBuilderSettings { DisableDefaults = true });

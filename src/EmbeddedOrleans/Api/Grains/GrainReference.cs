@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Diagnostics.CodeAnalysis;
 using Orleans.Embedded;
 
@@ -77,6 +78,8 @@ public class GrainReference : IAddressable, IEquatable<GrainReference>
     private void Dispatch(MethodCall call, GrainCaller caller)
     {
         call.RequestContext = RequestContext.Values;
+        if (caller.CarriesActivities)
+            call.Activity = Activity.Current;
         try
         {
             caller.ThrowIfClosed();
