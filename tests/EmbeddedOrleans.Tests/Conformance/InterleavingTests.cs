@@ -38,7 +38,7 @@ public abstract class GatedGrainBase : Grain
     public async Task WaitFor(string gate)
     {
         _most = Math.Max(_most, ++_inside);
-        await Gates.Get(gate).Task;
+        await Gates.Enter(gate);
         _inside--;
     }
 
@@ -46,11 +46,11 @@ public abstract class GatedGrainBase : Grain
 
     public Task PingNow() => Task.CompletedTask;
 
-    public async Task WaitNow(string gate) => await Gates.Get(gate).Task;
+    public async Task WaitNow(string gate) => await Gates.Enter(gate);
 
     public async Task<int> ReadAt(string gate)
     {
-        await Gates.Get(gate).Task;
+        await Gates.Enter(gate);
         return 1;
     }
 
@@ -95,7 +95,7 @@ public sealed class ChoosyGrain : Grain, IChoosyGrain
 {
     public static bool Interleaves(IInvokable request) => request.GetMethodName() == nameof(IChoosyGrain.Take) && Equals(request.GetArgument(0), "urgent");
 
-    public async Task WaitFor(string gate) => await Gates.Get(gate).Task;
+    public async Task WaitFor(string gate) => await Gates.Enter(gate);
 
     public Task Take(string what) => Task.CompletedTask;
 }
@@ -113,7 +113,7 @@ public sealed class InterleavingTests(SharedCluster shared)
         var waiting = new[] { grain.WaitFor(gate), grain.WaitFor(gate), grain.WaitFor(gate) };
         await Wait.Until(async () => await grain.MostAtOnce() == 3);
         await grain.Ping().Soon();
-        Gates.Get(gate).SetResult();
+        Gates.Open(gate);
         await Task.WhenAll(waiting).Soon();
         Assert.True(await grain.CallYourself().Soon());
     }
@@ -124,9 +124,10 @@ public sealed class InterleavingTests(SharedCluster shared)
         var grain = shared.NewGrain<IGatedGrain>();
         var gate = NewGate();
         var waiting = grain.WaitFor(gate);
+        await Gates.Begun(gate);
         await grain.PingNow().Soon();
         Assert.False(waiting.IsCompleted);
-        Gates.Get(gate).SetResult();
+        Gates.Open(gate);
         await waiting.Soon();
     }
 
@@ -136,9 +137,10 @@ public sealed class InterleavingTests(SharedCluster shared)
         var grain = shared.NewGrain<IGatedGrain>();
         var gate = NewGate();
         var waiting = grain.WaitNow(gate);
+        await Gates.Begun(gate);
         await grain.Ping().Soon();
         Assert.False(waiting.IsCompleted);
-        Gates.Get(gate).SetResult();
+        Gates.Open(gate);
         await waiting.Soon();
     }
 
@@ -148,11 +150,12 @@ public sealed class InterleavingTests(SharedCluster shared)
         var grain = shared.NewGrain<IGatedGrain>();
         var gate = NewGate();
         var reading = grain.ReadAt(gate);
+        await Gates.Begun(gate);
         Assert.Equal(1, await grain.Read().Soon());
         var other = grain.Ping();
         await Assert.ThrowsAsync<TimeoutException>(() => other.WaitAsync(s_while));
         Assert.Equal(1, await grain.Read().Soon());
-        Gates.Get(gate).SetResult();
+        Gates.Open(gate);
         await Task.WhenAll(reading, other).Soon();
     }
 
@@ -162,9 +165,10 @@ public sealed class InterleavingTests(SharedCluster shared)
         var grain = shared.NewGrain<IGatedGrain>();
         var gate = NewGate();
         var waiting = grain.WaitFor(gate);
+        await Gates.Begun(gate);
         var reading = grain.Read();
         await Assert.ThrowsAsync<TimeoutException>(() => reading.WaitAsync(s_while));
-        Gates.Get(gate).SetResult();
+        Gates.Open(gate);
         await Task.WhenAll(waiting, reading).Soon();
     }
 
@@ -174,10 +178,11 @@ public sealed class InterleavingTests(SharedCluster shared)
         var grain = shared.NewGrain<IGatedGrain>();
         var (gate, told, failed) = (NewGate(), NewGate(), NewGate());
         var waiting = grain.WaitFor(gate);
+        await Gates.Begun(gate);
         var tell = grain.Tell(told, fail: false);
         Assert.True(tell.IsCompletedSuccessfully);
         Assert.False(Gates.Get(told).Task.IsCompleted);
-        Gates.Get(gate).SetResult();
+        Gates.Open(gate);
         await waiting.Soon();
         await Gates.Get(told).Task.Soon();
         await grain.Tell(failed, fail: true).Soon();
@@ -198,10 +203,11 @@ public sealed class InterleavingTests(SharedCluster shared)
         var grain = shared.NewGrain<IChoosyGrain>();
         var gate = NewGate();
         var waiting = grain.WaitFor(gate);
+        await Gates.Begun(gate);
         var ordinary = grain.Take("ordinary");
         await grain.Take("urgent").Soon();
         await Assert.ThrowsAsync<TimeoutException>(() => ordinary.WaitAsync(s_while));
-        Gates.Get(gate).SetResult();
+        Gates.Open(gate);
         await Task.WhenAll(waiting, ordinary).Soon();
     }
 

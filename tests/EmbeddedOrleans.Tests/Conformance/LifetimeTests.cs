@@ -45,8 +45,7 @@ public sealed class LifeGrain : Grain, ILifeGrain, IDisposable
     public async Task EndAndWait(string gate)
     {
         DeactivateOnIdle();
-        Gates.Get(gate + " begun").SetResult();
-        await Gates.Get(gate).Task;
+        await Gates.Enter(gate);
         Note("waited");
     }
 
@@ -106,7 +105,7 @@ public sealed class ManyGrain : Grain, IManyGrain
     public async Task<Guid> Work(string gate)
     {
         Gates.Get(gate + (Gates.Get(gate + 1).TrySetResult() ? " first" : " second")).TrySetResult();
-        await Gates.Get(gate).Task;
+        await Gates.Enter(gate);
         return _id;
     }
 }
@@ -138,10 +137,10 @@ public sealed class LifetimeTests(SharedCluster shared)
         await grain.Use().Soon();
         var gate = Guid.NewGuid().ToString();
         var ending = grain.EndAndWait(gate);
-        await Gates.Get(gate + " begun").Task.Soon();
+        await Gates.Begun(gate);
         var next = grain.Use();
         await Assert.ThrowsAsync<TimeoutException>(() => next.WaitAsync(TimeSpan.FromMilliseconds(100)));
-        Gates.Get(gate).SetResult();
+        Gates.Open(gate);
         await ending.Soon();
         Assert.Equal(1, await next.Soon());
         Assert.Equal(["activated", "waited", "deactivated ApplicationRequested", "disposed", "activated"], LifeGrain.Events[key]);
@@ -192,7 +191,7 @@ public sealed class LifetimeTests(SharedCluster shared)
         var gate = Guid.NewGuid().ToString();
         var calls = Enumerable.Range(0, 12).Select(_ => grain.Work(gate)).ToArray();
         await Gates.Get(gate + " second").Task.Soon();
-        Gates.Get(gate).SetResult();
+        Gates.Open(gate);
         var workers = (await Task.WhenAll(calls).Soon()).Distinct().Count();
 
         // Two silos with at most three each.

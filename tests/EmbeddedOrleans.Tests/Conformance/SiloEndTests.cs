@@ -31,7 +31,7 @@ public sealed class WhereGrain([PersistentState("where", "plain")] IPersistentSt
         return account.State.Balance;
     }
 
-    public async Task WaitFor(string gate) => await Gates.Get(gate).Task;
+    public async Task WaitFor(string gate) => await Gates.Enter(gate);
 }
 
 public interface IPlacedGrain : IGrainWithStringKey
@@ -94,6 +94,7 @@ public sealed class SiloEndTests
         Assert.NotEmpty(lost);
         var gate = Guid.NewGuid().ToString();
         var running = lost[0].Grain.WaitFor(gate);
+        await Gates.Begun(gate);
         await cluster.KillSiloAsync(victim).Soon();
 
         // The call that ran there fails: nobody knows how far it came.

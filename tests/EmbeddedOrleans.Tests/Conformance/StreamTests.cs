@@ -206,12 +206,12 @@ public sealed class StreamTests(SharedCluster shared)
         {
             lock (batches)
                 batches.Add([.. items.Select(item => item.Item.Number)]);
-            await Gates.Get(gate).Task;
+            await Gates.Enter(gate);
         }).Soon();
         for (var i = 0; i < 20; i++)
             await Stream(key).OnNextAsync(new News { Number = i }).Soon();
         await Wait.Until(() => Task.FromResult(Count() > 0));
-        Gates.Get(gate).SetResult();
+        Gates.Open(gate);
         await Wait.Until(() => Task.FromResult(Count() == 20));
         lock (batches)
             Assert.Equal(Enumerable.Range(0, 20), batches.SelectMany(batch => batch));
@@ -262,12 +262,12 @@ public sealed class StreamTests(SharedCluster shared)
         var slow = 0;
         await Stream(key).SubscribeAsync(async (_, _) =>
         {
-            await Gates.Get(gate).Task;
+            await Gates.Enter(gate);
             Interlocked.Increment(ref slow);
         }).Soon();
         await shared.NewGrain<IWriterGrain>().Write(key, 0, 100).Soon();
         Assert.Equal(0, slow);
-        Gates.Get(gate).SetResult();
+        Gates.Open(gate);
         await Wait.Until(() => Task.FromResult(slow == 100));
         await EndAll(key);
     }

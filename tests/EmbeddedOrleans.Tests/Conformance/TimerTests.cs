@@ -64,7 +64,7 @@ public sealed class TimerGrain : Grain, ITimerGrain
 
     public Task<int> Ticks() => Task.FromResult(All.GetValueOrDefault(this.GetPrimaryKeyString()));
 
-    public async Task WaitFor(string gate) => await Gates.Get(gate).Task;
+    public async Task WaitFor(string gate) => await Gates.Enter(gate);
 
     public Task End()
     {
@@ -128,13 +128,15 @@ public sealed class TimerTests(SharedCluster shared)
         var (waits, interleaves) = (shared.NewGrain<ITimerGrain>(), shared.NewGrain<ITimerGrain>());
         await waits.Start(50, 10, interleave: false, fail: false).Soon();
         await interleaves.Start(50, 10, interleave: true, fail: false).Soon();
-        var gate = Guid.NewGuid().ToString();
-        var waiting = new[] { waits.WaitFor(gate), interleaves.WaitFor(gate) };
-        await Task.Delay(30);
+        var (gate, otherGate) = (Guid.NewGuid().ToString(), Guid.NewGuid().ToString());
+        var waiting = new[] { waits.WaitFor(gate), interleaves.WaitFor(otherGate) };
+        await Gates.Begun(gate);
+        await Gates.Begun(otherGate);
         var before = await waits.Ticks().Soon();
         await Wait.Until(async () => await interleaves.Ticks() >= 3);
         Assert.InRange(await waits.Ticks().Soon(), before, before + 1);
-        Gates.Get(gate).SetResult();
+        Gates.Open(gate);
+        Gates.Open(otherGate);
         await Task.WhenAll(waiting).Soon();
         await Wait.Until(async () => await waits.Ticks() >= before + 3);
     }

@@ -35,7 +35,7 @@ public sealed class TurnGrain : Grain, ITurnGrain
     public async Task WaitFor(string gate)
     {
         _inside++;
-        await Gates.Get(gate).Task;
+        await Gates.Enter(gate);
         _inside--;
     }
 
@@ -114,10 +114,11 @@ public sealed class TurnTests(SharedCluster shared)
         var grain = shared.NewGrain<ITurnGrain>();
         var gate = Guid.NewGuid().ToString();
         var first = grain.WaitFor(gate);
+        await Gates.Begun(gate);
         var second = grain.Add(1);
         Assert.False(second.IsCompleted);
         await Assert.ThrowsAsync<TimeoutException>(() => second.WaitAsync(TimeSpan.FromMilliseconds(100)));
-        Gates.Get(gate).SetResult();
+        Gates.Open(gate);
         await first.Soon();
         Assert.Equal(1, await second.Soon());
     }
@@ -138,9 +139,10 @@ public sealed class TurnTests(SharedCluster shared)
         var (one, other) = (shared.NewGrain<ITurnGrain>(), shared.NewGrain<ITurnGrain>());
         var gate = Guid.NewGuid().ToString();
         var waiting = one.WaitFor(gate);
+        await Gates.Begun(gate);
         Assert.Equal(1, await other.Add(1).Soon());
         Assert.False(waiting.IsCompleted);
-        Gates.Get(gate).SetResult();
+        Gates.Open(gate);
         await waiting.Soon();
     }
 }

@@ -1,4 +1,3 @@
-using System.Collections.Concurrent;
 using Realtime.EmbeddedOrleans.Tests;
 
 [assembly: AssemblyFixture(typeof(SharedCluster))]
@@ -29,12 +28,4 @@ public sealed class SharedCluster : IAsyncLifetime
 
     /// <summary>A grain that no other test uses.</summary>
     public T NewGrain<T>() where T : IGrainWithStringKey => Client.GetGrain<T>(Guid.NewGuid().ToString("N"));
-}
-
-/// <summary>Lets a test hold a grain's call and let it go, since both are in one process: gates by name.</summary>
-public static class Gates
-{
-    private static readonly ConcurrentDictionary<string, TaskCompletionSource> s_gates = new();
-
-    public static TaskCompletionSource Get(string name) => s_gates.GetOrAdd(name, static _ => new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously));
 }
