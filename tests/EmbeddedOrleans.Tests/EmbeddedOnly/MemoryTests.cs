@@ -75,9 +75,10 @@ public sealed class MemoryTests(ITestOutputHelper output)
         output.WriteLine($"{perActivation} bytes per activation; {(afterLast - before) / 1024} KiB left after a million, {(afterHalf - before) / 1024} after half of it; {watch.ElapsedMilliseconds} ms.");
         Assert.InRange(perActivation, 1, 700);
 
-        // The directory keeps its table, of a few bytes per place, at the size of the largest batch; nothing else stays.
+        // The directory keeps its table, which may double once (1 MiB) when a batch falls unevenly into it. Nothing else stays:
+        // one small object per activation would be 12 MB in half a million.
         Assert.InRange(afterLast - before, long.MinValue, 8 << 20);
-        Assert.InRange(afterLast - afterHalf, long.MinValue, 256 << 10);
+        Assert.InRange(afterLast - afterHalf, long.MinValue, 1536 << 10);
         await host.StopAsync();
     }
 
