@@ -5,7 +5,7 @@ public sealed partial class Connection
 {
     private const int Never = int.MaxValue / 2; // far from wrapping around when ticks are subtracted
 
-    private int PingTicks => Options.PingInterval == TimeSpan.Zero ? Never : Heartbeat.Ticks(Options.PingInterval) - 1;
+    private int PingTicks => Options.PingInterval == TimeSpan.Zero ? Never / 2 : Heartbeat.Ticks(Options.PingInterval) - 1;
 
     /// <summary>Does what is due and returns when to come again. Never blocks.</summary>
     internal int OnHeartbeat(int now)

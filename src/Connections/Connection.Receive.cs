@@ -28,14 +28,39 @@ public sealed partial class Connection
 
     private Inbox OpenInbox() => Inbox ?? throw new InvalidOperationException("This endpoint's messages go to its handler's OnMessage.");
 
-    /// <summary>The connection's life; returns when it has ended and the handler knows.</summary>
+    /// <summary>
+    /// The connection's life; returns when it has ended and the handler knows. Between messages nothing but this method's few variables
+    /// is held: what a message needs lives in ProcessAsync.
+    /// </summary>
     internal async Task RunAsync()
     {
-        Begin();
-        var connected = Call(connecting: true, default);
-        if (!connected.IsCompletedSuccessfully)
-            await connected;
-        await ReadLoopAsync();
+        try
+        {
+            Begin();
+            var connected = Call(connecting: true, default);
+            if (!connected.IsCompletedSuccessfully)
+                await connected;
+            while (true)
+            {
+                ReadResult read;
+                try
+                {
+                    read = await Transport.Input.ReadAsync();
+                }
+                catch (Exception)
+                {
+                    break; // reset by the peer or cut by us; transports have many words for it
+                }
+                _lastSeen = Services.Heartbeat.Now;
+                var going = ProcessAsync(read);
+                if (!(going.IsCompletedSuccessfully ? going.Result : await going))
+                    break;
+            }
+        }
+        catch (Exception e)
+        {
+            HandlerFailed(e); // a mistake of this library, which must not leave a dead connection in the registry
+        }
         await EndAsync();
     }
 
@@ -43,33 +68,12 @@ public sealed partial class Connection
     {
         int now = Services.Heartbeat.Now;
         _lastSeen = now;
-        _nextPing = now + PingTicks;
+        _nextPing = now + PingTicks - Random.Shared.Next(1 + PingTicks / 4); // those of an accept storm spread
         Services.Metrics.Opened();
         Services.Heartbeat.Add(this, NextVisit(now));
         Services.Registry.Register(this);
         if (Services.IsStopping)
             BeginClose(CloseCodes.GoingAway, "the server shuts down");
-    }
-
-    // Between messages nothing but this loop is held: what a message needs lives in ProcessAsync.
-    private async Task ReadLoopAsync()
-    {
-        while (true)
-        {
-            ReadResult read;
-            try
-            {
-                read = await Transport.Input.ReadAsync();
-            }
-            catch (Exception)
-            {
-                return; // reset by the peer or cut by us; transports have many words for it
-            }
-            _lastSeen = Services.Heartbeat.Now;
-            var going = ProcessAsync(read);
-            if (!(going.IsCompletedSuccessfully ? going.Result : await going))
-                return;
-        }
     }
 
     /// <summary>Handles what was read; false when nothing more is to be read.</summary>
@@ -205,6 +209,7 @@ public sealed partial class Connection
             Abort(); // the peer went without a close frame
         await WrittenAsync();
         await Transport.CloseOutputAsync();
+        Transport.Input.Complete();
         _reader.Release();
         Services.Heartbeat.Remove(this);
         Services.Registry.Unregister(this);

@@ -39,7 +39,10 @@ public sealed class ConnectionOptions
     /// <summary>A peer that does not take a write within this time is cut with <see cref="CloseCodes.WriteTimeout"/>: 1 second to 1 day.</summary>
     public TimeSpan WriteTimeout { get; set; } = TimeSpan.FromSeconds(10);
 
-    /// <summary>How often a ping is sent: 1 second to 1 day and shorter than <see cref="ReadTimeout"/>, or 0 for none.</summary>
+    /// <summary>
+    /// How often a ping is sent: 1 second to 1 day and shorter than <see cref="ReadTimeout"/>, or 0 for none. A connection's first comes up
+    /// to a quarter earlier, so that those of connections made at once spread.
+    /// </summary>
     public TimeSpan PingInterval { get; set; } = TimeSpan.FromSeconds(54);
 
     /// <summary>How long the close handshake, with what is queued before it, may take before the connection is cut: 1 second to 1 hour.</summary>

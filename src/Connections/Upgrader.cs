@@ -1,5 +1,6 @@
 using System.Net;
 using System.Security.Claims;
+using Microsoft.AspNetCore.Connections.Features;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Features;
 using Microsoft.AspNetCore.Http.Timeouts;
@@ -76,12 +77,12 @@ public sealed class Upgrader
         var peer = new Peer(
             User: context.User.Identities.Any(identity => identity.IsAuthenticated || identity.Claims.Any()) ? context.User : null,
             UserId: options.UserId is { } userId ? userId(context) : DefaultUserId(context.User),
-            RemoteAddress: context.Connection.RemoteIpAddress is { } ip ? new IPEndPoint(ip, context.Connection.RemotePort) : null,
+            RemoteAddress: RemoteAddress(context),
             agreed.Subprotocol,
             agreed.Compression,
             State: options.State?.Invoke(context));
 
-        if (agreed.Key is not null && context.Features.Get<Handover>() is { } handover && handover.CanTake(context))
+        if (agreed.Key is not null && Handover.Of(context) is { } handover)
             return await HandOverAsync(context, handover, peer);
         if (await AcceptAsync(context, http2: agreed.Key is null, handover: null) is not { } stream)
             return false;
@@ -107,7 +108,7 @@ public sealed class Upgrader
                 services.UncountHandedOver();
         }
         if (accepted)
-            handover.Complete(new Connection(_endpoint, handover.CreateTransport(), peer), services);
+            handover.Complete(transport => new Connection(_endpoint, transport, peer), services);
         return accepted;
     }
 
@@ -150,6 +151,15 @@ public sealed class Upgrader
         response.ContentType = "text/plain; charset=utf-8";
         await response.WriteAsync(refusal.Reason + "\n", context.RequestAborted);
         return false;
+    }
+
+    // The connection's own object if it says the same, which it does not when a proxy's headers were processed.
+    private static EndPoint? RemoteAddress(HttpContext context)
+    {
+        if (context.Connection.RemoteIpAddress is not { } address)
+            return null;
+        var remote = new IPEndPoint(address, context.Connection.RemotePort);
+        return context.Features.Get<IConnectionEndPointFeature>()?.RemoteEndPoint is IPEndPoint own && own.Equals(remote) ? own : remote;
     }
 
     private static string? DefaultUserId(ClaimsPrincipal user) =>

@@ -19,6 +19,7 @@ internal sealed class Handover : IDuplexPipe
     private readonly HandoverReader _input;
     private readonly HandoverWriter _output;
     private readonly HandoverHeartbeat _heartbeat;
+    private SocketTransport? _transport;
     private Connection? _taken;
     private ConnectionServices? _services;
 
@@ -28,10 +29,9 @@ internal sealed class Handover : IDuplexPipe
         _original = context.Transport;
         _socket = socket;
         _input = new(_original.Input);
-        _output = new(_original.Output, socket);
+        _output = new(_original.Output);
         _heartbeat = new(heartbeat);
         context.Transport = this;
-        context.Features.Set(this);
         context.Features.Set<IConnectionHeartbeatFeature>(_heartbeat);
     }
 
@@ -60,23 +60,26 @@ internal sealed class Handover : IDuplexPipe
     }
 
     /// <summary>
-    /// Whether an endpoint can take the connection: HTTP talks to this wrapper and not, say, to TLS in between; and nothing was written
-    /// before, of which nobody can tell whether Kestrel has sent it yet.
+    /// The request's hand-over, if its connection can be taken: HTTP talks to the wrapper and not, say, to TLS in between; and nothing
+    /// was written before, of which nobody can tell whether Kestrel has sent it yet.
     /// </summary>
-    public bool CanTake(HttpContext context) => context.Features.Get<IConnectionTransportFeature>()?.Transport == this && !_output.WasUsed;
+    public static Handover? Of(HttpContext context) =>
+        context.Features.Get<IConnectionTransportFeature>()?.Transport is Handover { _output.WasUsed: false } handover ? handover : null;
 
     /// <summary>An endpoint wants the connection: from now on the response is written to the socket itself, past Kestrel's buffers.</summary>
-    public void Begin() => _output.Capture();
+    public void Begin()
+    {
+        _transport = new SocketTransport(_socket, _original.Input, _context);
+        _output.Capture(_transport);
+    }
 
     /// <summary>The endpoint does not want it after all; nothing has been written.</summary>
     public void Cancel() => _output.PassThrough();
 
-    public ITransport CreateTransport() => new SocketTransport(_socket, _original.Input, _context);
-
     /// <summary>The 101 has left; HTTP has nothing more to say.</summary>
-    public void Complete(Connection connection, ConnectionServices services)
+    public void Complete(Func<ITransport, Connection> connect, ConnectionServices services)
     {
-        _taken = connection;
+        _taken = connect(_transport!);
         _services = services;
         _input.Detach();
         _output.Detach();
@@ -86,9 +89,15 @@ internal sealed class Handover : IDuplexPipe
     private static async Task<(Connection, ConnectionServices)?> ServeHttpAsync(ConnectionContext context, ConnectionDelegate http, Socket socket, IConnectionHeartbeatFeature heartbeat)
     {
         var handover = new Handover(context, socket, heartbeat);
-        await http(context);
+        try
+        {
+            await http(context);
+        }
+        catch (Exception) when (handover._taken is not null)
+        {
+            // Whatever HTTP found at the end, the connection is no longer its.
+        }
         context.Transport = handover._original;
-        context.Features.Set<Handover>(null);
         return handover._taken is null ? null : (handover._taken, handover._services!);
     }
 
@@ -100,7 +109,6 @@ internal sealed class Handover : IDuplexPipe
         heartbeat = context.Features.Get<IConnectionHeartbeatFeature>()!;
         return socket is { ProtocolType: ProtocolType.Tcp }
             && heartbeat is not null
-            && context.Features.Get<Handover>() is null
             && context.Transport.GetType().Assembly.GetName().Name == "Microsoft.AspNetCore.Server.Kestrel.Transport.Sockets";
     }
 }

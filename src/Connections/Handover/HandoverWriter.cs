@@ -1,5 +1,4 @@
 using System.IO.Pipelines;
-using System.Net.Sockets;
 
 namespace Realtime.Connections;
 
@@ -7,18 +6,23 @@ namespace Realtime.Connections;
 /// HTTP's view of the output. It passes through; during a hand-over it writes to the socket itself, so that the 101 has left when the
 /// flush completes; detached, it swallows what comes.
 /// </summary>
-internal sealed class HandoverWriter(PipeWriter inner, Socket socket) : PipeWriter
+internal sealed class HandoverWriter(PipeWriter inner) : PipeWriter
 {
     private enum Mode : byte { PassThrough, Capture, Detached }
 
     private Mode _mode;
+    private ITransport? _socket;
     private byte[] _buffer = [];
     private int _length;
 
     /// <summary>Whether anything has passed through.</summary>
     public bool WasUsed { get; private set; }
 
-    public void Capture() => _mode = Mode.Capture;
+    public void Capture(ITransport socket)
+    {
+        _socket = socket;
+        _mode = Mode.Capture;
+    }
 
     public void PassThrough() => _mode = Mode.PassThrough;
 
@@ -59,7 +63,7 @@ internal sealed class HandoverWriter(PipeWriter inner, Socket socket) : PipeWrit
     public override ValueTask<FlushResult> FlushAsync(CancellationToken cancellationToken = default) => _mode switch
     {
         Mode.PassThrough => inner.FlushAsync(cancellationToken),
-        Mode.Capture => SendAsync(cancellationToken),
+        Mode.Capture => SendAsync(),
         _ => default,
     };
 
@@ -75,11 +79,13 @@ internal sealed class HandoverWriter(PipeWriter inner, Socket socket) : PipeWrit
             inner.Complete(exception);
     }
 
-    private async ValueTask<FlushResult> SendAsync(CancellationToken cancellationToken)
+    // Not by an asynchronous send at once: the socket would keep its arguments, and with them this buffer, for the connection's life.
+    private async ValueTask<FlushResult> SendAsync()
     {
         ReadOnlyMemory<byte> rest = _buffer.AsMemory(0, _length);
-        while (!rest.IsEmpty)
-            rest = rest[await socket.SendAsync(rest, SocketFlags.None, cancellationToken)..];
+        rest = rest[Math.Max(0, _socket!.TrySend(rest.Span))..];
+        if (!rest.IsEmpty)
+            await _socket.SendAsync(rest);
         _length = 0;
         return default;
     }
