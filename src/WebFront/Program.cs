@@ -1,11 +1,12 @@
-using Orleans.Hosting;
-using Realtime.Silo;
+using Realtime.Silo.Hosting;
 using Realtime.WebFront;
 
-// One process: the grains live in the front's own host.
-var builder = WebApplication.CreateBuilder(args);
-builder.UseOrleans(silo => silo.UseSingleProcess().AddRealtime());
-builder.AddRealtimeFront();
-var app = builder.Build();
-app.MapRealtimeFront();
-app.Run();
+// One process with everything in it, or one front of a cluster: the setting Cluster:Mode decides.
+return await HostProcess.Run(() =>
+{
+    var builder = WebApplication.CreateBuilder(args);
+    builder.AddFrontProcess();
+    var app = builder.Build();
+    app.MapFrontProcess();
+    return app;
+});

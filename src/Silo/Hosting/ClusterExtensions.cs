@@ -1,0 +1,70 @@
+using System.Net;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.DependencyInjection.Extensions;
+using Microsoft.Extensions.Logging;
+using Orleans.Configuration;
+using Orleans.Hosting;
+using Realtime.Silo.Postgres;
+
+namespace Realtime.Silo.Hosting;
+
+/// <summary>Makes a silo or a client part of the cluster of its <see cref="ClusterSettings"/>.</summary>
+public static class ClusterExtensions
+{
+    /// <summary>What Orleans calls Npgsql.</summary>
+    private const string Invariant = "Npgsql";
+
+    /// <summary>
+    /// Joins the silo to the cluster. With PostgreSQL it waits for the database, brings its schema up to date and keeps the
+    /// state of grains there.
+    /// </summary>
+    public static ISiloBuilder UseCluster(this ISiloBuilder silo, ClusterSettings settings)
+    {
+        ArgumentNullException.ThrowIfNull(settings);
+        silo.UseClusterTimings();
+        silo.Services.TryAddSingleton<SiloState>();
+        var advertised = settings.ResolveAdvertisedAddress();
+        // The first step of the start, before the silo listens or reads the list of silos.
+        silo.AddStartupTask((services, _) => PortCheck.Run(settings, Listens(settings, advertised)), ServiceLifecycleStage.First);
+        silo.AddStartupTask((services, _) =>
+        {
+            services.GetRequiredService<SiloState>().Joined();
+            return Task.CompletedTask;
+        });
+        return settings.UsesPostgres ? UsePostgres(silo, settings, advertised) : UseLocalhost(silo, settings);
+    }
+
+    /// <summary>Joins the client to the cluster; until a silo can be reached it tries again and says why.</summary>
+    public static IClientBuilder UseCluster(this IClientBuilder client, ClusterSettings settings)
+    {
+        ArgumentNullException.ThrowIfNull(settings);
+        client.UseClusterTimings();
+        client.Services.AddSingleton(provider => new ConnectionRetry(settings, provider.GetRequiredService<ILogger<ConnectionRetry>>()));
+        client.Services.AddSingleton<IClientConnectionRetryFilter>(provider => provider.GetRequiredService<ConnectionRetry>());
+        if (!settings.UsesPostgres)
+            return client.UseLocalhostClustering(settings.GatewayPort, settings.ServiceId, settings.ClusterId);
+        client.Configure<ClusterOptions>(options => (options.ClusterId, options.ServiceId) = (settings.ClusterId, settings.ServiceId));
+        return client.UseAdoNetClustering(options => (options.Invariant, options.ConnectionString) = (Invariant, settings.ConnectionString));
+    }
+
+    private static ISiloBuilder UseLocalhost(ISiloBuilder silo, ClusterSettings settings) =>
+        silo.UseLocalhostClustering(settings.SiloPort, settings.GatewayPort, new IPEndPoint(IPAddress.Loopback, settings.PrimarySiloPort),
+            settings.ServiceId, settings.ClusterId);
+
+    private static ISiloBuilder UsePostgres(ISiloBuilder silo, ClusterSettings settings, IPAddress? advertised)
+    {
+        silo.Configure<ClusterOptions>(options => (options.ClusterId, options.ServiceId) = (settings.ClusterId, settings.ServiceId));
+        if (advertised is null)
+            silo.ConfigureEndpoints(settings.SiloPort, settings.GatewayPort, listenOnAnyHostAddress: true);
+        else
+            silo.ConfigureEndpoints(advertised, settings.SiloPort, settings.GatewayPort, listenOnAnyHostAddress: !IPAddress.IsLoopback(advertised));
+        silo.Services.TryAddSingleton(TimeProvider.System);
+        silo.Services.AddSingleton(services => ActivatorUtilities.CreateInstance<Schema>(services, settings.ConnectionString!));
+        silo.AddStartupTask((services, cancellation) => services.GetRequiredService<Schema>().Wait(cancellation), ServiceLifecycleStage.First + 1);
+        silo.UseAdoNetClustering(options => (options.Invariant, options.ConnectionString) = (Invariant, settings.ConnectionString));
+        return silo.AddAdoNetGrainStorageAsDefault(options => (options.Invariant, options.ConnectionString) = (Invariant, settings.ConnectionString));
+    }
+
+    private static IPAddress Listens(ClusterSettings settings, IPAddress? advertised) =>
+        !settings.UsesPostgres || (advertised is not null && IPAddress.IsLoopback(advertised)) ? IPAddress.Loopback : IPAddress.Any;
+}

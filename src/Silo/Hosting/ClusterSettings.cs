@@ -1,0 +1,124 @@
+using System.Net;
+using Microsoft.Extensions.Configuration;
+using Microsoft.Extensions.Options;
+using Npgsql;
+
+namespace Realtime.Silo.Hosting;
+
+/// <summary>Which cluster a process belongs to and how it finds it; configuration section <c>Cluster</c>.</summary>
+public sealed class ClusterSettings
+{
+    /// <summary>The name of the configuration section.</summary>
+    public const string Section = "Cluster";
+
+    /// <summary>For a front. <c>single</c>: it runs the grains too and needs nobody. <c>client</c>: it joins a cluster of silos.</summary>
+    public string Mode { get; set; } = "single";
+
+    /// <summary>How processes find each other: <c>localhost</c> (one machine, for development) or <c>postgres</c>.</summary>
+    public string Clustering { get; set; } = "localhost";
+
+    /// <summary>Processes with the same id and the same database are one cluster. 1 to 150 characters.</summary>
+    public string ClusterId { get; set; } = "realtime";
+
+    /// <summary>Whose stored state this is; stays the same when <see cref="ClusterId"/> changes. 1 to 150 characters.</summary>
+    public string ServiceId { get; set; } = "realtime";
+
+    /// <summary>The database of <c>postgres</c>: <c>Host=db;Database=realtime;Username=realtime;Password=..</c></summary>
+    public string? ConnectionString { get; set; }
+
+    /// <summary>Where a silo listens for other silos. 1 to 65535.</summary>
+    public int SiloPort { get; set; } = 11111;
+
+    /// <summary>Where a silo listens for fronts and other clients; with <c>localhost</c>, where a client looks for it. 1 to 65535.</summary>
+    public int GatewayPort { get; set; } = 30000;
+
+    /// <summary>With <c>localhost</c>: the silo port of the first silo, which keeps the list of silos in its memory. 1 to 65535.</summary>
+    public int PrimarySiloPort { get; set; } = 11111;
+
+    /// <summary>
+    /// The address or host name by which the others reach this silo. Without it: the machine's first address that is not
+    /// loopback. A loopback address makes the silo listen on loopback only.
+    /// </summary>
+    public string? AdvertisedAddress { get; set; }
+
+    internal bool IsClient => Mode == "client";
+
+    internal bool UsesPostgres => Clustering == "postgres";
+
+    /// <summary>Reads and checks the section.</summary>
+    /// <exception cref="OptionsValidationException">A setting is out of its range; the message names it, its value and what is allowed.</exception>
+    public static ClusterSettings Read(IConfiguration configuration)
+    {
+        ArgumentNullException.ThrowIfNull(configuration);
+        ClusterSettings settings;
+        try
+        {
+            settings = configuration.GetSection(Section).Get<ClusterSettings>(options => options.ErrorOnUnknownConfiguration = true) ?? new();
+        }
+        catch (InvalidOperationException exception)
+        {
+            // The binder's message names the setting; those with a value that it repeats are numbers, no secrets.
+            throw Invalid([exception.Message]);
+        }
+        string[] problems = [.. settings.Problems()];
+        return problems.Length == 0 ? settings : throw Invalid(problems);
+    }
+
+    private static OptionsValidationException Invalid(string[] problems) => new(Section, typeof(ClusterSettings), problems);
+
+    private IEnumerable<string> Problems()
+    {
+        if (Mode is not ("single" or "client"))
+            yield return $"Cluster:Mode is '{Mode}'; it must be single or client.";
+        if (Clustering is not ("localhost" or "postgres"))
+            yield return $"Cluster:Clustering is '{Clustering}'; it must be localhost or postgres.";
+        foreach (var (name, id) in new[] { (nameof(ClusterId), ClusterId), (nameof(ServiceId), ServiceId) })
+        {
+            if (string.IsNullOrWhiteSpace(id) || id.Length > 150)
+                yield return $"Cluster:{name} is '{id}'; it must have 1 to 150 characters.";
+        }
+        foreach (var (name, port) in new[] { (nameof(SiloPort), SiloPort), (nameof(GatewayPort), GatewayPort), (nameof(PrimarySiloPort), PrimarySiloPort) })
+        {
+            if (port is < 1 or > 65535)
+                yield return $"Cluster:{name} is {port}; it must be from 1 to 65535.";
+        }
+        if (SiloPort == GatewayPort)
+            yield return $"Cluster:SiloPort and Cluster:GatewayPort are both {SiloPort}; they must differ.";
+        if (UsesPostgres && string.IsNullOrWhiteSpace(ConnectionString))
+            yield return "Cluster:ConnectionString is missing; with Cluster:Clustering = postgres it names the database: Host=..;Database=..;Username=..;Password=..";
+        else if (UsesPostgres && !IsConnectionString(ConnectionString!))
+            yield return "Cluster:ConnectionString is not a PostgreSQL connection string with a host; it must look like Host=..;Database=..;Username=..;Password=..";
+        if (AdvertisedAddress is not null && Uri.CheckHostName(AdvertisedAddress) == UriHostNameType.Unknown)
+            yield return $"Cluster:AdvertisedAddress is '{AdvertisedAddress}'; it must be an IP address or a host name.";
+    }
+
+    private static bool IsConnectionString(string text)
+    {
+        try
+        {
+            return !string.IsNullOrEmpty(new NpgsqlConnectionStringBuilder(text).Host);
+        }
+        catch (Exception exception) when (exception is ArgumentException or FormatException or OverflowException)
+        {
+            return false; // and its message is not shown: it can repeat parts of a password
+        }
+    }
+
+    /// <summary>The address of <see cref="AdvertisedAddress"/>; null when it is not set.</summary>
+    /// <exception cref="StartException">The host name has no address.</exception>
+    internal IPAddress? ResolveAdvertisedAddress()
+    {
+        if (AdvertisedAddress is null)
+            return null;
+        if (IPAddress.TryParse(AdvertisedAddress, out var address))
+            return address;
+        try
+        {
+            return Dns.GetHostAddresses(AdvertisedAddress, System.Net.Sockets.AddressFamily.InterNetwork)[0];
+        }
+        catch (Exception exception) when (exception is System.Net.Sockets.SocketException or IndexOutOfRangeException)
+        {
+            throw new StartException($"Cluster:AdvertisedAddress is '{AdvertisedAddress}', for which no IPv4 address is found: {exception.Message}");
+        }
+    }
+}

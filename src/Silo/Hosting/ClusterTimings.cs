@@ -1,0 +1,39 @@
+using Orleans.Configuration;
+using Orleans.Hosting;
+
+namespace Realtime.Silo.Hosting;
+
+/// <summary>
+/// How soon silos and clients notice that one of them has gone. Orleans' defaults are made for clusters that may take minutes:
+/// with them rooms of a killed silo are silent for 10 to 30 s, and those of a hung one for over a minute. With these it is
+/// 1 to 3 s and 6 s. Settings of the host go before them when they are configured after this.
+/// </summary>
+internal static class ClusterTimings
+{
+    public static ISiloBuilder UseClusterTimings(this ISiloBuilder silo) => silo
+        .Configure<ClusterMembershipOptions>(options =>
+        {
+            // A dead silo is voted out after three probes of a second.
+            options.ProbeTimeout = TimeSpan.FromSeconds(1);
+            options.NumMissedProbesLimit = 3;
+            // Bounds how far a busy silo stretches its probes; this decides how long a hung silo is waited for.
+            options.MaxProbeTimeout = TimeSpan.FromSeconds(1.2);
+            // With two, one silo that cannot hear the others does not vote them all out.
+            options.NumVotesForDeathDeclaration = 2;
+            // Gossip brings news at once; this is for those that it did not reach.
+            options.TableRefreshTimeout = TimeSpan.FromSeconds(5);
+            // A silo whose row is three of these old no longer keeps new ones from joining, e.g. after all were killed.
+            options.IAmAliveTablePublishTimeout = TimeSpan.FromSeconds(5);
+        })
+        // A connection within a data centre takes milliseconds; who takes longer is gone.
+        .Configure<ConnectionOptions>(options => options.OpenConnectionTimeout = TimeSpan.FromSeconds(1))
+        // Turns take milliseconds, so a call that is out for longer went to a silo that has died.
+        .Configure<SiloMessagingOptions>(options => options.ResponseTimeout = TimeSpan.FromSeconds(5));
+
+    public static IClientBuilder UseClusterTimings(this IClientBuilder client) => client
+        .Configure<ConnectionOptions>(options => options.OpenConnectionTimeout = TimeSpan.FromSeconds(1))
+        // Shorter than the silos' own, so that a front can try again within its bound.
+        .Configure<ClientMessagingOptions>(options => options.ResponseTimeout = TimeSpan.FromSeconds(2))
+        // One small query a second, for which new silos are used and dead ones left within a second.
+        .Configure<GatewayOptions>(options => options.GatewayListRefreshPeriod = TimeSpan.FromSeconds(1));
+}

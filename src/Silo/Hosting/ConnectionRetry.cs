@@ -1,0 +1,42 @@
+using Microsoft.Extensions.Logging;
+using Npgsql;
+using Realtime.Silo.Postgres;
+
+namespace Realtime.Silo.Hosting;
+
+/// <summary>A client without a cluster waits for one, and says what it waits for when that changes.</summary>
+internal sealed partial class ConnectionRetry(ClusterSettings settings, ILogger<ConnectionRetry> logger) : IClientConnectionRetryFilter
+{
+    private readonly BackOff _backOff = new(first: TimeSpan.FromMilliseconds(500), longest: TimeSpan.FromSeconds(5));
+    private string? _reason;
+
+    public async Task<bool> ShouldRetryConnectionAttempt(Exception exception, CancellationToken cancellationToken)
+    {
+        // A wrong configuration does not mend itself.
+        if (exception is OrleansConfigurationException)
+            return false;
+        var reason = Reason(exception);
+        if (reason != _reason)
+            LogWaits(reason);
+        _reason = reason;
+        await Task.Delay(_backOff.Next(), cancellationToken);
+        return true;
+    }
+
+    private string Reason(Exception exception)
+    {
+        if (settings.UsesPostgres && PostgresProblem.Find(exception) is { } problem)
+        {
+            var database = PostgresProblem.Address(settings.ConnectionString!);
+            // The first silo makes the schema.
+            return problem is PostgresException { SqlState: PostgresErrorCodes.UndefinedTable }
+                ? $"{database} has no schema yet: no silo has been started on it"
+                : $"{database}: {PostgresProblem.Reason(problem)}";
+        }
+        var where = settings.UsesPostgres ? PostgresProblem.Address(settings.ConnectionString!) : $"127.0.0.1:{settings.GatewayPort}";
+        return $"no silo of cluster {settings.ClusterId} can be reached ({where})";
+    }
+
+    [LoggerMessage(1, LogLevel.Warning, "Waiting for the cluster: {Reason}.")]
+    private partial void LogWaits(string reason);
+}

@@ -1,0 +1,37 @@
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Diagnostics.HealthChecks;
+using Microsoft.AspNetCore.Http;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Diagnostics.HealthChecks;
+using Microsoft.Extensions.Hosting;
+using Orleans.Hosting;
+
+namespace Realtime.Silo.Hosting;
+
+/// <summary>A silo as a process of its own: the grains, and a small web server that is asked how they are.</summary>
+internal static class SiloHosting
+{
+    public static WebApplicationBuilder AddSilo(this WebApplicationBuilder builder)
+    {
+        var settings = ClusterSettings.Read(builder.Configuration);
+        builder.UseOrleans(silo => silo.UseCluster(settings).AddRealtime());
+        LateStart.Defer(builder.Services);
+        builder.Services.AddHealthChecks().AddCheck<SiloHealth>("silo");
+        return builder;
+    }
+
+    /// <summary><c>/health/live</c>: the process is up. <c>/health/ready</c>: its part of the cluster works; if not, the body says why.</summary>
+    public static WebApplication MapSilo(this WebApplication app)
+    {
+        app.MapHealthChecks("/health/live", new() { Predicate = _ => false });
+        app.MapHealthChecks("/health/ready", new() { ResponseWriter = Write });
+        return app;
+    }
+
+    private static Task Write(HttpContext context, HealthReport report)
+    {
+        context.Response.ContentType = "text/plain; charset=utf-8";
+        var reasons = report.Entries.Values.Select(entry => entry.Description).OfType<string>();
+        return context.Response.WriteAsync(string.Join(' ', reasons.Prepend($"{report.Status}")));
+    }
+}

@@ -1,0 +1,113 @@
+using System.Reflection;
+using Microsoft.Extensions.Logging;
+using Npgsql;
+using Realtime.Silo.Hosting;
+
+namespace Realtime.Silo.Postgres;
+
+/// <summary>
+/// The tables of this product, made and brought up to date by whichever silo starts first. Each step is a file
+/// <c>Sql/NNN_name.sql</c>; the table <c>realtime_schema</c> says which have been applied.
+/// </summary>
+/// <remarks>
+/// Steps only add to what is there: while a new release is rolled out, silos of the one before still use the tables.
+/// </remarks>
+internal sealed partial class Schema(string connectionString, SiloState state, TimeProvider time, ILogger<Schema> logger)
+{
+    /// <summary>Held while steps are applied, so that silos which start at once do it one after another. Any number does, if it is always the same.</summary>
+    private const long LockKey = 0x7265616C74696D65; // "realtime"
+
+    /// <summary>Membership compares the times of silos, in steps of 5 s; a clock that is wrong by more is worth a word.</summary>
+    private static readonly TimeSpan s_allowedSkew = TimeSpan.FromSeconds(2);
+
+    private static readonly string s_createVersions = """
+        CREATE TABLE IF NOT EXISTS realtime_schema (
+            version    integer PRIMARY KEY,
+            name       text NOT NULL,
+            applied_at timestamptz NOT NULL DEFAULT now())
+        """;
+
+    /// <summary>Tries until the database is there and its schema is up to date.</summary>
+    public async Task Wait(CancellationToken cancellation)
+    {
+        var backOff = new BackOff(first: TimeSpan.FromSeconds(1), longest: TimeSpan.FromSeconds(15));
+        while (true)
+        {
+            try
+            {
+                await Apply(cancellation);
+                return;
+            }
+            catch (Exception exception) when (PostgresProblem.Find(exception) is { } problem && !cancellation.IsCancellationRequested)
+            {
+                var wait = backOff.Next();
+                var what = $"{PostgresProblem.Address(connectionString)}: {PostgresProblem.Reason(problem)}";
+                state.Wait(what);
+                LogWaits(what, wait.TotalSeconds);
+                await Task.Delay(wait, time, cancellation);
+            }
+        }
+    }
+
+    /// <summary>Applies the steps that the database does not have yet, all or none.</summary>
+    public async Task Apply(CancellationToken cancellation)
+    {
+        await using var source = NpgsqlDataSource.Create(connectionString);
+        await using var connection = await source.OpenConnectionAsync(cancellation);
+        await using var transaction = await connection.BeginTransactionAsync(cancellation);
+        // Released at the end of the transaction, also when this process dies within it.
+        await Execute(connection, $"SELECT pg_advisory_xact_lock({LockKey})", cancellation);
+        await Execute(connection, "SET LOCAL client_min_messages = warning", cancellation);
+        await Execute(connection, s_createVersions, cancellation);
+        var version = (int)(await Execute(connection, "SELECT coalesce(max(version), 0) FROM realtime_schema", cancellation))!;
+        var steps = Steps();
+        foreach (var step in steps.Where(step => step.Version > version))
+        {
+            await Execute(connection, step.Sql, cancellation);
+            await Execute(connection, $"INSERT INTO realtime_schema (version, name) VALUES ({step.Version}, '{step.Name}')", cancellation);
+            LogApplied(step.Version, step.Name);
+        }
+        if (version > steps[^1].Version)
+            LogNewer(version, steps[^1].Version);
+        var databaseTime = (DateTime)(await Execute(connection, "SELECT clock_timestamp()", cancellation))!;
+        var skew = time.GetUtcNow().UtcDateTime - databaseTime;
+        if (skew.Duration() > s_allowedSkew)
+            LogSkew(skew.TotalSeconds);
+        await transaction.CommitAsync(cancellation);
+    }
+
+    private static async Task<object?> Execute(NpgsqlConnection connection, string sql, CancellationToken cancellation)
+    {
+        await using var command = new NpgsqlCommand(sql, connection);
+        return await command.ExecuteScalarAsync(cancellation);
+    }
+
+    private sealed record Step(int Version, string Name, string Sql);
+
+    /// <summary>The files, by version. <c>Realtime.Silo.Postgres.Sql.001_orleans.sql</c> is version 1, "orleans".</summary>
+    private static Step[] Steps()
+    {
+        var assembly = Assembly.GetExecutingAssembly();
+        return [.. assembly.GetManifestResourceNames()
+            .Where(resource => resource.EndsWith(".sql", StringComparison.Ordinal))
+            .Select(resource =>
+            {
+                var file = resource.Split('.')[^2];
+                using var reader = new StreamReader(assembly.GetManifestResourceStream(resource)!);
+                return new Step(int.Parse(file.AsSpan(0, 3), System.Globalization.CultureInfo.InvariantCulture), file[4..], reader.ReadToEnd());
+            })
+            .OrderBy(step => step.Version)];
+    }
+
+    [LoggerMessage(1, LogLevel.Warning, "{What}; trying again in {Seconds} s.")]
+    private partial void LogWaits(string what, double seconds);
+
+    [LoggerMessage(2, LogLevel.Information, "Database schema: applied step {Version}, {Name}.")]
+    private partial void LogApplied(int version, string name);
+
+    [LoggerMessage(3, LogLevel.Warning, "The database's schema has version {Version}, made by a newer release; this one knows version {Known}.")]
+    private partial void LogNewer(int version, int known);
+
+    [LoggerMessage(4, LogLevel.Warning, "This machine's clock differs from the database's by {Seconds:0.0} s. Silos judge each other by their clocks: set them right.")]
+    private partial void LogSkew(double seconds);
+}

@@ -1,0 +1,46 @@
+using Orleans.Hosting;
+using Realtime.Grains;
+using Realtime.Silo;
+using Realtime.Silo.Hosting;
+using Realtime.WebFront.Http;
+
+namespace Realtime.WebFront;
+
+/// <summary>Where the front's grains are: in its own process, or in a cluster of silos.</summary>
+internal static class FrontHosting
+{
+    /// <summary>Adds the front, and the grains that it needs, as <c>Cluster:Mode</c> says.</summary>
+    public static WebApplicationBuilder AddFrontProcess(this WebApplicationBuilder builder)
+    {
+        var settings = ClusterSettings.Read(builder.Configuration);
+        if (!settings.IsClient)
+        {
+            builder.UseOrleans(silo => silo.UseSingleProcess().AddRealtime());
+            builder.AddRealtimeFront();
+            return builder;
+        }
+        builder.UseOrleansClient(client => client.UseCluster(settings).AddMemoryStreams(FrontStreams.Provider));
+        builder.AddRealtimeFront();
+        LateStart.Defer(builder.Services);
+        return builder;
+    }
+
+    /// <summary>Maps the front. Until the cluster has been joined, clients are asked to come again.</summary>
+    public static WebApplication MapFrontProcess(this WebApplication app)
+    {
+        if (app.Services.GetService<LateStart>() is { } start)
+        {
+            app.Use((context, next) => start.IsDone || !NeedsCluster(context.Request.Path) ? next(context) : Refuse(context));
+        }
+        app.MapRealtimeFront();
+        return app;
+    }
+
+    private static bool NeedsCluster(PathString path) => path.StartsWithSegments("/ws") || path.StartsWithSegments("/api");
+
+    private static Task Refuse(HttpContext context)
+    {
+        context.Response.Headers.RetryAfter = "1"; // second; a client without a cluster tries again about as often
+        return ApiProblem.From(new TimeoutException("The front has not joined the cluster yet.")).ExecuteAsync(context);
+    }
+}
