@@ -50,19 +50,31 @@ public sealed class ClusterSettings
     public static ClusterSettings Read(IConfiguration configuration)
     {
         ArgumentNullException.ThrowIfNull(configuration);
+        var section = configuration.GetSection(Section);
+        string[] unknown = [.. section.GetChildren().Select(child => child.Key)
+            .Where(key => !s_names.Contains(key, StringComparer.OrdinalIgnoreCase))
+            .Select(key => $"Cluster:{key} is no setting; there are {string.Join(", ", s_names)}.")];
+        if (unknown.Length > 0)
+            throw Invalid(unknown);
         ClusterSettings settings;
         try
         {
-            settings = configuration.GetSection(Section).Get<ClusterSettings>(options => options.ErrorOnUnknownConfiguration = true) ?? new();
+            settings = section.Get<ClusterSettings>() ?? new();
         }
         catch (InvalidOperationException exception)
         {
-            // The binder's message names the setting; those with a value that it repeats are numbers, no secrets.
+            // The binder's message names the setting and its value; only ports can fail here, so it shows no secret.
             throw Invalid([exception.Message]);
         }
         string[] problems = [.. settings.Problems()];
         return problems.Length == 0 ? settings : throw Invalid(problems);
     }
+
+    private static readonly string[] s_names =
+    [
+        nameof(Mode), nameof(Clustering), nameof(ClusterId), nameof(ServiceId), nameof(ConnectionString),
+        nameof(SiloPort), nameof(GatewayPort), nameof(PrimarySiloPort), nameof(AdvertisedAddress),
+    ];
 
     private static OptionsValidationException Invalid(string[] problems) => new(Section, typeof(ClusterSettings), problems);
 
