@@ -62,7 +62,6 @@ public sealed partial class LateStart : IHostedService
     {
         await _stopping.CancelAsync();
         await _run.WaitAsync(cancellationToken);
-        var failures = new List<Exception>();
         while (_started.TryPop(out var service))
         {
             try
@@ -71,11 +70,10 @@ public sealed partial class LateStart : IHostedService
             }
             catch (Exception exception)
             {
-                failures.Add(exception); // the others are stopped all the same
+                // The others are stopped all the same. A cluster that dies while this process leaves it is no defect of it.
+                LogStopFailed(service.GetType().Name, exception.Message);
             }
         }
-        if (failures.Count > 0)
-            throw new AggregateException("Not everything could be stopped in good order.", failures);
     }
 
     private async Task Run(CancellationToken stopping)
@@ -110,4 +108,7 @@ public sealed partial class LateStart : IHostedService
 
     [LoggerMessage(2, LogLevel.Critical, "The process cannot start.")]
     private partial void LogFailed(Exception exception);
+
+    [LoggerMessage(3, LogLevel.Warning, "{Service} could not be stopped in good order: {Reason}")]
+    private partial void LogStopFailed(string service, string reason);
 }
