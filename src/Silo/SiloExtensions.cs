@@ -2,17 +2,20 @@ using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 using Microsoft.Extensions.Options;
 using Orleans.Hosting;
+using Realtime.PushStreams;
 using Realtime.Silo.Fronts;
 using Realtime.Silo.Rooms;
 
 namespace Realtime.Silo;
 
-/// <summary>Puts the grains into a silo.</summary>
+/// <summary>Puts the grains into a silo, and what they need into its clients.</summary>
 public static class SiloExtensions
 {
     /// <summary>
-    /// Adds what rooms and users need: their options (section <c>Rooms</c>), and the streams to the fronts.
+    /// Adds what rooms and users need: their options (section <c>Rooms</c>), and the streams to the fronts (section
+    /// <c>Streams</c>; its <c>Provider</c> is <c>push</c>, the default, or <c>memory</c>).
     /// </summary>
+    /// <exception cref="InvalidOperationException">There is no such provider of streams.</exception>
     /// <exception cref="OptionsValidationException">At start, when a setting is out of its range.</exception>
     public static ISiloBuilder AddRealtime(this ISiloBuilder silo, Action<RoomOptions>? configure = null)
     {
@@ -23,10 +26,42 @@ public static class SiloExtensions
         silo.Services.TryAddEnumerable(ServiceDescriptor.Singleton<IValidateOptions<RoomOptions>, RoomOptionsValidator>());
         silo.Services.TryAddSingleton(TimeProvider.System);
         silo.Services.TryAddSingleton<FrontPublisher>();
-        silo.AddMemoryStreams(FrontStreams.Provider);
-        silo.AddMemoryGrainStorage("PubSubStore"); // where memory streams keep who listens
+        switch (StreamSettings.ProviderOf(silo.Configuration))
+        {
+            case StreamSettings.Push:
+                silo.AddPushStreams(FrontStreams.Provider);
+                silo.Services.BindPushStreams();
+                break;
+            case StreamSettings.Memory:
+                silo.AddMemoryStreams(FrontStreams.Provider);
+                silo.AddMemoryGrainStorage("PubSubStore"); // where memory streams keep who listens
+                break;
+        }
         return silo;
     }
+
+    /// <summary>
+    /// Adds to a cluster client what a front needs of it: the streams from the silos. Their settings (section
+    /// <c>Streams</c>) must be those of the silos.
+    /// </summary>
+    /// <exception cref="OptionsValidationException">At start, when a setting is out of its range.</exception>
+    public static IClientBuilder AddRealtimeClient(this IClientBuilder client)
+    {
+        switch (StreamSettings.ProviderOf(client.Configuration))
+        {
+            case StreamSettings.Push:
+                client.AddPushStreams(FrontStreams.Provider);
+                client.Services.BindPushStreams();
+                break;
+            case StreamSettings.Memory:
+                client.AddMemoryStreams(FrontStreams.Provider);
+                break;
+        }
+        return client;
+    }
+
+    private static void BindPushStreams(this IServiceCollection services) =>
+        services.AddOptions<PushStreamOptions>(FrontStreams.Provider).BindConfiguration(StreamSettings.Section);
 
     private sealed class RoomOptionsValidator : IValidateOptions<RoomOptions>
     {

@@ -1,4 +1,5 @@
 using System.Text;
+using Microsoft.Extensions.Configuration;
 using Orleans;
 using Orleans.Hosting;
 using Orleans.Streams;
@@ -17,8 +18,10 @@ public sealed class SiloCluster : IAsyncLifetime
     public async ValueTask InitializeAsync()
     {
         var builder = new InProcessTestClusterBuilder(2);
+        // So that the suite can be run with other settings, as with Streams__Provider=memory.
+        builder.ConfigureHost(host => host.Configuration.AddEnvironmentVariables());
         builder.ConfigureSilo((_, silo) => silo.AddRealtime());
-        builder.ConfigureClient(client => client.AddMemoryStreams(FrontStreams.Provider));
+        builder.ConfigureClient(client => client.AddRealtimeClient());
         _cluster = builder.Build();
         await _cluster.DeployAsync();
     }

@@ -24,8 +24,10 @@ public sealed class Cluster : IAsyncLifetime
     public async ValueTask InitializeAsync()
     {
         var builder = new InProcessTestClusterBuilder(1);
+        // So that the suite can be run with other settings, as with Streams__Provider=memory.
+        builder.ConfigureHost(host => host.Configuration.AddEnvironmentVariables());
         builder.ConfigureSilo((_, silo) => silo.AddRealtime());
-        builder.ConfigureClient(client => client.AddMemoryStreams(FrontStreams.Provider));
+        builder.ConfigureClient(client => client.AddRealtimeClient());
         _cluster = builder.Build();
         await _cluster.DeployAsync();
     }

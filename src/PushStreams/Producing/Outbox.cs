@@ -1,0 +1,133 @@
+using Realtime.PushStreams.Subscriptions;
+
+namespace Realtime.PushStreams.Producing;
+
+/// <summary>
+/// What one process has for one subscriber: events that wait, and one awaited call at a time, with everything that waited
+/// when it began. So the order is kept, the subscriber sets the pace, and the busier it is the larger the batches.
+/// </summary>
+internal sealed partial class Outbox<T>(Output<T> output, PushSubscriber subscriber)
+{
+    // The first retry is soon, for a call that met a closing connection; the last ones are as far apart as the call's time-out.
+    private static readonly TimeSpan s_firstDelay = TimeSpan.FromMilliseconds(20);
+    private static readonly TimeSpan s_longestDelay = TimeSpan.FromSeconds(1);
+
+    private readonly Guid _id = Guid.NewGuid();
+    private readonly IPushObserver<T> _observer = output.Provider.Grains.GetGrain<IPushObserver<T>>(subscriber.Observer);
+    private readonly PendingEvents<T> _pending = new(output.Provider.Options, output.Provider.Time);
+    private TaskCompletionSource? _idle;
+    private int _isPumping;
+    private volatile bool _isClosed;
+
+    public PushSubscriber Subscriber => subscriber;
+
+    /// <summary>Completes when all that was added before has been delivered or dropped.</summary>
+    public Task Idle
+    {
+        get
+        {
+            var idle = Volatile.Read(ref _idle);
+            if (idle is null)
+            {
+                var made = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+                idle = Interlocked.CompareExchange(ref _idle, made, null) ?? made;
+            }
+            // Looked at after the source is there, so the pump's end either is seen here or completes it.
+            return (Volatile.Read(ref _isPumping) == 0 && !_pending.HasWork) || output.Provider.HasEnded ? Task.CompletedTask : idle.Task;
+        }
+    }
+
+    public Task Add(ReadOnlySpan<T> events)
+    {
+        var added = _pending.Add(events);
+        Wake();
+        return added;
+    }
+
+    public void Add(PendingEvents<T> events)
+    {
+        _pending.Add(events);
+        Wake();
+    }
+
+    /// <summary>The subscriber is gone: nothing is sent to it until <see cref="Open"/>.</summary>
+    public void Close()
+    {
+        _isClosed = true;
+        var dropped = _pending.Close();
+        if (dropped > 0)
+        {
+            PushMetrics.Drops.Add(dropped);
+            LogGone(output.Provider.Log, output.StreamId, dropped);
+        }
+    }
+
+    /// <summary>The subscriber is there, or back: then it is told what it missed.</summary>
+    public void Open()
+    {
+        if (!_isClosed)
+            return;
+        _pending.Open();
+        _isClosed = false;
+        Wake();
+    }
+
+    private void Wake()
+    {
+        if (Volatile.Read(ref _isPumping) == 0 && _pending.HasWork && !output.Provider.HasEnded && Interlocked.Exchange(ref _isPumping, 1) == 0)
+            output.Provider.Pump.Start(static outbox => ((Outbox<T>)outbox!).Pump(), this);
+    }
+
+    private async Task Pump()
+    {
+        do
+        {
+            while (!output.Provider.HasEnded && _pending.TryTake(out var first, out var events))
+                await Deliver(first, events);
+            Interlocked.Exchange(ref _isPumping, 0);
+            Interlocked.Exchange(ref _idle, null)?.TrySetResult();
+        }
+        while (_pending.HasWork && !output.Provider.HasEnded && Interlocked.Exchange(ref _isPumping, 1) == 0);
+    }
+
+    private async Task Deliver(long first, T[] events)
+    {
+        var time = output.Provider.Time;
+        var began = time.GetTimestamp();
+        for (var delay = s_firstDelay; !_isClosed && !output.Provider.HasEnded; delay = delay * 2 < s_longestDelay ? delay * 2 : s_longestDelay)
+        {
+            try
+            {
+                await _observer.Push(_id, first, events);
+                PushMetrics.Batches.Add(1);
+                PushMetrics.Events.Add(events.Length);
+                return;
+            }
+            catch (Exception exception)
+            {
+                PushMetrics.Retries.Add(1);
+                LogNotAcknowledged(output.Provider.Log, output.StreamId, events.Length, exception.GetType().Name);
+                // Is it still there? If that cannot be known either, it counts as there.
+                await output.Refresh();
+                if (time.GetElapsedTime(began) > output.Provider.Options.DeliveryTimeout)
+                {
+                    LogGivenUp(output.Provider.Log, output.StreamId, events.Length, output.Provider.Options.DeliveryTimeout, exception);
+                    break;
+                }
+                if (!_isClosed)
+                    await Task.Delay(delay, time);
+            }
+        }
+        PushMetrics.Drops.Add(events.Length);
+        _pending.NotTold(first);
+    }
+
+    [LoggerMessage(1, LogLevel.Debug, "A subscriber of stream {Stream} did not acknowledge {Events} events: {Error}.")]
+    private static partial void LogNotAcknowledged(ILogger log, StreamId stream, int events, string error);
+
+    [LoggerMessage(2, LogLevel.Warning, "A subscriber of stream {Stream} did not take {Events} events within {Timeout}; they are dropped.")]
+    private static partial void LogGivenUp(ILogger log, StreamId stream, int events, TimeSpan timeout, Exception exception);
+
+    [LoggerMessage(3, LogLevel.Information, "A subscriber of stream {Stream} is gone; {Events} events that waited for it are dropped.")]
+    private static partial void LogGone(ILogger log, StreamId stream, int events);
+}

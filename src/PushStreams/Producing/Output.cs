@@ -1,0 +1,193 @@
+using Realtime.PushStreams.Subscriptions;
+
+namespace Realtime.PushStreams.Producing;
+
+/// <summary>What a provider drains.</summary>
+internal interface IOutput
+{
+    /// <summary>Completes when all that was taken before has been delivered or dropped.</summary>
+    Task Idle();
+
+    void Changed(PushSubscribers now);
+}
+
+/// <summary>
+/// A stream as one process produces it: an outbox for each subscriber, and, while the subscribers are not known, a queue of
+/// what waits until they are.
+/// </summary>
+internal sealed partial class Output<T> : IOutput
+{
+    private static readonly TimeSpan s_firstDelay = TimeSpan.FromMilliseconds(20);
+    private static readonly TimeSpan s_longestDelay = TimeSpan.FromMilliseconds(200);
+
+    private readonly Lock _lock = new();
+    private readonly IPushSubscriptionsGrain _subscriptions;
+
+    // Kept when their subscriber goes: if it comes back, it learns from the numbers what it missed. About 300 bytes each.
+    private readonly Dictionary<Guid, Outbox<T>> _outboxes = [];
+    private Outbox<T>[] _listening = [];
+    private PendingEvents<T>? _unaddressed;
+    private TaskCompletionSource? _addressed;
+    private PushSubscribers? _known;
+    private long _refreshed;
+    private int _isRefreshing;
+    private int _isLookingUp;
+
+    public Output(PushStreamProvider provider, StreamId stream)
+    {
+        (Provider, StreamId) = (provider, stream);
+        Key = StreamKey.Of<T>(provider.Name, stream);
+        _subscriptions = provider.Grains.GetGrain<IPushSubscriptionsGrain>(Key);
+    }
+
+    public PushStreamProvider Provider { get; }
+
+    public StreamId StreamId { get; }
+
+    public string Key { get; }
+
+    /// <summary>
+    /// Gives events to every subscriber's outbox. Completes when they have taken them; while the process stops, when they
+    /// have delivered them, since nobody would do so afterwards.
+    /// </summary>
+    public Task Publish(ReadOnlySpan<T> events)
+    {
+        var added = Add(events);
+        if (!Provider.IsDraining)
+            return added;
+        return added.IsCompletedSuccessfully ? Provider.Drain(this) : Then(added);
+
+        async Task Then(Task added)
+        {
+            await added;
+            await Provider.Drain(this);
+        }
+    }
+
+    public async Task Idle()
+    {
+        Task? addressed;
+        Outbox<T>[] listening;
+        lock (_lock)
+            addressed = _unaddressed is null ? null : (_addressed ??= new(TaskCreationOptions.RunContinuationsAsynchronously)).Task;
+        if (addressed is not null)
+            await addressed;
+        lock (_lock)
+            listening = _listening;
+        await Task.WhenAll(listening.Select(outbox => outbox.Idle));
+    }
+
+    /// <summary>Asks who listens. If it cannot be known, what was known stays.</summary>
+    public async Task<bool> Refresh()
+    {
+        try
+        {
+            var producer = await Provider.Producer.Reference;
+            Changed(await _subscriptions.Watch(producer));
+            return true;
+        }
+        catch (Exception exception)
+        {
+            LogNotKnown(Provider.Log, StreamId, exception.GetType().Name);
+            return false;
+        }
+        finally
+        {
+            Volatile.Write(ref _refreshed, Provider.Time.GetTimestamp());
+        }
+    }
+
+    public void Changed(PushSubscribers now)
+    {
+        lock (_lock)
+        {
+            if (_known is { } known && known.Activation == now.Activation && known.Version > now.Version)
+                return; // overtaken
+            // Who is not named is gone if all are named now, or if the same activation named it before.
+            var gone = now.IsComplete ? [.. _outboxes.Keys]
+                : _known?.Activation == now.Activation ? _known.All.Select(subscriber => subscriber.Id).ToHashSet()
+                : new HashSet<Guid>();
+            _known = now;
+            foreach (var subscriber in now.All)
+            {
+                gone.Remove(subscriber.Id);
+                if (!_outboxes.TryGetValue(subscriber.Id, out var outbox))
+                    _outboxes.Add(subscriber.Id, outbox = new Outbox<T>(this, subscriber));
+                outbox.Open();
+            }
+            foreach (var id in gone)
+                _outboxes[id].Close();
+            // The others, that were lost with the silo of the subscriptions and have not repeated themselves yet, stay.
+            _listening = [.. _listening.Where(outbox => !gone.Contains(outbox.Subscriber.Id))
+                .UnionBy(now.All.Select(subscriber => _outboxes[subscriber.Id]), outbox => outbox.Subscriber.Id)];
+            if (_unaddressed is null || (_listening.Length == 0 && !now.IsComplete))
+                return;
+            foreach (var outbox in _listening)
+                outbox.Add(_unaddressed);
+            _unaddressed.Clear();
+            _unaddressed = null;
+            _addressed?.TrySetResult();
+            _addressed = null;
+        }
+    }
+
+    private Task Add(ReadOnlySpan<T> events)
+    {
+        Task added;
+        lock (_lock)
+        {
+            if (_listening.Length == 1)
+                added = _listening[0].Add(events);
+            else if (_listening.Length > 1)
+                added = AddToAll(events);
+            else
+                added = (_unaddressed ??= new(Provider.Options, Provider.Time)).Add(events);
+        }
+        if (_unaddressed is not null)
+        {
+            if (Interlocked.Exchange(ref _isLookingUp, 1) == 0)
+                Provider.Pump.Start(static output => ((Output<T>)output!).LookUp(), this);
+        }
+        else if (Provider.Time.GetElapsedTime(Volatile.Read(ref _refreshed)) > Provider.Options.AnnouncePeriod
+            && Interlocked.Exchange(ref _isRefreshing, 1) == 0)
+        {
+            Provider.Pump.Start(static output => ((Output<T>)output!).RefreshInUse(), this);
+        }
+        return added;
+    }
+
+    private Task AddToAll(ReadOnlySpan<T> events)
+    {
+        List<Task>? waiting = null;
+        foreach (var outbox in _listening)
+        {
+            var added = outbox.Add(events);
+            if (!added.IsCompletedSuccessfully)
+                (waiting ??= []).Add(added);
+        }
+        return waiting is null ? Task.CompletedTask : Task.WhenAll(waiting);
+    }
+
+    private async Task LookUp()
+    {
+        for (var delay = s_firstDelay; Volatile.Read(ref _unaddressed) is not null && !Provider.HasEnded; delay = delay * 2 < s_longestDelay ? delay * 2 : s_longestDelay)
+        {
+            await Refresh();
+            if (Volatile.Read(ref _unaddressed) is not null)
+                await Task.Delay(delay, Provider.Time);
+        }
+        Volatile.Write(ref _isLookingUp, 0);
+        if (Volatile.Read(ref _unaddressed) is not null && !Provider.HasEnded && Interlocked.Exchange(ref _isLookingUp, 1) == 0)
+            Provider.Pump.Start(static output => ((Output<T>)output!).LookUp(), this);
+    }
+
+    /// <summary>While there is traffic, at most once a period: it finds what a lost notice would have told.</summary>
+    private async Task RefreshInUse()
+    {
+        await Refresh();
+        Volatile.Write(ref _isRefreshing, 0);
+    }
+
+    [LoggerMessage(1, LogLevel.Debug, "Who listens to stream {Stream} is not known: {Error}.")]
+    private static partial void LogNotKnown(ILogger log, StreamId stream, string error);
+}

@@ -1,0 +1,277 @@
+namespace Realtime.PushStreams.Producing;
+
+/// <summary>
+/// The events that wait for one subscriber, numbered 1, 2, 3 ...: in order, bounded, and with the waiting producers behind
+/// them. An event that is dropped keeps its number, which is how the subscriber sees the gap.
+/// </summary>
+internal sealed class PendingEvents<T>(PushStreamOptions options, TimeProvider time) : IDisposable
+{
+    private readonly Lock _lock = new();
+    private readonly Queue<Chunk> _chunks = new();
+    private readonly Queue<Waiter> _waiters = new();
+    private Chunk? _last; // the chunk that takes more
+    private int _count;
+    private long _next = 1; // the number of the next event
+    private long _told = 1; // less than _next where there is a gap that the subscriber was not told of yet
+    private ITimer? _patience;
+    private bool _drops;
+    private bool _isClosed;
+
+    /// <summary>There is something to tell the subscriber: events or a gap.</summary>
+    public bool HasWork
+    {
+        get
+        {
+            lock (_lock)
+                return _chunks.Count > 0 || (_told < _next && !_isClosed);
+        }
+    }
+
+    /// <summary>
+    /// Adds events. Completes at once while there is place; else when there is, or when they are dropped because there was
+    /// none in time.
+    /// </summary>
+    public Task Add(ReadOnlySpan<T> events)
+    {
+        lock (_lock)
+        {
+            if (_isClosed || (_drops && _count >= options.MaxPendingEvents))
+            {
+                _next += events.Length;
+                PushMetrics.Drops.Add(events.Length);
+                return Task.CompletedTask;
+            }
+            if (_waiters.Count == 0 && _count < options.MaxPendingEvents)
+            {
+                Append(events);
+                return Task.CompletedTask;
+            }
+            if (_waiters.Count == 0)
+                StartPatience();
+            var waiter = new Waiter(events.ToArray(), time.GetTimestamp());
+            _waiters.Enqueue(waiter);
+            return waiter.Done.Task;
+        }
+    }
+
+    /// <summary>Adds what waited elsewhere, without regard to the bound, which it was under there.</summary>
+    public void Add(PendingEvents<T> other)
+    {
+        lock (_lock)
+        {
+            foreach (var (dropped, events) in other.Peek())
+            {
+                _next += dropped;
+                if (_isClosed)
+                    _next += events.Length;
+                else
+                    Append(events);
+            }
+        }
+    }
+
+    /// <summary>The next events, at most a batch; none, and the number that comes next, where only a gap is to be told.</summary>
+    public bool TryTake(out long first, out T[] events)
+    {
+        List<Waiter>? admitted = null;
+        lock (_lock)
+        {
+            if (_chunks.TryDequeue(out var chunk))
+            {
+                if (chunk == _last)
+                    _last = null;
+                (first, events) = (chunk.First, chunk.Events);
+                _told = first + events.Length;
+                Count(-events.Length);
+                if (_count < options.MaxPendingEvents)
+                    admitted = Admit();
+            }
+            else if (_told < _next && !_isClosed)
+            {
+                (first, events) = (_next, []);
+                _told = _next;
+            }
+            else
+            {
+                (first, events) = (0, []);
+                return false;
+            }
+        }
+        Complete(admitted);
+        return true;
+    }
+
+    /// <summary>What was taken last did not arrive: the subscriber must be told of the gap, even if nothing follows.</summary>
+    public void NotTold(long first)
+    {
+        lock (_lock)
+            _told = Math.Min(_told, first - 1);
+    }
+
+    /// <summary>Drops what waits, and what is added until <see cref="Open"/>; answers how many waited.</summary>
+    public int Close()
+    {
+        List<Waiter> waiters;
+        int dropped;
+        lock (_lock)
+        {
+            _isClosed = true;
+            dropped = _count;
+            Count(-_count);
+            _chunks.Clear();
+            _last = null;
+            dropped += DropWaiters(out waiters);
+        }
+        Complete(waiters);
+        return dropped;
+    }
+
+    /// <summary>The subscriber is back.</summary>
+    public void Open()
+    {
+        lock (_lock)
+            _isClosed = false;
+    }
+
+    /// <summary>Empties the queue, for events that have been added elsewhere, or that nobody listens to.</summary>
+    public void Clear()
+    {
+        Close();
+        Dispose();
+    }
+
+    public void Dispose() => _patience?.Dispose();
+
+    /// <summary>All events, those of the producers that wait too, each with how many were dropped before them.</summary>
+    private List<(long Dropped, T[] Events)> Peek()
+    {
+        lock (_lock)
+        {
+            List<(long, T[])> all = [];
+            var next = 1L;
+            foreach (var chunk in _chunks)
+            {
+                all.Add((chunk.First - next, chunk.Events));
+                next = chunk.First + chunk.Events.Length;
+            }
+            all.Add((_next - next, []));
+            foreach (var waiter in _waiters)
+                all.Add((0, waiter.Events));
+            return all;
+        }
+    }
+
+    private void Append(ReadOnlySpan<T> events)
+    {
+        while (!events.IsEmpty)
+        {
+            // After a gap a new chunk begins: numbers within a chunk are consecutive.
+            if (_last is null || _last.IsFull || _last.First + _last.Length != _next)
+                _chunks.Enqueue(_last = new Chunk(_next, options.MaxBatchEvents));
+            var added = _last.Add(events);
+            _next += added;
+            Count(added);
+            events = events[added..];
+        }
+    }
+
+    private List<Waiter>? Admit()
+    {
+        _drops = false;
+        List<Waiter>? admitted = null;
+        while (_count < options.MaxPendingEvents && _waiters.TryDequeue(out var waiter))
+        {
+            Append(waiter.Events);
+            (admitted ??= []).Add(waiter);
+        }
+        if (admitted is not null && _waiters.Count > 0)
+            StartPatience();
+        return admitted;
+    }
+
+    /// <summary>For the producer that waits longest.</summary>
+    private void StartPatience()
+    {
+        _patience ??= time.CreateTimer(static queue => ((PendingEvents<T>)queue!).LosePatience(), this, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
+        var waited = _waiters.TryPeek(out var first) ? time.GetElapsedTime(first.Since) : TimeSpan.Zero;
+        _patience.Change(waited < options.FullWait ? options.FullWait - waited : TimeSpan.Zero, Timeout.InfiniteTimeSpan);
+    }
+
+    private void LosePatience()
+    {
+        List<Waiter> waiters;
+        lock (_lock)
+        {
+            if (!_waiters.TryPeek(out var first))
+                return;
+            if (time.GetElapsedTime(first.Since) < options.FullWait)
+            {
+                StartPatience();
+                return;
+            }
+            // From now on nobody waits any more, until the subscriber takes something.
+            _drops = true;
+            PushMetrics.Drops.Add(DropWaiters(out waiters));
+        }
+        Complete(waiters);
+    }
+
+    private int DropWaiters(out List<Waiter> waiters)
+    {
+        waiters = [.. _waiters];
+        _waiters.Clear();
+        var dropped = waiters.Sum(waiter => waiter.Events.Length);
+        _next += dropped;
+        return dropped;
+    }
+
+    private void Count(int change)
+    {
+        _count += change;
+        PushMetrics.Pending.Add(change);
+    }
+
+    private static void Complete(List<Waiter>? waiters)
+    {
+        foreach (var waiter in waiters ?? [])
+            waiter.Done.TrySetResult();
+    }
+
+    /// <summary>A batch that is being collected.</summary>
+    private sealed class Chunk(long first, int most)
+    {
+        // Most batches are small; a full one has grown to its size in a few steps.
+        private T[] _events = new T[Math.Min(most, 4)];
+
+        public long First => first;
+
+        public int Length { get; private set; }
+
+        public bool IsFull => Length == most;
+
+        public T[] Events
+        {
+            get
+            {
+                Array.Resize(ref _events, Length);
+                return _events;
+            }
+        }
+
+        public int Add(ReadOnlySpan<T> events)
+        {
+            var count = Math.Min(events.Length, most - Length);
+            if (Length + count > _events.Length)
+                Array.Resize(ref _events, Math.Min(most, Math.Max(Length + count, 2 * _events.Length)));
+            events[..count].CopyTo(_events.AsSpan(Length));
+            Length += count;
+            return count;
+        }
+    }
+
+    /// <summary>A producer that waits for place.</summary>
+    private sealed record Waiter(T[] Events, long Since)
+    {
+        public TaskCompletionSource Done { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    }
+}

@@ -1,0 +1,24 @@
+using System.Diagnostics.Metrics;
+
+namespace Realtime.PushStreams;
+
+/// <summary>The meter <c>Realtime.PushStreams</c>: of the producers of this process.</summary>
+internal static class PushMetrics
+{
+    private static readonly Meter s_meter = new("Realtime.PushStreams");
+
+    public static readonly Counter<long> Batches = s_meter.CreateCounter<long>(
+        "realtime.push.batches", "{batch}", "Calls that a subscriber has acknowledged.");
+
+    public static readonly Counter<long> Events = s_meter.CreateCounter<long>(
+        "realtime.push.events", "{event}", "Events that a subscriber has acknowledged.");
+
+    public static readonly Counter<long> Retries = s_meter.CreateCounter<long>(
+        "realtime.push.retries", "{batch}", "Calls that failed or were not answered in time.");
+
+    public static readonly Counter<long> Drops = s_meter.CreateCounter<long>(
+        "realtime.push.drops", "{event}", "Events that a subscriber did not take in time, or that waited for one that went.");
+
+    public static readonly UpDownCounter<long> Pending = s_meter.CreateUpDownCounter<long>(
+        "realtime.push.pending", "{event}", "Events that wait for a subscriber.");
+}

@@ -1,0 +1,105 @@
+using System.Collections.Concurrent;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Options;
+using Realtime.PushStreams.Consuming;
+using Realtime.PushStreams.Producing;
+using Realtime.PushStreams.Subscriptions;
+
+namespace Realtime.PushStreams;
+
+/// <summary>Push streams of one name in one process: what it produces, and what it listens to.</summary>
+internal sealed class PushStreamProvider : IStreamProvider, IAsyncDisposable
+{
+    private readonly ConcurrentDictionary<string, IOutput> _outputs = new();
+    private readonly ConcurrentDictionary<(StreamId, Type), object> _streams = new();
+    private readonly ConcurrentDictionary<Guid, IPushSubscription> _subscriptions = new();
+    private long _drainEnds;
+    private volatile bool _isDraining;
+    private volatile bool _hasEnded;
+
+    public PushStreamProvider(IServiceProvider services, string name)
+    {
+        Name = name;
+        Options = services.GetRequiredService<IOptionsMonitor<PushStreamOptions>>().Get(name);
+        Grains = services.GetRequiredService<IGrainFactory>();
+        Time = services.GetService<TimeProvider>() ?? TimeProvider.System;
+        Log = services.GetRequiredService<ILoggerFactory>().CreateLogger("Realtime.PushStreams." + name);
+        Producer = new ProducerObserver(this);
+    }
+
+    public string Name { get; }
+
+    public bool IsRewindable => false;
+
+    public PushStreamOptions Options { get; }
+
+    public IGrainFactory Grains { get; }
+
+    public TimeProvider Time { get; }
+
+    public ILogger Log { get; }
+
+    public Pump Pump { get; } = new();
+
+    public ProducerObserver Producer { get; }
+
+    /// <summary>The process stops: a producer's call now completes when its events are delivered.</summary>
+    public bool IsDraining => _isDraining;
+
+    /// <summary>Nothing is delivered any more.</summary>
+    public bool HasEnded => _hasEnded;
+
+    public IEnumerable<IPushSubscription> Subscriptions => _subscriptions.Values;
+
+    public static PushStreamProvider Of(IServiceProvider services, string name) =>
+        (PushStreamProvider)services.GetRequiredKeyedService<IStreamProvider>(name);
+
+    public IAsyncStream<T> GetStream<T>(StreamId streamId) =>
+        (PushStream<T>)_streams.GetOrAdd((streamId, typeof(T)), static (key, provider) => new PushStream<T>(provider, key.Item1), this);
+
+    /// <summary>The one output of a stream: two would break the order.</summary>
+    public Output<T> GetOutput<T>(StreamId stream)
+    {
+        var key = StreamKey.Of<T>(Name, stream);
+        if (_outputs.TryGetValue(key, out var output))
+            return (Output<T>)output;
+        // The dictionary keeps the first if two are made at once; one that is not kept has done nothing yet.
+        return (Output<T>)_outputs.GetOrAdd(key, new Output<T>(this, stream));
+    }
+
+    public IOutput? FindOutput(string key) => _outputs.GetValueOrDefault(key);
+
+    public void Add(IPushSubscription subscription) => _subscriptions[subscription.Id] = subscription;
+
+    public void Remove(IPushSubscription subscription) => _subscriptions.TryRemove(subscription.Id, out _);
+
+    /// <summary>Delivers what has been taken, and from now on takes nothing without delivering it.</summary>
+    public async Task Drain(CancellationToken cancellation)
+    {
+        _drainEnds = Time.GetTimestamp() + (long)(Options.DrainTimeout.TotalSeconds * Time.TimestampFrequency);
+        _isDraining = true;
+        await Task.WhenAll(_outputs.Values.Select(Drain)).WaitAsync(cancellation).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+    }
+
+    /// <summary>Waits until an output has delivered what it has, for what is left of the time to drain.</summary>
+    public async Task Drain(IOutput output)
+    {
+        var left = Time.GetElapsedTime(Time.GetTimestamp(), _drainEnds);
+        if (left > TimeSpan.Zero)
+            await output.Idle().WaitAsync(left, Time).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+    }
+
+    /// <summary>Ends everything, as the process is about to.</summary>
+    public void End()
+    {
+        _hasEnded = true;
+        foreach (var subscription in Subscriptions)
+            subscription.Stop();
+    }
+
+    public ValueTask DisposeAsync()
+    {
+        End();
+        return ValueTask.CompletedTask;
+    }
+}
