@@ -1,19 +1,26 @@
 namespace Realtime.Grains;
 
-/// <summary>The fronts that are up. One grain, key <see cref="Key"/>.</summary>
+/// <summary>
+/// The fronts and silos that are up: each says so twice a second, and one that has not for the length of its lease is
+/// out. One grain, key <see cref="Key"/>.
+/// </summary>
 [Alias("realtime.fronts")]
 public interface IFrontDirectoryGrain : IGrainWithIntegerKey
 {
     /// <summary>The only key.</summary>
     const long Key = 0;
 
-    /// <summary>A front announces itself, with a way to ask it about its own connections.</summary>
-    [Alias("Register")]
-    Task Register(string front, IFrontObserver observer);
+    /// <summary>A front says that it is up, with a way to ask it about its own connections.</summary>
+    [Alias("RenewFront")]
+    Task<ClusterView> RenewFront(string front, IFrontObserver observer);
 
-    /// <summary>A front that stops takes itself out.</summary>
+    /// <summary>A silo says that it is up.</summary>
+    [Alias("RenewSilo")]
+    Task<ClusterView> RenewSilo(string silo);
+
+    /// <summary>A front or a silo that stops takes itself out.</summary>
     [Alias("Unregister")]
-    Task Unregister(string front);
+    Task Unregister(string id);
 
     /// <summary>The ids of all fronts, in ordinal order.</summary>
     [Alias("List"), ReadOnly]
@@ -23,6 +30,18 @@ public interface IFrontDirectoryGrain : IGrainWithIntegerKey
     [Alias("Observers"), ReadOnly]
     Task<IFrontObserver[]> Observers(string[] fronts);
 }
+
+/// <summary>Who is up.</summary>
+/// <param name="Fronts">Ids of fronts.</param>
+/// <param name="Silos">Ids of silos.</param>
+/// <param name="WasKnown">Whether the caller was known. If not, its lease had run out, or the directory itself is new.</param>
+/// <param name="IsSettled">Whether the directory is up for longer than a lease, so that who is missing is really gone.</param>
+[GenerateSerializer, Immutable, Alias("realtime.cluster.view")]
+public sealed record ClusterView(
+    [property: Id(0)] string[] Fronts,
+    [property: Id(1)] string[] Silos,
+    [property: Id(2)] bool WasKnown,
+    [property: Id(3)] bool IsSettled);
 
 /// <summary>Questions that grains ask a front about its local connections.</summary>
 [Alias("realtime.front")]

@@ -38,8 +38,17 @@ public interface IRoomGrain : IGrainWithStringKey
 
     /// <summary>
     /// What a front sends: joins, leaves and publishes of its connections, applied in the order given, as one turn.
-    /// The reply to <c>commands[i]</c> is at index <c>i</c>.
     /// </summary>
+    /// <param name="front">The front's id.</param>
+    /// <param name="batch">
+    /// Grows with each call of this front to this room. A call with the number of the last one is its repeat, after an
+    /// answer that was lost, and gets the same answer again.
+    /// </param>
+    /// <param name="commands">What is asked.</param>
     [Alias("Submit")]
-    Task<RoomReply[]> Submit(string front, [Immutable] RoomCommand[] commands);
+    Task<SubmitReply> Submit(string front, long batch, [Immutable] RoomCommand[] commands);
+
+    /// <summary>Called by the silo when a front's lease has run out: its connections are gone.</summary>
+    [Alias("Drop")]
+    Task Drop(string front);
 }

@@ -30,10 +30,15 @@ public interface IUserGrain : IGrainWithStringKey
     Task<UserDescription> Describe();
 
     /// <summary>Called by a front when the user has connected to it. Repeating it changes nothing.</summary>
+    /// <returns>The silo that the user is on, as <see cref="ClusterView.Silos"/> names it.</returns>
     [Alias("Attach")]
-    Task Attach(UserConnection connection);
+    Task<string> Attach(UserConnection connection);
 
     /// <summary>Called by a front when the connection has closed. Repeating it changes nothing.</summary>
     [Alias("Detach")]
     Task Detach(string front, string connection);
+
+    /// <summary>Called by the silo when a front's lease has run out: its connections are gone.</summary>
+    [Alias("Drop")]
+    Task Drop(string front);
 }

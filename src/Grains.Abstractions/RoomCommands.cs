@@ -31,6 +31,27 @@ public sealed record PublishCommand(
     [property: Id(1)] string? Id,
     [property: Id(2)] byte[] Body) : RoomCommand;
 
+/// <summary>
+/// The front says who of its connections is in the room and how far it has heard it: after the room was lost with its
+/// silo, or when the front has missed something. Nobody is told of anybody's coming.
+/// </summary>
+/// <param name="Members">The connections, with their users.</param>
+/// <param name="Since">The last message that the front has fanned out; null for none.</param>
+[GenerateSerializer, Immutable, Alias("realtime.command.sync")]
+public sealed record SyncCommand(
+    [property: Id(0)] Member[] Members,
+    [property: Id(1)] Position? Since) : RoomCommand;
+
+/// <summary>A connection in a room.</summary>
+[GenerateSerializer, Immutable, Alias("realtime.member")]
+public readonly record struct Member([property: Id(0)] string User, [property: Id(1)] string Connection);
+
+/// <summary>The answer to a batch.</summary>
+/// <param name="Silo">The silo that the room is on, as <see cref="ClusterView.Silos"/> names it.</param>
+/// <param name="Replies">The reply to <c>commands[i]</c> is at index <c>i</c>.</param>
+[GenerateSerializer, Immutable, Alias("realtime.submit.reply")]
+public sealed record SubmitReply([property: Id(0)] string Silo, [property: Id(1)] RoomReply[] Replies);
+
 /// <summary>The room's answer to one <see cref="RoomCommand"/>.</summary>
 [GenerateSerializer, Immutable, Alias("realtime.reply")]
 public abstract record RoomReply
@@ -51,6 +72,18 @@ public sealed record JoinedReply(
     [property: Id(2)] int Members,
     [property: Id(3)] bool? Recovered,
     [property: Id(4)] FrontEvent[] Missed) : RoomReply;
+
+/// <summary>The front is in step with the room.</summary>
+/// <param name="Position">The room's position.</param>
+/// <param name="Order">The room's event order: everything after it comes over the front's stream.</param>
+/// <param name="Missed">The messages after the front's position, in order; those of the whole epoch when the front was in another.</param>
+/// <param name="Complete">False when some of them are no longer in the log; then <paramref name="Missed"/> is empty.</param>
+[GenerateSerializer, Immutable, Alias("realtime.reply.synced")]
+public sealed record SyncedReply(
+    [property: Id(0)] Position Position,
+    [property: Id(1)] long Order,
+    [property: Id(2)] FrontEvent[] Missed,
+    [property: Id(3)] bool Complete) : RoomReply;
 
 /// <summary>The connection is not in the room (any more).</summary>
 [GenerateSerializer, Immutable, Alias("realtime.reply.left")]

@@ -23,9 +23,13 @@ public static class SiloExtensions
             .BindConfiguration("Rooms")
             .Configure(options => configure?.Invoke(options))
             .ValidateOnStart();
-        silo.Services.TryAddEnumerable(ServiceDescriptor.Singleton<IValidateOptions<RoomOptions>, RoomOptionsValidator>());
+        silo.Services.AddOptions<LeaseOptions>().BindConfiguration("Leases").ValidateOnStart();
+        silo.Services.TryAddEnumerable(ServiceDescriptor.Singleton<IValidateOptions<RoomOptions>>(new Validator<RoomOptions>(options => options.Problems())));
+        silo.Services.TryAddEnumerable(ServiceDescriptor.Singleton<IValidateOptions<LeaseOptions>>(new Validator<LeaseOptions>(options => options.Problems())));
         silo.Services.TryAddSingleton(TimeProvider.System);
         silo.Services.TryAddSingleton<FrontPublisher>();
+        silo.Services.TryAddSingleton<SiloLease>();
+        silo.Services.AddHostedService(provider => provider.GetRequiredService<SiloLease>());
         switch (StreamSettings.ProviderOf(silo.Configuration))
         {
             case StreamSettings.Push:
@@ -63,11 +67,12 @@ public static class SiloExtensions
     private static void BindPushStreams(this IServiceCollection services) =>
         services.AddOptions<PushStreamOptions>(FrontStreams.Provider).BindConfiguration(StreamSettings.Section);
 
-    private sealed class RoomOptionsValidator : IValidateOptions<RoomOptions>
+    private sealed class Validator<T>(Func<T, IEnumerable<string>> check) : IValidateOptions<T>
+        where T : class
     {
-        public ValidateOptionsResult Validate(string? name, RoomOptions options)
+        public ValidateOptionsResult Validate(string? name, T options)
         {
-            string[] problems = [.. options.Problems()];
+            string[] problems = [.. check(options)];
             return problems.Length == 0 ? ValidateOptionsResult.Success : ValidateOptionsResult.Fail(problems);
         }
     }

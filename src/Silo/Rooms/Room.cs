@@ -45,6 +45,7 @@ internal sealed class Room(string name, RoomOptions options, TimeProvider time)
         PublishCommand publish => Publish(publish),
         JoinCommand join => Join(front, join),
         LeaveCommand leave => Leave(front, leave),
+        SyncCommand sync => Sync(front, sync),
         _ => throw new ArgumentException($"A room knows no command {command?.GetType().Name ?? "null"}."),
     };
 
@@ -64,6 +65,25 @@ internal sealed class Room(string name, RoomOptions options, TimeProvider time)
             TellPresence(FrontEventKind.Left, user);
         return LeftReply.Instance;
     }
+
+    private SyncedReply Sync(string front, SyncCommand sync)
+    {
+        foreach (var member in sync.Members)
+            _members.Add(front, member.Connection, member.User);
+        // A front of another epoch has heard nothing of this one.
+        var after = sync.Since is { } since && since.Epoch == Epoch ? since.Sequence : 0;
+        var missed = _history.After(after, NowMs());
+        return new SyncedReply(Position, _order, missed ?? [], missed is not null);
+    }
+
+    /// <summary>A front is gone, and all its connections with it.</summary>
+    public void Drop(string front)
+    {
+        foreach (var user in _members.RemoveFront(front))
+            TellPresence(FrontEventKind.Left, user);
+    }
+
+    public bool HasFront(string front) => _members.HasFront(front);
 
     private RoomReply Publish(PublishCommand publish)
     {

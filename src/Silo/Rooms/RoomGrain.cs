@@ -8,12 +8,16 @@ namespace Realtime.Silo.Rooms;
 /// Hosts a <see cref="Room"/>: a turn applies what came in, pushes the events that this made to the fronts, and
 /// answers when their streams have taken them. Not reentrant, so turns and events have one order.
 /// </summary>
-internal sealed class RoomGrain(IOptions<RoomOptions> options, TimeProvider time, FrontPublisher publisher) : Grain, IRoomGrain
+internal sealed class RoomGrain(
+    IOptions<RoomOptions> options, TimeProvider time, FrontPublisher publisher, SiloLease lease) : Grain, IRoomGrain
 {
     private static readonly TimeSpan s_forever = TimeSpan.FromDays(3650);
 
     private Room _room = null!; // made in OnActivateAsync
     private IGrainTimer? _countTimer;
+
+    // The last batch of each front and its answer, for a repeat. A front that has left may repeat its last batch too.
+    private readonly Dictionary<string, (long Batch, SubmitReply Reply)> _last = [];
 
     public override Task OnActivateAsync(CancellationToken cancellationToken)
     {
@@ -23,18 +27,38 @@ internal sealed class RoomGrain(IOptions<RoomOptions> options, TimeProvider time
         return Task.CompletedTask;
     }
 
-    public async Task<RoomReply[]> Submit(string front, RoomCommand[] commands)
+    public async Task<SubmitReply> Submit(string front, long batch, RoomCommand[] commands)
     {
         ArgumentException.ThrowIfNullOrEmpty(front);
         ArgumentNullException.ThrowIfNull(commands);
-        var wasEmpty = _room.IsEmpty;
+        if (_last.TryGetValue(front, out var last) && batch <= last.Batch)
+        {
+            return batch == last.Batch
+                ? last.Reply
+                : throw new ArgumentException($"Batch {batch} of front {front} comes after {last.Batch}; batches of a front must grow.");
+        }
+        var (wasEmpty, hadFront) = (_room.IsEmpty, _room.HasFront(front));
         var replies = new RoomReply[commands.Length];
         for (var i = 0; i < commands.Length; i++)
             replies[i] = _room.Apply(front, commands[i]);
+        var reply = new SubmitReply(lease.Id, replies);
+        _last[front] = (batch, reply);
+        await Tell();
+        if (_room.HasFront(front) != hadFront)
+            Watch(front, !hadFront);
+        if (_room.IsEmpty != wasEmpty)
+            await OpenOrClose();
+        return reply;
+    }
+
+    public async Task Drop(string front)
+    {
+        var wasEmpty = _room.IsEmpty;
+        _last.Remove(front);
+        _room.Drop(front);
         await Tell();
         if (_room.IsEmpty != wasEmpty)
             await OpenOrClose();
-        return replies;
     }
 
     public Task<Receipt> Broadcast(RoomMessage message)
@@ -92,6 +116,14 @@ internal sealed class RoomGrain(IOptions<RoomOptions> options, TimeProvider time
             _countTimer = null;
         }
         return publisher.Publish(_room.Fronts, _room.TakeEvents());
+    }
+
+    private void Watch(string front, bool entered)
+    {
+        if (entered)
+            lease.WatchRoom(front, this.GetPrimaryKeyString());
+        else
+            lease.UnwatchRoom(front, this.GetPrimaryKeyString());
     }
 
     /// <summary>

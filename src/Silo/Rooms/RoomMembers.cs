@@ -48,6 +48,17 @@ internal sealed class RoomMembers
         return user;
     }
 
+    /// <summary>Removes a front with all its connections; gives the users whose last ones those were.</summary>
+    public IReadOnlyList<string> RemoveFront(string front)
+    {
+        if (!_fronts.TryGetValue(front, out var connections))
+            return [];
+        string[] ids = [.. connections.Keys];
+        return [.. ids.Select(connection => Remove(front, connection)).OfType<string>()];
+    }
+
+    public bool HasFront(string front) => _fronts.ContainsKey(front);
+
     public MembersPage Page(string? after, int limit)
     {
         if (_sorted is null)

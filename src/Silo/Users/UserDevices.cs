@@ -26,6 +26,11 @@ internal sealed class UserDevices
             _connections.RemoveAt(at);
     }
 
+    /// <summary>A front is gone, and all its connections with it.</summary>
+    public void Drop(string front) => _connections.RemoveAll(connection => connection.Front == front);
+
+    public bool HasFront(string front) => _connections.Exists(connection => connection.Front == front);
+
     private int IndexOf(string front, string connection) =>
         _connections.FindIndex(known => known.Front == front && known.Connection == connection);
 }

@@ -4,7 +4,7 @@ using Realtime.Silo.Fronts;
 namespace Realtime.Silo.Users;
 
 /// <summary>Hosts <see cref="UserDevices"/> and sends to the fronts that the user is on, one event per front.</summary>
-internal sealed class UserGrain(TimeProvider time, FrontPublisher publisher) : Grain, IUserGrain
+internal sealed class UserGrain(TimeProvider time, FrontPublisher publisher, SiloLease lease) : Grain, IUserGrain
 {
     private readonly UserDevices _devices = new();
 
@@ -14,17 +14,29 @@ internal sealed class UserGrain(TimeProvider time, FrontPublisher publisher) : G
         return Task.CompletedTask;
     }
 
-    public Task Attach(UserConnection connection)
+    public Task<string> Attach(UserConnection connection)
     {
         ArgumentNullException.ThrowIfNull(connection);
+        if (!_devices.HasFront(connection.Front))
+            lease.WatchUser(connection.Front, this.GetPrimaryKeyString());
         _devices.Attach(connection);
         DelayDeactivation(TimeSpan.FromDays(3650)); // the connections are only here
-        return Task.CompletedTask;
+        return Task.FromResult(lease.Id);
     }
 
     public Task Detach(string front, string connection)
     {
         _devices.Detach(front, connection);
+        if (!_devices.HasFront(front))
+            lease.UnwatchUser(front, this.GetPrimaryKeyString());
+        if (_devices.Count == 0)
+            DeactivateOnIdle();
+        return Task.CompletedTask;
+    }
+
+    public Task Drop(string front)
+    {
+        _devices.Drop(front);
         if (_devices.Count == 0)
             DeactivateOnIdle();
         return Task.CompletedTask;

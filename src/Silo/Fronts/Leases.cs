@@ -1,0 +1,28 @@
+namespace Realtime.Silo.Fronts;
+
+/// <summary>Who has said lately that it is up. The rule, without any engine.</summary>
+internal sealed class Leases(TimeSpan length, TimeProvider time)
+{
+    private readonly SortedDictionary<string, long> _renewed = new(StringComparer.Ordinal);
+
+    /// <summary>Says whether the lease was still held.</summary>
+    public bool Renew(string id)
+    {
+        var known = IsAlive(id);
+        _renewed[id] = time.GetTimestamp();
+        return known;
+    }
+
+    public void End(string id) => _renewed.Remove(id);
+
+    public bool IsAlive(string id) =>
+        _renewed.TryGetValue(id, out var at) && time.GetElapsedTime(at) <= length;
+
+    /// <summary>Those who hold a lease, in ordinal order; the others are forgotten.</summary>
+    public string[] Alive()
+    {
+        foreach (var id in _renewed.Keys.Where(id => !IsAlive(id)).ToArray())
+            _renewed.Remove(id);
+        return [.. _renewed.Keys];
+    }
+}

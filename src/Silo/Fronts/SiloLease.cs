@@ -1,0 +1,119 @@
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
+
+namespace Realtime.Silo.Fronts;
+
+/// <summary>
+/// Renews this silo's lease, and tells the rooms and users on this silo when a front that they know is gone: one call
+/// in half a second for all of them.
+/// </summary>
+internal sealed partial class SiloLease(IGrainFactory grains, ILocalSiloDetails silo, TimeProvider time, ILogger<SiloLease> logger)
+    : BackgroundService
+{
+    /// <summary>How often a lease is renewed: a third of the shortest lease, so that a late or lost call costs none.</summary>
+    public static readonly TimeSpan Period = TimeSpan.FromMilliseconds(500);
+
+    // How many grains are told at once that a front is gone.
+    private const int Concurrency = 64;
+
+    private readonly Dictionary<string, Watched> _watched = [];
+    private HashSet<string> _suspects = []; // missing in the last view
+
+    /// <summary>This silo's name in <see cref="ClusterView.Silos"/>.</summary>
+    public string Id { get; } = silo.SiloAddress.ToString();
+
+    /// <summary>The room wants to know when the front is gone.</summary>
+    public void WatchRoom(string front, string room) => Change(front, watched => watched.Rooms.Add(room));
+
+    /// <summary>The room has no member on the front any more.</summary>
+    public void UnwatchRoom(string front, string room) => Change(front, watched => watched.Rooms.Remove(room));
+
+    /// <summary>The user wants to know when the front is gone.</summary>
+    public void WatchUser(string front, string user) => Change(front, watched => watched.Users.Add(user));
+
+    /// <summary>The user has no connection on the front any more.</summary>
+    public void UnwatchUser(string front, string user) => Change(front, watched => watched.Users.Remove(user));
+
+    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    {
+        using var timer = new PeriodicTimer(Period, time);
+        var directory = grains.GetGrain<IFrontDirectoryGrain>(IFrontDirectoryGrain.Key);
+        try
+        {
+            do
+            {
+                try
+                {
+                    var view = await directory.RenewSilo(Id);
+                    if (view.IsSettled)
+                        await Tell(view);
+                }
+                catch (Exception exception) when (exception is not OperationCanceledException)
+                {
+                    LogRenewFailed(exception);
+                }
+            }
+            while (await timer.WaitForNextTickAsync(stoppingToken));
+        }
+        catch (OperationCanceledException)
+        {
+            // The host stops.
+        }
+    }
+
+    public override async Task StopAsync(CancellationToken cancellationToken)
+    {
+        await base.StopAsync(cancellationToken);
+        try
+        {
+            await grains.GetGrain<IFrontDirectoryGrain>(IFrontDirectoryGrain.Key).Unregister(Id);
+        }
+        catch (Exception exception)
+        {
+            LogRenewFailed(exception); // its lease will run out
+        }
+    }
+
+    private async Task Tell(ClusterView view)
+    {
+        List<(string Front, Watched Watched)> gone;
+        lock (_watched)
+        {
+            // Missing in two views: one may have been made just before the front was first heard of.
+            string[] missing = [.. _watched.Keys.Where(front => !view.Fronts.Contains(front))];
+            gone = [.. missing.Where(_suspects.Contains).Select(front => (front, _watched[front]))];
+            _suspects = [.. missing];
+            // A front that comes back is watched anew.
+            foreach (var (front, _) in gone)
+                _watched.Remove(front);
+        }
+        foreach (var (front, watched) in gone)
+        {
+            LogFrontGone(front, watched.Rooms.Count, watched.Users.Count);
+            await Parallel.ForEachAsync(watched.Rooms, new ParallelOptions { MaxDegreeOfParallelism = Concurrency },
+                async (room, _) => await grains.GetGrain<IRoomGrain>(room).Drop(front));
+            await Parallel.ForEachAsync(watched.Users, new ParallelOptions { MaxDegreeOfParallelism = Concurrency },
+                async (user, _) => await grains.GetGrain<IUserGrain>(user).Drop(front));
+        }
+    }
+
+    private void Change(string front, Action<Watched> change)
+    {
+        lock (_watched)
+        {
+            if (!_watched.TryGetValue(front, out var watched))
+                _watched.Add(front, watched = new Watched([], []));
+            change(watched);
+            if (watched.Rooms.Count + watched.Users.Count == 0)
+                _watched.Remove(front);
+        }
+    }
+
+    [LoggerMessage(1, LogLevel.Warning, "The silo's lease could not be renewed; it is tried again.")]
+    private partial void LogRenewFailed(Exception exception);
+
+    [LoggerMessage(2, LogLevel.Warning, "Front {Front} is gone: {Rooms} rooms and {Users} users lose its connections.")]
+    private partial void LogFrontGone(string front, int rooms, int users);
+
+    private readonly record struct Watched(HashSet<string> Rooms, HashSet<string> Users);
+}
