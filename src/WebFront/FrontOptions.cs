@@ -21,6 +21,12 @@ public sealed class FrontOptions
     /// <summary>How many user ids a <c>members</c> answer has when the client names no limit. 1 to 1,000.</summary>
     public int MembersPageSize { get; set; } = 100;
 
+    /// <summary>
+    /// How long a call to a room or user is tried again while its silo is dying and another takes over; then the client
+    /// gets the error <c>unavailable</c>. 1 s to 5 min.
+    /// </summary>
+    public TimeSpan CallTimeout { get; set; } = TimeSpan.FromSeconds(20);
+
     internal sealed class Validator : IValidateOptions<FrontOptions>
     {
         public ValidateOptionsResult Validate(string? name, FrontOptions options)
@@ -30,6 +36,8 @@ public sealed class FrontOptions
             Check(options.MaxContentBytes, nameof(MaxContentBytes), 1, 16 * 1024 * 1024);
             Check(options.MaxCommandsInFlight, nameof(MaxCommandsInFlight), 1, 100_000);
             Check(options.MembersPageSize, nameof(MembersPageSize), 1, Limits.PageSize);
+            if (options.CallTimeout < TimeSpan.FromSeconds(1) || options.CallTimeout > TimeSpan.FromMinutes(5))
+                problems.Add($"Front:CallTimeout is {options.CallTimeout}; it must be from 00:00:01 to 00:05:00.");
             return problems.Count == 0 ? ValidateOptionsResult.Success : ValidateOptionsResult.Fail(problems);
 
             void Check(int value, string setting, int from, int to)

@@ -42,6 +42,11 @@ public sealed class GrainTests(SiloCluster cluster) : IClassFixture<SiloCluster>
 
     private IRoomGrain Room => cluster.Client.GetGrain<IRoomGrain>(_name);
 
+    private long _batch;
+
+    private async Task<RoomReply[]> Submit(string front, RoomCommand[] commands) =>
+        (await Room.Submit(front, ++_batch, commands)).Replies;
+
     private async Task<FrontListener> NewFront()
     {
         var front = new FrontListener("front-" + Guid.NewGuid().ToString("N"));
@@ -55,8 +60,8 @@ public sealed class GrainTests(SiloCluster cluster) : IClassFixture<SiloCluster>
     {
         var (one, two) = (await NewFront(), await NewFront());
         var joins = Enumerable.Range(0, 250).Select(i => (RoomCommand)new JoinCommand($"u{i}", $"c{i}", null)).ToArray();
-        await Room.Submit(one.Id, joins);
-        await Room.Submit(two.Id, [.. joins.Take(1)]);
+        await Submit(one.Id, joins);
+        await Submit(two.Id, [.. joins.Take(1)]);
 
         for (var i = 1; i <= 20; i++)
             Assert.Equal(i, (await Room.Broadcast(new RoomMessage { From = "service", Content = $"m{i}" })).Sequence);
@@ -73,7 +78,7 @@ public sealed class GrainTests(SiloCluster cluster) : IClassFixture<SiloCluster>
     public async Task Text_and_binary_travel_as_they_are()
     {
         var front = await NewFront();
-        await Room.Submit(front.Id, [new JoinCommand("alice", "c1", null)]);
+        await Submit(front.Id, [new JoinCommand("alice", "c1", null)]);
         await Room.BroadcastText("not json");
         await Room.BroadcastBinary([0, 255]);
         var messages = await front.Messages(2).WaitAsync(s_bound);
@@ -86,9 +91,9 @@ public sealed class GrainTests(SiloCluster cluster) : IClassFixture<SiloCluster>
     public async Task A_room_is_listed_while_somebody_is_in_it()
     {
         var directory = cluster.Client.GetGrain<IRoomDirectoryGrain>(IRoomDirectoryGrain.ShardOf(_name));
-        await Room.Submit("f1", [new JoinCommand("alice", "c1", null)]);
+        await Submit("f1", [new JoinCommand("alice", "c1", null)]);
         Assert.Contains(_name, await directory.List(null, 1000));
-        await Room.Submit("f1", [new LeaveCommand("c1")]);
+        await Submit("f1", [new LeaveCommand("c1")]);
         Assert.DoesNotContain(_name, await directory.List(null, 1000));
         Assert.Equal(0, (await Room.Describe()).Members);
     }
@@ -96,10 +101,10 @@ public sealed class GrainTests(SiloCluster cluster) : IClassFixture<SiloCluster>
     [Fact]
     public async Task An_empty_room_still_resumes_who_comes_back()
     {
-        await Room.Submit("f1", [new JoinCommand("alice", "c1", null), new PublishCommand("alice", null, "\"content\":\"a\""u8.ToArray())]);
-        var replies = await Room.Submit("f1", [new PublishCommand("alice", null, "\"content\":\"b\""u8.ToArray()), new LeaveCommand("c1")]);
+        await Submit("f1", [new JoinCommand("alice", "c1", null), new PublishCommand("alice", null, "\"content\":\"a\""u8.ToArray())]);
+        var replies = await Submit("f1", [new PublishCommand("alice", null, "\"content\":\"b\""u8.ToArray()), new LeaveCommand("c1")]);
         var receipt = Assert.IsType<PublishedReply>(replies[0]).Receipt;
-        replies = await Room.Submit("f1", [new JoinCommand("alice", "c2", new Position(receipt.Epoch, 1))]);
+        replies = await Submit("f1", [new JoinCommand("alice", "c2", new Position(receipt.Epoch, 1))]);
         var joined = Assert.IsType<JoinedReply>(replies[0]);
         Assert.True(joined.Recovered);
         Assert.Equal(2, Assert.Single(joined.Missed).Sequence);

@@ -23,9 +23,10 @@ internal sealed partial class RealtimeProtocol(
     {
         // The endpoint lets nobody in without a name.
         var user = connection.UserId ?? throw new InvalidOperationException("A connection of the protocol needs a user id.");
-        connection.State = new Session(connection, user);
+        var session = new Session(connection, user);
+        connection.State = session;
         expiry.Watch(connection);
-        await router.User(user).Attach(new UserConnection(router.Front, connection.Id, connection.ConnectedAt));
+        await router.Attach(session);
     }
 
     public override async ValueTask OnClosed(Connection connection, ushort code, string reason)
@@ -34,14 +35,7 @@ internal sealed partial class RealtimeProtocol(
             return;
         foreach (var seat in session.Close())
             seat.Room.Submit(session, null, new LeaveCommand(connection.Id));
-        try
-        {
-            await router.User(session.User).Detach(router.Front, connection.Id);
-        }
-        catch (Exception exception)
-        {
-            LogDetachFailed(session.User, exception);
-        }
+        await router.Detach(session);
     }
 
     public override ValueTask OnMessage(Connection connection, Message message)
@@ -156,7 +150,8 @@ internal sealed partial class RealtimeProtocol(
     {
         try
         {
-            session.Connection.Deliver(ServerFrames.Members(id, room, await router.Grain(room).Members(after, limit)));
+            var page = await Retry.Transient(() => router.Grain(room).Members(after, limit), _options.CallTimeout, time);
+            session.Connection.Deliver(ServerFrames.Members(id, room, page));
         }
         catch (Exception exception)
         {
@@ -229,9 +224,6 @@ internal sealed partial class RealtimeProtocol(
         var cut = char.IsHighSurrogate(value[longest - 1]) ? longest - 1 : longest;
         return string.Concat(value.AsSpan(0, cut), "...");
     }
-
-    [LoggerMessage(1, LogLevel.Warning, "User {User} could not be told that a connection closed.")]
-    private partial void LogDetachFailed(string user, Exception exception);
 
     [LoggerMessage(2, LogLevel.Warning, "A message to user {User} could not be sent.")]
     private partial void LogDirectFailed(string user, Exception exception);

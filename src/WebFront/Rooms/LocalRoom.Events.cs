@@ -7,7 +7,11 @@ namespace Realtime.WebFront.Rooms;
 /// <content>The fan-out of a room's events, and how a join finds its place between them.</content>
 internal sealed partial class LocalRoom
 {
+    private bool _syncIsDue; // a sync is to go with the next call
+    private bool _syncing; // until it is answered, events wait
+    private readonly List<FrontEvent> _held = [];
     private string? _epoch; // of the events below
+    private long _sequence; // of the last message that was fanned out
     private long _dispatched; // order of the last event that was fanned out
     private long _youngest; // the greatest order at which somebody here joined, until the events have reached it
     private int _joining; // joins that wait for their answer
@@ -20,22 +24,36 @@ internal sealed partial class LocalRoom
         {
             while (!events.IsEmpty)
             {
+                if (_syncing)
+                {
+                    _held.AddRange(events);
+                    return;
+                }
                 var first = events[0];
-                if (first.Epoch != _epoch)
-                    BeginEpoch(first.Epoch);
-                if (first.Order <= _dispatched)
+                if (first.Epoch == _epoch && first.Order <= _dispatched)
                 {
                     events = events[1..]; // a repeat
                     continue;
                 }
+                if ((first.Epoch != _epoch || first.Order != _dispatched + 1) && router.Registry.CountRoom(Name) > 0)
+                {
+                    // Something is missing before it: fetched from the room before anything newer goes out.
+                    router.LogGap(Name, first.Epoch == _epoch ? first.Order - _dispatched - 1 : -1);
+                    BeginSync();
+                    continue;
+                }
+                if (first.Epoch != _epoch)
+                    BeginEpoch(first.Epoch);
                 var run = 1;
                 while (run < events.Length && IsMessage(first) && IsMessage(events[run]) && events[run].Epoch == _epoch
-                    && events[run].Order > events[run - 1].Order)
+                    && events[run].Order == events[run - 1].Order + 1)
                     run++;
                 FanOut(events[..run]);
                 if (_joining > 0)
                     (_recent ??= []).AddRange(events[..run]);
                 _dispatched = events[run - 1].Order;
+                if (IsMessage(first))
+                    _sequence = events[run - 1].Sequence;
                 events = events[run..];
             }
         }
@@ -91,8 +109,55 @@ internal sealed partial class LocalRoom
     {
         _epoch = epoch;
         _dispatched = 0;
+        _sequence = 0;
         _youngest = 0;
         _recent?.Clear();
+    }
+
+    private SyncCommand SyncNow()
+    {
+        Member[] members = [.. router.Registry.Members(Name).Select(member => new Member(Session.Of(member).User, member.Id))];
+        return new SyncCommand(members, _epoch is null ? null : new Position(_epoch, _sequence));
+    }
+
+    private void EndSync(SyncedReply? reply)
+    {
+        lock (_gate)
+        {
+            _syncing = false;
+            FrontEvent[] held = [.. _held];
+            _held.Clear();
+            if (reply is null)
+            {
+                _silo = null; // so that it is tried again; what was held is in the room's log
+                return;
+            }
+            CatchUp(reply);
+            Dispatch(held);
+        }
+    }
+
+    /// <summary>Fans out what was missed, then goes on from where the room was when it answered.</summary>
+    private void CatchUp(SyncedReply reply)
+    {
+        if (reply.Position.Epoch != _epoch)
+        {
+            BeginEpoch(reply.Position.Epoch);
+            foreach (var member in router.Registry.Members(Name))
+            {
+                if (Session.Of(member).SeatIn(this) is { } seat)
+                    seat.JoinedOrder = 0;
+            }
+        }
+        if (!reply.Complete)
+            router.LogLost(Name, reply.Position.Sequence - _sequence);
+        FrontEvent[] missed = [.. reply.Missed.Where(item => item.Order > _dispatched)];
+        foreach (var message in missed)
+            FanOut([message]);
+        if (_joining > 0)
+            (_recent ??= []).AddRange(missed);
+        _dispatched = Math.Max(_dispatched, reply.Order);
+        _sequence = Math.Max(_sequence, reply.Position.Sequence);
     }
 
     /// <summary>From now on events are kept, since the grain may answer the join later than it pushes what follows.</summary>
@@ -128,6 +193,12 @@ internal sealed partial class LocalRoom
                 if (item.Order > reply.Order && !(item.Kind == FrontEventKind.Joined && item.From == session.User))
                     session.Connection.Deliver(Encode([item]));
             }
+        }
+        if (reply.Order > _dispatched && router.Registry.CountRoom(Name) == 0)
+        {
+            // The first one here: nobody waits for what was before.
+            _dispatched = reply.Order;
+            _sequence = reply.Position.Sequence;
         }
         if (reply.Order > _dispatched)
             _youngest = Math.Max(_youngest, reply.Order);

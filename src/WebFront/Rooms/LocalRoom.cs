@@ -18,6 +18,8 @@ internal sealed partial class LocalRoom(string name, RoomRouter router)
     private readonly Lock _gate = new();
     private List<PendingCommand> _waiting = [];
     private bool _calling;
+    private volatile string? _silo; // where the grain answered last
+    private long _syncedAt;
     private int _users; // seats and commands under way; at zero the router forgets this room
     private byte[] _quotedFrom = [];
     private string? _from;
@@ -79,6 +81,35 @@ internal sealed partial class LocalRoom(string name, RoomRouter router)
         _ = CallGrain();
     }
 
+    /// <summary>
+    /// Brings front and room in step, when the room was on none of these silos, which are up: then it is elsewhere now
+    /// and knows nobody. At most once a second, since a silo may be up and not yet in the list.
+    /// </summary>
+    public void SyncUnlessOn(string[] silos)
+    {
+        if (_silo is { } silo && silos.Contains(silo))
+            return;
+        lock (_gate)
+        {
+            if (_syncedAt != 0 && router.Time.GetElapsedTime(_syncedAt) < TimeSpan.FromSeconds(1))
+                return;
+            BeginSync();
+        }
+    }
+
+    /// <summary>Asks for a sync with the next call. Under the lock.</summary>
+    private void BeginSync()
+    {
+        if (_syncing)
+            return;
+        _syncing = _syncIsDue = true;
+        _syncedAt = router.Time.GetTimestamp();
+        if (_calling)
+            return;
+        _calling = true;
+        _ = CallGrain();
+    }
+
     private async Task CallGrain()
     {
         // Leave the reader's stack: what other connections send in the meantime joins the first call.
@@ -88,13 +119,19 @@ internal sealed partial class LocalRoom(string name, RoomRouter router)
             List<PendingCommand> batch;
             lock (_gate)
             {
-                if (_waiting.Count == 0)
+                if (_waiting.Count == 0 && !_syncIsDue)
                 {
                     _calling = false;
                     return;
                 }
                 batch = _waiting;
                 _waiting = [];
+                if (_syncIsDue)
+                {
+                    // Who is in the room now; what of the batch changes that comes after it.
+                    _syncIsDue = false;
+                    batch.Insert(0, new PendingCommand(null, null, SyncNow(), null));
+                }
             }
             await CallGrain(batch);
         }
@@ -108,7 +145,11 @@ internal sealed partial class LocalRoom(string name, RoomRouter router)
         RoomReply[] replies;
         try
         {
-            replies = await router.Grain(Name).Submit(router.Front, commands);
+            var number = router.NextBatch();
+            var reply = await Retry.Transient(
+                () => router.Grain(Name).Submit(router.Front, number, commands), router.Options.CallTimeout, router.Time);
+            _silo = reply.Silo;
+            replies = reply.Replies;
         }
         catch (Exception exception)
         {
@@ -124,6 +165,11 @@ internal sealed partial class LocalRoom(string name, RoomRouter router)
     private void Answer(PendingCommand pending, RoomReply reply)
     {
         var (session, id, command, seat) = pending;
+        if (session is null)
+        {
+            EndSync(reply as SyncedReply);
+            return;
+        }
         switch (command)
         {
             case JoinCommand:
@@ -156,5 +202,6 @@ internal sealed partial class LocalRoom(string name, RoomRouter router)
         session.Connection.Deliver(ServerFrames.Left(id, this));
     }
 
-    private readonly record struct PendingCommand(Session Session, string? Id, RoomCommand Command, Seat? Seat);
+    /// <param name="Session">Null for the front's own sync.</param>
+    private readonly record struct PendingCommand(Session? Session, string? Id, RoomCommand Command, Seat? Seat);
 }

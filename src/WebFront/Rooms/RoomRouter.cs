@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
 using System.Diagnostics.Metrics;
 using System.Text;
+using Microsoft.Extensions.Options;
 using Orleans;
 using Orleans.Streams;
 using Realtime.Connections;
@@ -19,9 +20,13 @@ internal sealed partial class RoomRouter : IAsyncBatchObserver<FrontEvent>
     private readonly IGrainFactory _grains;
     private readonly ILogger<RoomRouter> _logger;
 
-    public RoomRouter(IGrainFactory grains, ConnectionRegistry registry, IMeterFactory meters, ILogger<RoomRouter> logger)
+    private long _batch;
+
+    public RoomRouter(
+        IGrainFactory grains, ConnectionRegistry registry, IOptions<FrontOptions> options, TimeProvider time,
+        IMeterFactory meters, ILogger<RoomRouter> logger)
     {
-        (_grains, Registry, _logger) = (grains, registry, logger);
+        (_grains, Registry, Options, Time, _logger) = (grains, registry, options.Value, time, logger);
         meters.Create("Realtime.WebFront").CreateObservableGauge(
             "realtime.front.rooms", () => _rooms.Count, "{room}", "Rooms with connections at this front.");
     }
@@ -31,9 +36,56 @@ internal sealed partial class RoomRouter : IAsyncBatchObserver<FrontEvent>
 
     public ConnectionRegistry Registry { get; }
 
+    public FrontOptions Options { get; }
+
+    public TimeProvider Time { get; }
+
+    public IEnumerable<LocalRoom> Rooms => _rooms.Values;
+
+    /// <summary>Numbers calls to rooms, so that a room knows a repeat.</summary>
+    public long NextBatch() => Interlocked.Increment(ref _batch);
+
     public IRoomGrain Grain(string room) => _grains.GetGrain<IRoomGrain>(room);
 
     public IUserGrain User(string user) => _grains.GetGrain<IUserGrain>(user);
+
+    /// <summary>Tells the user's grain of the connection; may be repeated.</summary>
+    public async Task Attach(Session session)
+    {
+        if (Interlocked.Exchange(ref session.Attaching, true))
+            return;
+        try
+        {
+            var connection = session.Connection;
+            var known = new UserConnection(Front, connection.Id, connection.ConnectedAt);
+            session.UserSilo = await Retry.Transient(() => User(session.User).Attach(known), Options.CallTimeout, Time);
+            if (session.IsClosed)
+                await Detach(session);
+        }
+        finally
+        {
+            Volatile.Write(ref session.Attaching, false);
+        }
+    }
+
+    /// <summary>Tells the user's grain that the connection is gone. What cannot be told ends with this front's lease.</summary>
+    public async Task Detach(Session session)
+    {
+        try
+        {
+            await Retry.Transient(
+                async () =>
+                {
+                    await User(session.User).Detach(Front, session.Connection.Id);
+                    return true;
+                },
+                Options.CallTimeout, Time);
+        }
+        catch (Exception exception)
+        {
+            LogDetachFailed(session.User, exception);
+        }
+    }
 
     /// <summary>The local side of a room, held until <see cref="LocalRoom.Release"/>.</summary>
     public LocalRoom Hold(string name)
@@ -139,6 +191,15 @@ internal sealed partial class RoomRouter : IAsyncBatchObserver<FrontEvent>
 
     [LoggerMessage(2, LogLevel.Error, "Events for {Target} could not be given to its connections.")]
     private partial void LogDispatchFailed(string target, Exception exception);
+
+    [LoggerMessage(4, LogLevel.Warning, "Room {Room} lacks {Events} events (-1: it is new); they are fetched.")]
+    public partial void LogGap(string room, long events);
+
+    [LoggerMessage(5, LogLevel.Error, "{Messages} messages of room {Room} are gone from its log.")]
+    public partial void LogLost(string room, long messages);
+
+    [LoggerMessage(6, LogLevel.Warning, "User {User} could not be told that a connection closed.")]
+    private partial void LogDetachFailed(string user, Exception exception);
 
     [LoggerMessage(3, LogLevel.Error, "The front's stream reported an error.")]
     private partial void LogStreamError(Exception exception);

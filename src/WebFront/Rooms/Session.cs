@@ -29,6 +29,12 @@ internal sealed class Session(Connection connection, string user)
 
     public bool IsClosed { get; private set; }
 
+    /// <summary>The silo that the user's grain is on; null until it has answered.</summary>
+    public string? UserSilo { get; set; }
+
+    /// <summary>Set while the user's grain is being told of this connection.</summary>
+    public bool Attaching;
+
     public ReadOnlySpan<Seat> Seats => _seats;
 
     public static Session Of(Connection connection) => (Session)connection.State!;
