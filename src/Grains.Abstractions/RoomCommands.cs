@@ -48,9 +48,13 @@ public readonly record struct Member([property: Id(0)] string User, [property: I
 
 /// <summary>The answer to a batch.</summary>
 /// <param name="Silo">The silo that the room is on, as <see cref="ClusterView.Silos"/> names it.</param>
+/// <param name="KnewFront">Whether the room had members of this front before the batch. If the front had some, room and front are out of step.</param>
 /// <param name="Replies">The reply to <c>commands[i]</c> is at index <c>i</c>.</param>
 [GenerateSerializer, Immutable, Alias("realtime.submit.reply")]
-public sealed record SubmitReply([property: Id(0)] string Silo, [property: Id(1)] RoomReply[] Replies);
+public sealed record SubmitReply(
+    [property: Id(0)] string Silo,
+    [property: Id(1)] bool KnewFront,
+    [property: Id(2)] RoomReply[] Replies);
 
 /// <summary>The room's answer to one <see cref="RoomCommand"/>.</summary>
 [GenerateSerializer, Immutable, Alias("realtime.reply")]

@@ -41,7 +41,7 @@ internal sealed class RoomGrain(
         var replies = new RoomReply[commands.Length];
         for (var i = 0; i < commands.Length; i++)
             replies[i] = _room.Apply(front, commands[i]);
-        var reply = new SubmitReply(lease.Id, replies);
+        var reply = new SubmitReply(lease.Id, hadFront, replies);
         _last[front] = (batch, reply);
         await Tell();
         if (_room.HasFront(front) != hadFront)

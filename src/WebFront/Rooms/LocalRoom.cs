@@ -143,6 +143,7 @@ internal sealed partial class LocalRoom(string name, RoomRouter router)
         for (var i = 0; i < commands.Length; i++)
             commands[i] = batch[i].Command;
         RoomReply[] replies;
+        var hadMembers = router.Registry.CountRoom(Name) > 0;
         try
         {
             var number = router.NextBatch();
@@ -150,6 +151,12 @@ internal sealed partial class LocalRoom(string name, RoomRouter router)
                 () => router.Grain(Name).Submit(router.Front, number, commands), router.Options.CallTimeout, router.Time);
             _silo = reply.Silo;
             replies = reply.Replies;
+            if (hadMembers && !reply.KnewFront && batch[0].Session is not null)
+            {
+                // The room was lost and made anew, or took this front for dead.
+                lock (_gate)
+                    BeginSync();
+            }
         }
         catch (Exception exception)
         {

@@ -1,0 +1,166 @@
+using System.Net.Http.Json;
+using System.Text.Json.Nodes;
+using Orleans.Hosting;
+using Orleans.TestingHost;
+using Realtime.Grains;
+using Realtime.Silo;
+
+namespace Realtime.WebFront.Tests;
+
+/// <summary>What holds when silos and fronts die. Each test has a cluster of its own.</summary>
+[Collection(ClusterCollection.Name)] // not beside the other clusters: their load would be in the figures
+public sealed class FailureTests : IAsyncLifetime
+{
+    private static readonly TimeSpan s_frontLease = TimeSpan.FromSeconds(2);
+
+    private InProcessTestCluster _cluster = null!;
+
+    public async ValueTask InitializeAsync()
+    {
+        var builder = new InProcessTestClusterBuilder(3);
+        builder.ConfigureSilo((_, silo) => silo.AddRealtime().Configure<Silo.Fronts.LeaseOptions>(leases => leases.FrontLease = s_frontLease));
+        builder.ConfigureClient(client => client.AddMemoryStreams(FrontStreams.Provider));
+        _cluster = builder.Build();
+        await _cluster.DeployAsync();
+    }
+
+    public async ValueTask DisposeAsync() => await _cluster.DisposeAsync();
+
+    private Task<Front> StartFront() => Front.Start(_cluster.Client, null, []);
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task Rooms_of_a_lost_silo_reach_every_member_again_without_the_clients_doing_anything(bool killed)
+    {
+        await using var one = await StartFront();
+        await using var two = await StartFront();
+        // Enough rooms and users that each silo has some.
+        const int rooms = 12;
+        var alices = new TestClient[rooms];
+        var bobs = new TestClient[rooms];
+        for (var i = 0; i < rooms; i++)
+        {
+            (alices[i], bobs[i]) = (await one.Connect($"alice{i}"), await two.Connect($"bob{i}"));
+            await alices[i].Join($"room{i}");
+            await bobs[i].Join($"room{i}");
+        }
+
+        var victim = _cluster.Silos[1];
+        if (killed)
+            await _cluster.KillSiloAsync(victim);
+        else
+            await _cluster.StopSiloAsync(victim);
+
+        // A client sees delay, not errors: every publish is answered, and heard on both fronts.
+        for (var i = 0; i < rooms; i++)
+        {
+            await ReachesBoth(alices[i], bobs[i], $"room{i}");
+            // The sender is told whether anybody was reached, so it can try again.
+            using var bound = new CancellationTokenSource(TestClient.Bound);
+            while ((int)(await AskDirect(alices[i], $"bob{i}"))["connections"]! == 0)
+                bound.Token.ThrowIfCancellationRequested();
+            Assert.Equal($"alice{i}", (string?)(await bobs[i].Receive("message"))["from"]);
+            Assert.Equal(2, (int)(await bobs[i].Ask(new JsonObject { ["type"] = "members", ["room"] = $"room{i}" }))["members"]!);
+        }
+        foreach (var client in alices.Concat(bobs))
+            await client.DisposeAsync();
+    }
+
+    private static Task<JsonObject> AskDirect(TestClient from, string to) =>
+        from.Ask(new JsonObject { ["type"] = "message", ["to"] = to, ["content"] = "psst" });
+
+    private static async Task ReachesBoth(TestClient alice, TestClient bob, string room)
+    {
+        JsonObject? heard = null;
+        var answer = await alice.Ask(new JsonObject { ["type"] = "message", ["room"] = room, ["content"] = "x" }, other =>
+        {
+            if ((string?)other["type"] == "message")
+                heard = other;
+        });
+        Assert.Equal("ack", (string?)answer["type"]);
+        heard ??= await alice.Receive("message");
+        Assert.Equal((long)answer["seq"]!, (long)heard["seq"]!);
+        Assert.Equal((long)answer["seq"]!, (long)(await bob.Receive("message"))["seq"]!);
+    }
+
+    [Fact]
+    public async Task Members_of_a_front_that_is_gone_are_gone_within_its_lease()
+    {
+        await using var one = await StartFront();
+        await using var alice = await one.Connect("alice");
+        await alice.Join("room");
+        var room = _cluster.Client.GetGrain<IRoomGrain>("room");
+        var user = _cluster.Client.GetGrain<IUserGrain>("ghost");
+        // A front that was here and says nothing any more.
+        await room.Submit("dead", 1, [new JoinCommand("ghost", "c1", null)]);
+        await user.Attach(new UserConnection("dead", "c1", DateTimeOffset.UnixEpoch));
+        Assert.Equal(("join", "ghost"), await Presence(alice));
+
+        Assert.Equal(("leave", "ghost"), await Presence(alice));
+        Assert.Equal(1, (await room.Describe()).Connections);
+        using var bound = new CancellationTokenSource(TestClient.Bound);
+        while ((await user.Describe()).Connections.Length > 0)
+            bound.Token.ThrowIfCancellationRequested(); // told right after the rooms
+
+        static async Task<(string?, string?)> Presence(TestClient client)
+        {
+            var frame = await client.Receive();
+            return ((string?)frame["type"], (string?)frame["from"]);
+        }
+    }
+
+    [Fact]
+    public async Task A_front_that_lost_its_lease_comes_back_with_its_members()
+    {
+        await using var one = await StartFront();
+        await using var alice = await one.Connect("alice");
+        await alice.Join("room");
+        var room = _cluster.Client.GetGrain<IRoomGrain>("room");
+        var front = (string)(await one.Http.GetFromJsonAsync<JsonObject>("/api/connections"))!["front"]!;
+        // As if it had been silent for long.
+        await room.Drop(front);
+        await _cluster.Client.GetGrain<IFrontDirectoryGrain>(IFrontDirectoryGrain.Key).Unregister(front);
+
+        using var bound = new CancellationTokenSource(TestClient.Bound);
+        while ((await room.Describe()).Members == 0)
+            bound.Token.ThrowIfCancellationRequested();
+        await room.Broadcast(new RoomMessage { Content = "x" });
+        Assert.Equal("x", (string?)(await alice.Receive("message"))["content"]);
+    }
+
+    [Fact]
+    public async Task What_a_front_missed_is_fetched_before_anything_newer()
+    {
+        await using var one = await StartFront();
+        await using var alice = await one.Connect("alice");
+        await alice.Join("room");
+        var room = _cluster.Client.GetGrain<IRoomGrain>("room");
+        var front = (string)(await one.Http.GetFromJsonAsync<JsonObject>("/api/connections"))!["front"]!;
+        await room.Broadcast(new RoomMessage { Content = "1" });
+        // The room forgets the front, so two messages pass it by; then it knows it again, and the third shows the gap.
+        await room.Drop(front);
+        await room.Broadcast(new RoomMessage { Content = "2" });
+        await room.Broadcast(new RoomMessage { Content = "3" });
+        await room.Submit(front, 0, [new SyncCommand([new Member("alice", "other")], null)]);
+        await room.Broadcast(new RoomMessage { Content = "4" });
+        for (var i = 1; i <= 4; i++)
+        {
+            var message = await alice.Receive("message");
+            Assert.Equal((i, i.ToString()), ((int)message["seq"]!, (string?)message["content"]));
+        }
+    }
+
+    [Fact]
+    public async Task A_repeated_batch_is_applied_once()
+    {
+        var room = _cluster.Client.GetGrain<IRoomGrain>("repeats");
+        RoomCommand[] batch = [new JoinCommand("alice", "c1", null), new PublishCommand("alice", null, "\"content\":\"x\""u8.ToArray())];
+        var first = await room.Submit("f", 7, batch);
+        var second = await room.Submit("f", 7, batch);
+        Assert.Equal(((PublishedReply)first.Replies[1]).Receipt, ((PublishedReply)second.Replies[1]).Receipt);
+        Assert.Equal(1, (await room.Describe()).Position.Sequence);
+        var error = await Assert.ThrowsAsync<ArgumentException>(() => room.Submit("f", 6, batch));
+        Assert.Contains("must grow", error.Message);
+    }
+}
