@@ -19,7 +19,7 @@ public sealed class FailureTests : IAsyncLifetime
     {
         var builder = new InProcessTestClusterBuilder(3);
         builder.ConfigureSilo((_, silo) => silo.AddRealtime().Configure<Silo.Fronts.LeaseOptions>(leases => leases.FrontLease = s_frontLease));
-        builder.ConfigureClient(client => client.AddMemoryStreams(FrontStreams.Provider));
+        builder.ConfigureClient(client => client.AddRealtimeClient());
         _cluster = builder.Build();
         await _cluster.DeployAsync();
     }
