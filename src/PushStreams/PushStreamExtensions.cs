@@ -16,8 +16,12 @@ public static class PushStreamExtensions
     /// <exception cref="OptionsValidationException">At start, when a setting is out of its range.</exception>
     public static ISiloBuilder AddPushStreams(this ISiloBuilder silo, string name, Action<PushStreamOptions>? configure = null)
     {
-        if (silo.Services.TryAddProvider(name, configure))
-            silo.Services.AddSingleton<ILifecycleParticipant<ISiloLifecycle>>(services => new OnSilo(services, name));
+        if (!silo.Services.TryAddProvider(name, configure))
+            return silo;
+        if (!silo.Services.Any(service => service.ServiceType == typeof(PushProviderName)))
+            silo.AddGrainService<PushPump>(); // one for all providers
+        silo.Services.AddSingleton(new PushProviderName(name));
+        silo.Services.AddSingleton<ILifecycleParticipant<ISiloLifecycle>>(services => new OnSilo(services, name));
         return silo;
     }
 
@@ -59,13 +63,10 @@ public static class PushStreamExtensions
 
         public void Participate(ISiloLifecycle lifecycle)
         {
-            lifecycle.Subscribe(nameof(PushStreams), Stage, Start, Stop);
+            lifecycle.Subscribe(nameof(PushStreams), Stage, _ => Task.CompletedTask, Stop);
             // When this stage stops, all grains have ended.
             lifecycle.Subscribe(nameof(PushStreams), ServiceLifecycleStage.ApplicationServices, _ => Task.CompletedTask, End);
         }
-
-        private Task Start(CancellationToken cancellation) =>
-            services.GetRequiredService<IGrainFactory>().GetGrain<IPushPumpGrain>(name).Attach();
 
         private Task Stop(CancellationToken cancellation) =>
             cancellation.IsCancellationRequested ? Task.CompletedTask : PushStreamProvider.Of(services, name).Drain(cancellation);

@@ -10,7 +10,7 @@ using Orleans.Runtime;
 namespace Orleans.Embedded;
 
 /// <summary>One silo: the host of a part of the cluster's activations.</summary>
-internal sealed class Silo : ILocalSiloDetails, IDisposable
+internal sealed class Silo : Runtime.Silo, ILocalSiloDetails, IDisposable
 {
     private static int s_lastPort;
 

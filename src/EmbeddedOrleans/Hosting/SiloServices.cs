@@ -7,6 +7,7 @@ using Microsoft.Extensions.Options;
 using Orleans.Configuration;
 using Orleans.Hosting;
 using Orleans.Runtime;
+using Orleans.Services;
 
 namespace Orleans.Embedded;
 
@@ -54,7 +55,7 @@ internal static class SiloServices
 
 /// <summary>Starts the silo with its host, and stops it with it.</summary>
 internal sealed class SiloHostedService(Silo silo, SiloLifecycle lifecycle, IEnumerable<ILifecycleParticipant<ISiloLifecycle>> participants,
-    IEnumerable<RefusedConfiguration> refused, IEnumerable<CarryActivities> carry, IOptions<ClusterOptions> cluster, ILogger<Silo> log) : IHostedService
+    IEnumerable<RefusedConfiguration> refused, IEnumerable<CarryActivities> carry, IEnumerable<IGrainService> grainServices, IOptions<ClusterOptions> cluster, ILogger<Silo> log) : IHostedService
 {
     private (string, string) Id => (cluster.Value.ClusterId, cluster.Value.ServiceId);
 
@@ -65,11 +66,20 @@ internal sealed class SiloHostedService(Silo silo, SiloLifecycle lifecycle, IEnu
         silo.Caller.CarriesActivities = carry.Any();
         foreach (var participant in participants)
             participant.Participate(lifecycle);
-        lifecycle.Subscribe("Grains", ServiceLifecycleStage.RuntimeGrainServices, _ =>
+        lifecycle.Subscribe("Grains", ServiceLifecycleStage.RuntimeGrainServices, async _ =>
         {
             silo.Start();
             LocalClusters.Add(Id, silo.Cluster);
-            return Task.CompletedTask;
+            foreach (var service in grainServices.Cast<GrainService>())
+            {
+                await service.Run(() => service.Init(silo.Services)).ConfigureAwait(false);
+                await service.Run(service.Start).ConfigureAwait(false);
+            }
+        });
+        lifecycle.Subscribe("GrainServices", ServiceLifecycleStage.BecomeActive, _ => Task.CompletedTask, async _ =>
+        {
+            foreach (var service in grainServices.Cast<GrainService>())
+                await service.Run(service.Stop).ConfigureAwait(false);
         });
         lifecycle.Subscribe("Deactivation", ServiceLifecycleStage.GrainDeactivation, _ => Task.CompletedTask, silo.StopAsync);
         await lifecycle.OnStart(cancellationToken).ConfigureAwait(false);

@@ -42,7 +42,7 @@ public class InProcessSiloHandle : SiloHandle
     {
         // As with a process that is killed, what stops with the host finds its silo gone.
         if (!stopGracefully)
-            SiloHost.Services.GetRequiredService<Silo>().Kill();
+            SiloHost.Services.GetRequiredService<Embedded.Silo>().Kill();
         return StopSiloAsync(new CancellationToken(!stopGracefully));
     }
 

@@ -1,3 +1,5 @@
+using Orleans.Services;
+
 namespace Realtime.PushStreams.Producing;
 
 /// <summary>
@@ -15,18 +17,22 @@ internal sealed class Pump
 }
 
 /// <summary>Lends its scheduler to the producers of its silo.</summary>
-internal interface IPushPumpGrain : IGrainWithStringKey
-{
-    Task Attach();
-}
+internal interface IPushPump : IGrainService;
 
-/// <summary>The key is the provider's name. A stateless worker is always on the silo that calls it.</summary>
-[StatelessWorker(1), Reentrant, KeepAlive]
-internal sealed class PushPumpGrain(IServiceProvider services) : Grain, IPushPumpGrain
+/// <summary>
+/// A grain service, as the answers to its calls come back to its silo by its address. A client's answer to a grain is sent
+/// to wherever the grain is found, which for a stateless worker is any silo.
+/// </summary>
+internal sealed class PushPump(GrainId id, Orleans.Runtime.Silo silo, ILoggerFactory log, IServiceProvider services, IEnumerable<PushProviderName> providers)
+    : GrainService(id, silo, log), IPushPump
 {
-    public Task Attach()
+    public override Task Start()
     {
-        PushStreamProvider.Of(services, this.GetPrimaryKeyString()).Pump.UseCurrentScheduler();
-        return Task.CompletedTask;
+        foreach (var name in providers)
+            PushStreamProvider.Of(services, name.Value).Pump.UseCurrentScheduler();
+        return base.Start();
     }
 }
+
+/// <summary>A provider that this process has.</summary>
+internal sealed record PushProviderName(string Value);
