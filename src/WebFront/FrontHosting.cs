@@ -19,7 +19,7 @@ internal static class FrontHosting
             builder.AddRealtimeFront();
             return builder;
         }
-        builder.UseOrleansClient(client => client.UseCluster(settings).AddMemoryStreams(FrontStreams.Provider));
+        builder.UseOrleansClient(client => client.UseCluster(settings).AddRealtimeClient());
         builder.AddRealtimeFront();
         LateStart.Defer(builder.Services);
         return builder;
