@@ -65,8 +65,13 @@ public sealed class MemoryTests(ITestOutputHelper output)
             if (batch == 0)
                 perActivation = (Settled() - before) / Batch;
 
+            // A caller can have its answer a moment before the activation counts as idle, so one leap may come too early for some.
             time.Advance(TimeSpan.FromMinutes(15));
-            await Wait.Until(() => Task.FromResult(SmallGrain.Count == 0));
+            await Wait.Until(() =>
+            {
+                time.Advance(TimeSpan.FromMinutes(1));
+                return Task.FromResult(SmallGrain.Count == 0);
+            });
             if (batch == 4)
                 afterHalf = Settled();
         }
