@@ -16,6 +16,41 @@ public sealed class LoginGrain(GreetingService greetings, IGrainFactory factory,
 
 public sealed record GreetingService(string Greeting);
 
+public sealed class Workspace : IDisposable
+{
+    public Guid Id { get; } = Guid.NewGuid();
+
+    public bool IsDisposed { get; private set; }
+
+    public void Dispose() => IsDisposed = true;
+}
+
+public interface IScopedGrain : IGrainWithStringKey
+{
+    Task<Guid> Workspace();
+
+    Task End();
+}
+
+public sealed class ScopedGrain(Workspace workspace, IServiceProvider services) : Grain, IScopedGrain
+{
+    public static readonly System.Collections.Concurrent.ConcurrentDictionary<Guid, Workspace> All = new();
+
+    public Task<Guid> Workspace()
+    {
+        All[workspace.Id] = workspace;
+        Assert.Same(workspace, services.GetRequiredService<Workspace>());
+        Assert.Same(workspace, ServiceProvider.GetRequiredService<Workspace>());
+        return Task.FromResult(workspace.Id);
+    }
+
+    public Task End()
+    {
+        DeactivateOnIdle();
+        return Task.CompletedTask;
+    }
+}
+
 /// <summary>A silo in an ordinary host.</summary>
 public sealed class HostTests
 {
@@ -36,6 +71,37 @@ public sealed class HostTests
         Assert.NotNull(host.Services.GetRequiredService<IClusterClient>().GetStreamProvider("s"));
         await host.StopAsync().Soon();
         Assert.Equal(["hello 1 7 True True", "hello 2 7 True True"], order);
+    }
+
+    [Fact]
+    public async Task An_activation_has_a_scope_of_its_own_that_ends_with_it()
+    {
+        await using var cluster = new InProcessTestClusterBuilder(1)
+            .ConfigureSiloHost((_, builder) => builder.Services.AddScoped<Workspace>())
+            .Build();
+        await cluster.DeployAsync();
+        var (one, other) = (cluster.Client.GetGrain<IScopedGrain>("one"), cluster.Client.GetGrain<IScopedGrain>("other"));
+        var workspace = await one.Workspace().Soon();
+        Assert.Equal(workspace, await one.Workspace().Soon());
+        Assert.NotEqual(workspace, await other.Workspace().Soon());
+        var ended = cluster.WaitForDeactivationAsync(one);
+        await one.End().Soon();
+        await ended.Soon();
+        await Wait.Until(() => Task.FromResult(ScopedGrain.All[workspace].IsDisposed));
+        Assert.NotEqual(workspace, await one.Workspace().Soon());
+    }
+
+    [Fact]
+    public async Task A_web_application_has_a_silo_too()
+    {
+        var builder = Microsoft.AspNetCore.Builder.WebApplication.CreateBuilder(new Microsoft.AspNetCore.Builder.WebApplicationOptions { EnvironmentName = Environments.Development });
+        builder.Services.AddSingleton(new GreetingService("web"));
+        builder.UseOrleans(silo => silo.UseLocalhostClustering(FreePort(), FreePort()));
+        await using var app = builder.Build();
+        app.Urls.Add("http://127.0.0.1:0");
+        await app.StartAsync().Soon();
+        Assert.Equal("web 3 7 True True", await app.Services.GetRequiredService<IGrainFactory>().GetGrain<ILoginGrain>(3).Describe().Soon());
+        await app.StopAsync().Soon();
     }
 
     [Fact]

@@ -1,4 +1,6 @@
 using System.Runtime.CompilerServices;
+using Microsoft.Extensions.Logging.Abstractions;
+using Orleans.Utilities;
 
 namespace Realtime.EmbeddedOrleans.Tests.Conformance;
 
@@ -194,6 +196,29 @@ public sealed class ObserverTests(SharedCluster shared)
         Assert.Equal(nameof(TimeoutException), await grain.TellRemembered().Soon());
         Assert.Equal("heard", await grain.SpeakInTime(held.Reference).Soon());
         GC.KeepAlive(held.Listener);
+    }
+
+    [Fact]
+    public async Task A_manager_of_observers_tells_those_that_have_not_expired()
+    {
+        var manager = new ObserverManager<IListener>(TimeSpan.FromMinutes(1), NullLogger.Instance);
+        var now = DateTime.UtcNow;
+        manager.GetDateTime = () => now;
+        var (one, other, gone) = (new Listener(), new Listener(), new Listener());
+        var references = new[] { one, other, gone }.Select(shared.Client.CreateObjectReference<IListener>).ToArray();
+        foreach (var reference in references)
+            manager.Subscribe(reference, reference);
+        now += TimeSpan.FromSeconds(50);
+        manager.Subscribe(references[0], references[0]);
+        manager.Unsubscribe(references[1]);
+        Assert.Equal(2, manager.Count);
+        await manager.Notify(listener => listener.Hear(1)).Soon();
+        now += TimeSpan.FromSeconds(50);
+        await manager.Notify(listener => listener.Hear(2)).Soon();
+        Assert.Equal([1, 2], one.Heard);
+        Assert.Empty(other.Heard);
+        Assert.Equal([1], gone.Heard);
+        Assert.Equal(1, manager.Count);
     }
 
     [Fact]
