@@ -74,6 +74,8 @@ internal static class LocalClusters
     {
         lock (s_clusters)
         {
+            // A host that was thrown away without a stop has left its cluster here.
+            s_clusters.RemoveAll(entry => entry.Cluster.Silos.IsEmpty);
             if (!s_clusters.Contains((id, cluster)))
                 s_clusters.Add((id, cluster));
         }
@@ -89,6 +91,6 @@ internal static class LocalClusters
     public static Cluster? Find((string, string) id)
     {
         lock (s_clusters)
-            return s_clusters.LastOrDefault(entry => entry.Id == id).Cluster;
+            return s_clusters.LastOrDefault(entry => entry.Id == id && !entry.Cluster.Silos.IsEmpty).Cluster;
     }
 }
