@@ -83,16 +83,29 @@ internal sealed partial class Activation
         TellOthers();
     }
 
+    /// <summary>Ends it at once; calls that have not begun go to the next activation.</summary>
+    public void GiveUp()
+    {
+        Leave();
+        var (waiting, interleaving) = Die();
+        ForwardAll(interleaving);
+        ForwardAll(waiting);
+        TellOthers();
+    }
+
     [SuppressMessage("Design", "CA1031", Justification = "Whatever goes wrong in starting is the error of the calls that wait.")]
     private async Task ActivateAsync()
     {
+        var rehydration = _extras?.Rehydration;
         try
         {
             _instance = _class.CreateInstance(this);
+            if (rehydration is not null)
+                Rehydrate(rehydration);
             if (_extras?.States is { } states)
             {
                 foreach (var state in states)
-                    await state.ReadStateAsync();
+                    await state.SetUpAsync();
             }
 
             if (_class.HasOnActivate)
@@ -100,7 +113,7 @@ internal sealed partial class Activation
         }
         catch (Exception error)
         {
-            await FailActivationAsync(error);
+            await FailActivationAsync(error, hasMoved: rehydration is not null);
             return;
         }
 
@@ -108,6 +121,8 @@ internal sealed partial class Activation
         {
             if (_state == ActivationState.Dead)
                 return;
+            if (rehydration is not null)
+                Extras.Rehydration = null;
             LastUse = Silo.Collector.Tick;
             _state = ActivationState.Active;
         }
@@ -124,14 +139,24 @@ internal sealed partial class Activation
         await activating;
     }
 
-    private async Task FailActivationAsync(Exception error)
+    private async Task FailActivationAsync(Exception error, bool hasMoved)
     {
         if (Silo.Log.IsEnabled(LogLevel.Warning))
             Silo.Log.LogWarning(error, "{Grain} could not be activated.", GrainId);
         Leave();
         var (waiting, interleaving) = Die();
-        RejectAll(interleaving, error);
-        RejectAll(waiting, error);
+        if (hasMoved)
+        {
+            // Those calls were for the activation before: what it has sent along is not their fault, and the next one starts without.
+            ForwardAll(interleaving);
+            ForwardAll(waiting);
+        }
+        else
+        {
+            RejectAll(interleaving, error);
+            RejectAll(waiting, error);
+        }
+
         await DisposeAsync();
         TellOthers();
     }
@@ -140,6 +165,7 @@ internal sealed partial class Activation
     private async Task DeactivateAsync()
     {
         var reason = Extras.Reason;
+        Activation? successor = null;
         try
         {
             DisposeTimers();
@@ -157,6 +183,8 @@ internal sealed partial class Activation
                     await deactivating;
                 }
             }
+
+            successor = MakeSuccessor();
         }
         catch (Exception error)
         {
@@ -164,11 +192,10 @@ internal sealed partial class Activation
         }
 
         await DisposeAsync();
-        Leave();
-        var (waiting, interleaving) = Die();
-        ForwardAll(interleaving);
-        ForwardAll(waiting);
-        TellOthers();
+        if (successor is not null && TryGiveWayTo(successor))
+            TellOthers();
+        else
+            GiveUp();
     }
 
     [SuppressMessage("Design", "CA1031", Justification = "An error in disposing is logged: the activation ends all the same.")]

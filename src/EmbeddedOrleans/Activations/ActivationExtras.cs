@@ -21,6 +21,13 @@ internal sealed class ActivationExtras
     public StatelessWorkers? Workers;
 
     public DeactivationReason Reason;
+
+    /// <summary>That the activation is to move to another silo when it ends.</summary>
+    public Migration? Migration;
+
+    /// <summary>What the activation before this one has sent along, until it is read.</summary>
+    public MigrationContext? Rehydration;
+
     public TaskCompletionSource? Deactivated;
 
     /// <summary>Cancelled when the activation ends.</summary>

@@ -18,7 +18,7 @@ internal sealed class StatelessWorkers(Silo silo, GrainClass grainClass, GrainId
             {
                 worker = new Activation(silo, grainClass, grainId);
                 worker.Extras.Workers = this;
-                silo.Count(worker);
+                silo.Count();
                 _workers.Add(worker);
             }
 

@@ -2,6 +2,7 @@ using System.Collections.Concurrent;
 using System.Collections.Immutable;
 using Orleans.Placement;
 using Orleans.Runtime;
+using Orleans.Runtime.Placement;
 using Orleans.Storage;
 
 namespace Orleans.Embedded;
@@ -33,14 +34,14 @@ internal sealed class Cluster : IDisposable
     /// <summary>Whoever has this id, activated if need be.</summary>
     /// <exception cref="SiloUnavailableException">No silo runs.</exception>
     /// <exception cref="ArgumentException">There is no such kind of grain.</exception>
-    public ICallTarget Resolve(GrainId id, GrainCaller caller)
+    public ICallTarget Resolve(GrainId id, GrainCaller caller, Dictionary<string, object>? requestContext = null)
     {
         if (_directory.TryGetValue(id, out var known))
             return known;
         if (id.Type == ObserverTable.Type)
             return Observers.Find(id);
         var grainClass = GrainClasses.OfType(id.Type) ?? throw new ArgumentException($"There is no grain class of the kind \"{id.Type}\", of which {id} should be.");
-        var silo = Place(grainClass, id, caller);
+        var silo = Place(grainClass, id, caller, requestContext);
         if (grainClass.MaxLocalWorkers > 0)
             return silo.Workers(grainClass, id);
 
@@ -48,15 +49,17 @@ internal sealed class Cluster : IDisposable
         var first = _directory.GetOrAdd(id, activation);
         if (first != activation)
             return first;
-        silo.Count(activation);
+        silo.Count();
         if (silo.IsDown)
-            activation.Kill(silo.DownError);
+            activation.GiveUp();
         return activation;
     }
 
     public Activation? Find(GrainId id) => _directory.GetValueOrDefault(id);
 
     public bool Remove(Activation activation) => _directory.TryRemove(new(activation.GrainId, activation));
+
+    public bool TryReplace(Activation activation, Activation successor) => _directory.TryUpdate(activation.GrainId, successor, activation);
 
     public IEnumerable<Activation> ActivationsOf(Silo silo) => _directory.Values.Where(activation => activation.Silo == silo);
 
@@ -65,7 +68,7 @@ internal sealed class Cluster : IDisposable
     {
         try
         {
-            while (!Resolve(id, caller).TryAccept(call))
+            while (!Resolve(id, caller, call.RequestContext).TryAccept(call))
             {
             }
         }
@@ -77,13 +80,16 @@ internal sealed class Cluster : IDisposable
 
     public void Dispose() => Pending.Dispose();
 
-    private Silo Place(GrainClass grainClass, GrainId id, GrainCaller caller)
+    /// <summary>The silo for a new activation.</summary>
+    /// <exception cref="SiloUnavailableException">No silo runs.</exception>
+    public Silo Place(GrainClass grainClass, GrainId id, GrainCaller caller, Dictionary<string, object>? requestContext)
     {
         var silos = _silos;
         return silos.Length switch
         {
             0 => throw new SiloUnavailableException("No silo of the cluster is running: a host starts its silo when it starts."),
             1 => silos[0],
+            _ when Hinted(silos, requestContext) is { } hinted => hinted,
             _ => grainClass.Placement switch
             {
                 PlacementKind.Local when caller.Silo is { } home && silos.Contains(home) => home,
@@ -93,4 +99,9 @@ internal sealed class Cluster : IDisposable
             },
         };
     }
+
+    private static Silo? Hinted(ImmutableArray<Silo> silos, Dictionary<string, object>? requestContext) =>
+        requestContext is not null && requestContext.GetValueOrDefault(IPlacementDirector.PlacementHintKey) is SiloAddress hint
+            ? silos.FirstOrDefault(silo => silo.SiloAddress.Equals(hint))
+            : null;
 }

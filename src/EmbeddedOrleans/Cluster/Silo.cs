@@ -78,10 +78,13 @@ internal sealed class Silo : Runtime.Silo, ILocalSiloDetails, IDisposable
 
     public void Start() => Cluster.Join(this);
 
+    /// <summary>From now on it takes no new activations, as a silo that is shutting down; those that it has go on.</summary>
+    public void Leave() => Cluster.Leave(this);
+
     /// <summary>Ends every activation in order; their grains activate elsewhere when they are called.</summary>
     public async Task StopAsync(CancellationToken cancellationToken)
     {
-        Cluster.Leave(this);
+        Leave();
         while (!IsDown && !cancellationToken.IsCancellationRequested && Activations() is { Count: > 0 } activations)
         {
             foreach (var activation in activations)
@@ -89,11 +92,13 @@ internal sealed class Silo : Runtime.Silo, ILocalSiloDetails, IDisposable
             await Task.WhenAll(activations.Select(activation => activation.Deactivated)).WaitAsync(cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         }
 
-        Kill("has stopped");
+        Kill("has stopped", static (activation, _) => activation.GiveUp());
     }
 
     /// <summary>Ends it as the end of its process would: no OnDeactivateAsync, calls in flight fail.</summary>
-    public void Kill(string why = "has been killed")
+    public void Kill(string why = "has been killed") => Kill(why, static (activation, error) => activation.Kill(error));
+
+    private void Kill(string why, Action<Activation, Exception> end)
     {
         if (IsDown)
             return;
@@ -102,20 +107,23 @@ internal sealed class Silo : Runtime.Silo, ILocalSiloDetails, IDisposable
         _down = error;
         Caller.Close(error);
         foreach (var activation in Activations())
-            activation.Kill(error);
+            end(activation, error);
         Cluster.Pending.FailWhere(call => call.Target?.Silo == this, call => new OrleansMessageRejectionException($"{call} was running on {Name}, which {why}."));
     }
 
     public StatelessWorkers Workers(GrainClass grainClass, GrainId id) => _workers.GetOrAdd(id, static (id, both) => new StatelessWorkers(both.Item1, both.grainClass, id), (this, grainClass));
 
-    [SuppressMessage("Style", "IDE0060", Justification = "Says what is counted.")]
-    public void Count(Activation activation) => Interlocked.Increment(ref _activationCount);
+    /// <summary>An activation has come.</summary>
+    public void Count() => Interlocked.Increment(ref _activationCount);
+
+    /// <summary>An activation has gone.</summary>
+    public void Uncount() => Interlocked.Decrement(ref _activationCount);
 
     /// <summary>The activation has ended.</summary>
     public void Forget(Activation activation)
     {
         if (activation.ExtrasIfAny?.Workers is { } workers ? workers.Remove(activation) : Cluster.Remove(activation))
-            Interlocked.Decrement(ref _activationCount);
+            Uncount();
     }
 
     /// <summary>Whether instances of a class need services that are not singletons.</summary>

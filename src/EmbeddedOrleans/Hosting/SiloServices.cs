@@ -64,6 +64,13 @@ internal sealed class SiloHostedService(Silo silo, SiloLifecycle lifecycle, IEnu
         RefusedConfiguration.ThrowIfAny(refused);
         GrainClasses.ThrowIfAnyIsWrong();
         silo.Caller.CarriesActivities = carry.Any();
+
+        // Before the participants: when one of this stage stops, the silo gets no new activations any more.
+        lifecycle.Subscribe("Membership", ServiceLifecycleStage.BecomeActive, _ => Task.CompletedTask, _ =>
+        {
+            silo.Leave();
+            return Task.CompletedTask;
+        });
         foreach (var participant in participants)
             participant.Participate(lifecycle);
         lifecycle.Subscribe("Grains", ServiceLifecycleStage.RuntimeGrainServices, async _ =>

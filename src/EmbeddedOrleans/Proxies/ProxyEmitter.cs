@@ -1,6 +1,7 @@
 using System.Reflection;
 using System.Reflection.Emit;
 using System.Runtime.CompilerServices;
+using Orleans.Core.Internal;
 using Orleans.Runtime;
 
 namespace Orleans.Embedded;
@@ -63,6 +64,8 @@ internal static class ProxyEmitter
     /// <summary>The class of a method's calls.</summary>
     private static Type EmitCall(MethodInfo method)
     {
+        if (typeof(IGrainExtension).IsAssignableFrom(method.DeclaringType) && method.DeclaringType != typeof(IGrainManagementExtension))
+            throw new NotSupportedException($"{method.DeclaringType}.{method.Name} is a method of an extension, which this engine does not support.");
         if (method.IsGenericMethodDefinition)
             throw new NotSupportedException($"{method.DeclaringType}.{method.Name} is a generic method, which this engine does not support.");
         var (baseType, invokeReturns) = method.ReturnType switch
@@ -91,7 +94,10 @@ internal static class ProxyEmitter
         il.Emit(OpCodes.Ret);
 
         il = call.DefineMethod("Invoke", Overriding, invokeReturns, [typeof(object)]).GetILGenerator();
-        il.Emit(OpCodes.Ldarg_1);
+        if (method.DeclaringType == typeof(IGrainManagementExtension))
+            il.Emit(OpCodes.Call, typeof(Activation).GetProperty(nameof(Activation.Running))!.GetMethod!);
+        else
+            il.Emit(OpCodes.Ldarg_1);
         il.Emit(OpCodes.Castclass, method.DeclaringType!);
         foreach (var argument in arguments)
         {

@@ -6,7 +6,12 @@ namespace Orleans.Embedded;
 
 internal interface IStoredState
 {
-    Task ReadStateAsync();
+    /// <summary>Reads it, unless it came along from another silo.</summary>
+    Task SetUpAsync();
+
+    void OnDehydrate(IDehydrationContext context);
+
+    void OnRehydrate(IRehydrationContext context);
 }
 
 /// <summary>A state of one activation over a storage.</summary>
@@ -16,6 +21,7 @@ internal sealed class StoredState<T> : IPersistentState<T>, IStoredState
     private readonly IGrainStorage _storage;
     private readonly string _name;
     private readonly Activation _activation;
+    private bool _cameAlong;
 
     private StoredState(Activation activation, string name, IGrainStorage storage)
     {
@@ -34,6 +40,8 @@ internal sealed class StoredState<T> : IPersistentState<T>, IStoredState
 
     public bool RecordExists => _record.RecordExists;
 
+    private string MigrationKey => $"state.{_name}";
+
     /// <exception cref="BadProviderConfigException">No such storage.</exception>
     public static StoredState<T> Create(Activation activation, string name, string? storageName)
     {
@@ -49,6 +57,19 @@ internal sealed class StoredState<T> : IPersistentState<T>, IStoredState
         var state = new StoredState<T>(activation, name, storage);
         activation.AddState(state);
         return state;
+    }
+
+    public Task SetUpAsync() => _cameAlong ? Task.CompletedTask : ReadStateAsync();
+
+    /// <summary>With what has not been written yet.</summary>
+    public void OnDehydrate(IDehydrationContext context) => context.TryAddValue(MigrationKey, _record);
+
+    public void OnRehydrate(IRehydrationContext context)
+    {
+        if (!context.TryGetValue<GrainState<T>>(MigrationKey, out var record))
+            return;
+        (_record.State, _record.ETag, _record.RecordExists) = (record.State, record.ETag, record.RecordExists);
+        _cameAlong = true;
     }
 
     public Task ReadStateAsync() => _storage.ReadStateAsync(_name, _activation.GrainId, _record);

@@ -4,9 +4,11 @@ using System.Net;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Orleans.Configuration;
+using Orleans.Core.Internal;
 using Orleans.Embedded;
 using Orleans.Hosting;
 using Orleans.Runtime;
+using Orleans.Runtime.Placement;
 
 namespace Orleans.TestingHost;
 
@@ -156,6 +158,18 @@ public sealed class InProcessTestCluster : IDisposable, IAsyncDisposable
     }
 
     public Task DeactivateAsync(IAddressable grain) => DeactivateAsync(grain.GetGrainId());
+
+    /// <summary>Moves the grain's activation to a silo, or to the one that placement selects, and waits until it has gone from where it was.</summary>
+    public async Task MigrateAsync(GrainId grainId, SiloAddress? targetSilo = null)
+    {
+        var deactivated = WaitForDeactivationAsync(grainId);
+        if (targetSilo is not null)
+            RequestContext.Set(IPlacementDirector.PlacementHintKey, targetSilo);
+        await Client.GetGrain(grainId).Cast<IGrainManagementExtension>().MigrateOnIdle().ConfigureAwait(false);
+        await deactivated.ConfigureAwait(false);
+    }
+
+    public Task MigrateAsync(IAddressable grain, SiloAddress? targetSilo = null) => MigrateAsync(grain.GetGrainId(), targetSilo);
 
     /// <summary>Silos of one process know of each other at once.</summary>
     public Task WaitForLivenessToStabilizeAsync(bool didKill = false) => Task.CompletedTask;

@@ -6,5 +6,6 @@ global using Orleans.Configuration;
 global using Orleans.Hosting;
 global using Orleans.Placement;
 global using Orleans.Runtime;
+global using Orleans.Runtime.Placement;
 global using Orleans.Streams;
 global using Orleans.TestingHost;

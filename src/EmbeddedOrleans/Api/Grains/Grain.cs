@@ -31,7 +31,7 @@ public abstract class Grain : IGrainBase, IAddressable
     /// <summary>Ends this activation once its running calls have ended; the next call makes another.</summary>
     protected void DeactivateOnIdle() => GrainBaseExtensions.DeactivateOnIdle(this);
 
-    /// <summary>As <see cref="DeactivateOnIdle"/>; the next activation may be on another silo.</summary>
+    /// <inheritdoc cref="GrainBaseExtensions.MigrateOnIdle"/>
     protected void MigrateOnIdle() => GrainBaseExtensions.MigrateOnIdle(this);
 
     /// <summary>Keeps idle collection away for at least this long; a negative time takes that back.</summary>

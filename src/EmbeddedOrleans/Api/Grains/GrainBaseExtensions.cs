@@ -9,9 +9,11 @@ public static class GrainBaseExtensions
     public static void DeactivateOnIdle(this IGrainBase grain) =>
         grain.GrainContext.Deactivate(new(DeactivationReasonCode.ApplicationRequested, "DeactivateOnIdle was called."));
 
-    /// <summary>As <see cref="DeactivateOnIdle"/>; the next activation may be on another silo.</summary>
-    public static void MigrateOnIdle(this IGrainBase grain) =>
-        grain.GrainContext.Deactivate(new(DeactivationReasonCode.Migrating, "MigrateOnIdle was called."));
+    /// <summary>
+    /// As <see cref="DeactivateOnIdle"/>; but if placement selects another silo, the activation goes on there, with what an
+    /// <see cref="IGrainMigrationParticipant"/> sends along. Also from OnDeactivateAsync, whatever the reason.
+    /// </summary>
+    public static void MigrateOnIdle(this IGrainBase grain) => grain.GrainContext.Migrate(RequestContext.Values);
 
     /// <summary>
     /// A timer whose callback runs as a turn of the grain. The period counts from the end of one callback to the start

@@ -85,7 +85,7 @@ public class GrainReference : IAddressable, IEquatable<GrainReference>
             caller.ThrowIfClosed();
             var target = _target;
             while (target is null || !target.TryAccept(call))
-                _target = target = caller.Cluster.Resolve(GrainId, caller);
+                _target = target = caller.Cluster.Resolve(GrainId, caller, call.RequestContext);
         }
         catch (Exception error)
         {

@@ -22,6 +22,13 @@ public interface IGrainContext : IEquatable<IGrainContext>
     /// <summary>Ends the activation once its running calls have ended.</summary>
     void Deactivate(DeactivationReason deactivationReason, CancellationToken cancellationToken = default);
 
+    /// <summary>
+    /// Ends the activation once its running calls have ended; if placement, given this request context, then selects another
+    /// silo, it goes on there with what an <see cref="IGrainMigrationParticipant"/> sends along. Calls wait meanwhile. Also from
+    /// OnDeactivateAsync, whatever the reason.
+    /// </summary>
+    void Migrate(Dictionary<string, object>? requestContext, CancellationToken cancellationToken = default);
+
     TComponent? GetComponent<TComponent>() where TComponent : class;
 
     /// <summary>Keeps an object with the activation; null removes it.</summary>
