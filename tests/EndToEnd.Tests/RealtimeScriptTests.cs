@@ -415,6 +415,7 @@ public sealed class RealtimeScriptTests : IDisposable
         await Read(line => line.StartsWith($"front 1: http://127.0.0.1:{port}, pid "));
         while (lines.Count(line => line.EndsWith("| up")) < 3)
             await Read(line => line.EndsWith("| up"));
+        Assert.Equal("Host=a b;Password=c\n", _folder.Read("artifacts/cluster.connection"));
         Assert.Equal(3, lines.Count(line => line.EndsWith("Development postgres Host=a b;Password=c")));
         Assert.Contains(lines, line => line.StartsWith("silo 2   | ") && line.Contains("--Cluster:SiloPort=") && line.EndsWith("--Some:Setting=d e"));
         Assert.Contains(lines, line => line.StartsWith("front 1  | ") && line.Contains($"--urls http://127.0.0.1:{port} --Cluster:Mode=client"));
@@ -427,6 +428,7 @@ public sealed class RealtimeScriptTests : IDisposable
         Assert.Contains("front 1  | asked to stop", lines);
         await script.WaitForExitAsync().WaitAsync(ScriptFolder.Patience);
         Assert.Equal(143, script.ExitCode);
+        Assert.False(File.Exists(_folder.PathOf("artifacts/cluster.connection")));
         Assert.Equal("realtime: ended by SIGTERM\n", await script.StandardError.ReadToEndAsync().WaitAsync(ScriptFolder.Patience));
 
         async Task<List<string>> Read(Func<string, bool> until)
