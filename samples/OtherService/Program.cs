@@ -24,6 +24,8 @@ if (string.IsNullOrWhiteSpace(database))
 
 builder.UseOrleansClient(client => client
     .UseAdoNetClustering(options => (options.Invariant, options.ConnectionString) = ("Npgsql", database))
+    // This program tells at once that there is no cluster; one that runs on would wait for it here.
+    .UseConnectionRetryFilter((_, _) => Task.FromResult(false))
     .Configure<ClusterOptions>(options =>
     {
         // The same as the silos have.
