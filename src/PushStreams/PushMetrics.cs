@@ -2,7 +2,7 @@ using System.Diagnostics.Metrics;
 
 namespace Realtime.PushStreams;
 
-/// <summary>The meter <c>Realtime.PushStreams</c>: of the producers of this process.</summary>
+/// <summary>The meter <c>Realtime.PushStreams</c>: of this process, each with the tag <c>provider</c>.</summary>
 internal static class PushMetrics
 {
     private static readonly Meter s_meter = new("Realtime.PushStreams");
@@ -21,4 +21,10 @@ internal static class PushMetrics
 
     public static readonly UpDownCounter<long> Pending = s_meter.CreateUpDownCounter<long>(
         "realtime.push.pending", "{event}", "Events that wait for a subscriber.");
+
+    public static readonly Counter<long> Announcements = s_meter.CreateCounter<long>(
+        "realtime.push.announcements", "{call}", "Calls of subscribers that tell that they are there.");
+
+    public static readonly Counter<long> Lookups = s_meter.CreateCounter<long>(
+        "realtime.push.lookups", "{call}", "Calls of producers that ask who listens.");
 }

@@ -13,6 +13,7 @@ public static class PushStreamExtensions
     /// Adds a stream provider that pushes: nothing polls, events go to subscribers as they come. Add it under the same name to
     /// the clients that produce or subscribe.
     /// </summary>
+    /// <exception cref="InvalidOperationException">The name is that of a stream provider of another kind.</exception>
     /// <exception cref="OptionsValidationException">At start, when a setting is out of its range.</exception>
     public static ISiloBuilder AddPushStreams(this ISiloBuilder silo, string name, Action<PushStreamOptions>? configure = null)
     {
@@ -37,11 +38,15 @@ public static class PushStreamExtensions
     private static bool TryAddProvider(this IServiceCollection services, string name, Action<PushStreamOptions>? configure)
     {
         ArgumentException.ThrowIfNullOrEmpty(name);
+        var isThere = services.Any(service => service.ServiceType == typeof(PushStreamProvider) && name.Equals(service.ServiceKey));
+        if (!isThere && services.Any(service => service.ServiceType == typeof(IStreamProvider) && name.Equals(service.ServiceKey)))
+            throw new InvalidOperationException($"There is another stream provider '{name}' already; give the push streams a name of their own.");
         services.AddOptions<PushStreamOptions>(name).Configure(options => configure?.Invoke(options)).ValidateOnStart();
-        if (services.Any(service => service.ServiceType == typeof(IStreamProvider) && name.Equals(service.ServiceKey)))
+        if (isThere)
             return false;
         services.AddSingleton<IValidateOptions<PushStreamOptions>>(new Validator(name));
-        services.AddKeyedSingleton<IStreamProvider>(name, static (services, key) => new PushStreamProvider(services, (string)key!));
+        services.AddKeyedSingleton(name, static (services, key) => new PushStreamProvider(services, (string)key!));
+        services.AddKeyedSingleton<IStreamProvider>(name, static (services, key) => services.GetRequiredKeyedService<PushStreamProvider>(key));
         return true;
     }
 
@@ -68,8 +73,14 @@ public static class PushStreamExtensions
             lifecycle.Subscribe(nameof(PushStreams), ServiceLifecycleStage.ApplicationServices, _ => Task.CompletedTask, End);
         }
 
-        private Task Stop(CancellationToken cancellation) =>
-            cancellation.IsCancellationRequested ? Task.CompletedTask : PushStreamProvider.Of(services, name).Drain(cancellation);
+        private async Task Stop(CancellationToken cancellation)
+        {
+            if (cancellation.IsCancellationRequested)
+                return;
+            var provider = PushStreamProvider.Of(services, name);
+            await provider.Drain(cancellation);
+            await provider.Unsubscribe(cancellation);
+        }
 
         private Task End(CancellationToken cancellation)
         {
@@ -86,7 +97,10 @@ public static class PushStreamExtensions
         {
             var provider = PushStreamProvider.Of(services, name);
             if (!cancellationToken.IsCancellationRequested)
+            {
                 await provider.Drain(cancellationToken);
+                await provider.Unsubscribe(cancellationToken);
+            }
             provider.End();
         }
     }

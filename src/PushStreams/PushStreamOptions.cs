@@ -25,14 +25,15 @@ public sealed class PushStreamOptions
     public TimeSpan DeliveryTimeout { get; set; } = TimeSpan.FromSeconds(30);
 
     /// <summary>
-    /// How often a subscriber repeats its subscription: so long the subscriptions may be unknown after their silo has died.
-    /// The same on silos and clients. 100 ms to 1 min.
+    /// How often a subscriber repeats its subscription, and a producer asks who listens, while it produces. So long the
+    /// subscriptions may be unknown after their silo has died. 100 ms to 1 min.
     /// </summary>
     public TimeSpan AnnouncePeriod { get; set; } = TimeSpan.FromSeconds(1);
 
     /// <summary>
-    /// A subscriber that has not repeated its subscription for so long is gone. More than a silo may hang before it is
-    /// declared dead. 1 s to 10 min, and at least three times <see cref="AnnouncePeriod"/>.
+    /// A subscriber that has not repeated its subscription for so long is gone. After the death of the subscriptions' silo
+    /// nobody counts as gone for so long. More than a silo may hang before it is declared dead; the same on silos and
+    /// clients. 1 s to 10 min, and at least three times <see cref="AnnouncePeriod"/>.
     /// </summary>
     public TimeSpan SubscriberTimeout { get; set; } = TimeSpan.FromSeconds(15);
 

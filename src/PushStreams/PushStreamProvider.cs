@@ -20,6 +20,7 @@ internal sealed class PushStreamProvider : IStreamProvider, IAsyncDisposable
     public PushStreamProvider(IServiceProvider services, string name)
     {
         Name = name;
+        Tag = new("provider", name);
         Options = services.GetRequiredService<IOptionsMonitor<PushStreamOptions>>().Get(name);
         Grains = services.GetRequiredService<IGrainFactory>();
         Time = services.GetService<TimeProvider>() ?? TimeProvider.System;
@@ -28,6 +29,9 @@ internal sealed class PushStreamProvider : IStreamProvider, IAsyncDisposable
     }
 
     public string Name { get; }
+
+    /// <summary>Of its measurements.</summary>
+    public KeyValuePair<string, object?> Tag { get; }
 
     public bool IsRewindable => false;
 
@@ -52,7 +56,7 @@ internal sealed class PushStreamProvider : IStreamProvider, IAsyncDisposable
     public IEnumerable<IPushSubscription> Subscriptions => _subscriptions.Values;
 
     public static PushStreamProvider Of(IServiceProvider services, string name) =>
-        (PushStreamProvider)services.GetRequiredKeyedService<IStreamProvider>(name);
+        services.GetRequiredKeyedService<PushStreamProvider>(name);
 
     public IAsyncStream<T> GetStream<T>(StreamId streamId) =>
         (PushStream<T>)_streams.GetOrAdd((streamId, typeof(T)), static (key, provider) => new PushStream<T>(provider, key.Item1), this);
@@ -87,6 +91,13 @@ internal sealed class PushStreamProvider : IStreamProvider, IAsyncDisposable
         var left = Time.GetElapsedTime(Time.GetTimestamp(), _drainEnds);
         if (left > TimeSpan.Zero)
             await output.Idle().WaitAsync(left, Time).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+    }
+
+    /// <summary>Takes back this process's subscriptions, so that producers do not wait for it.</summary>
+    public async Task Unsubscribe(CancellationToken cancellation)
+    {
+        Task all = Task.WhenAll(Subscriptions.Select(subscription => subscription.UnsubscribeAsync()));
+        await all.WaitAsync(Options.DrainTimeout, Time, cancellation).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
     }
 
     /// <summary>Ends everything, as the process is about to.</summary>

@@ -8,6 +8,8 @@ internal interface IPushSubscription
     Guid Id { get; }
 
     void Stop();
+
+    Task UnsubscribeAsync();
 }
 
 /// <summary>A subscription of this process, which it repeats until it ends.</summary>
@@ -39,7 +41,7 @@ internal sealed partial class PushSubscription<T> : StreamSubscriptionHandle<T>,
                 "Push streams are for subscribers outside of grains: a client, or a service of a silo's process. Subscribe there, or give this stream another provider.", exception);
         }
         _subscriptions = provider.Grains.GetGrain<IPushSubscriptionsGrain>(StreamKey.Of<T>(provider.Name, stream));
-        _subscriber = new PushSubscriber(Guid.NewGuid(), _reference.GetGrainId());
+        _subscriber = new PushSubscriber(Guid.NewGuid(), _reference.GetGrainId(), IsNew: true);
     }
 
     public override StreamId StreamId { get; }
@@ -57,7 +59,7 @@ internal sealed partial class PushSubscription<T> : StreamSubscriptionHandle<T>,
         var subscription = new PushSubscription<T>(provider, stream, observer);
         try
         {
-            await subscription.Insist(() => subscription.Announce(), "subscribe to");
+            await subscription.Insist(() => subscription.Announce(subscription._subscriber), "subscribe to");
         }
         catch
         {
@@ -114,7 +116,11 @@ internal sealed partial class PushSubscription<T> : StreamSubscriptionHandle<T>,
         return Task.FromResult<StreamSubscriptionHandle<T>>(this);
     }
 
-    private Task Announce() => _subscriptions.Announce(_subscriber, _provider.Options.SubscriberTimeout);
+    private Task Announce(PushSubscriber subscriber)
+    {
+        PushMetrics.Announcements.Add(1, _provider.Tag);
+        return _subscriptions.Announce(subscriber, _provider.Options.SubscriberTimeout);
+    }
 
     private async Task KeepAnnouncing()
     {
@@ -125,7 +131,7 @@ internal sealed partial class PushSubscription<T> : StreamSubscriptionHandle<T>,
                 return;
             try
             {
-                await Announce();
+                await Announce(_subscriber with { IsNew = false });
             }
             catch (Exception exception)
             {

@@ -35,17 +35,20 @@ internal sealed partial class Receiver<T>(PushStreamProvider provider, StreamId 
             events = events[(int)(next - first)..];
         if (events.Length == 0)
             return;
-        if (observer is IAsyncBatchObserver<T> batches)
-            await GiveBatch(batches, events);
-        else
-            await GiveEach((IAsyncObserver<T>)observer, events);
+        for (var given = 0; given < events.Length && Observer is { } now;)
+        {
+            if (now is IAsyncBatchObserver<T> batches)
+                given += await GiveBatch(batches, events, given);
+            else
+                given += await GiveOne((IAsyncObserver<T>)now, events, given);
+        }
     }
 
-    private async Task GiveBatch(IAsyncBatchObserver<T> observer, T[] events)
+    private async ValueTask<int> GiveBatch(IAsyncBatchObserver<T> observer, T[] events, int from)
     {
-        var items = new SequentialItem<T>[events.Length];
+        var items = new SequentialItem<T>[events.Length - from];
         for (var i = 0; i < items.Length; i++)
-            items[i] = new SequentialItem<T>(events[i], new EventSequenceTokenV2(_calls, i));
+            items[i] = new SequentialItem<T>(events[from + i], new EventSequenceTokenV2(_calls, from + i));
         try
         {
             await observer.OnNextAsync(items);
@@ -54,22 +57,21 @@ internal sealed partial class Receiver<T>(PushStreamProvider provider, StreamId 
         {
             await Report(observer, exception);
         }
+        return items.Length;
     }
 
-    private async Task GiveEach(IAsyncObserver<T> observer, T[] events)
+    private async ValueTask<int> GiveOne(IAsyncObserver<T> observer, T[] events, int at)
     {
-        for (var i = 0; i < events.Length && Observer is not null; i++)
+        try
         {
-            try
-            {
-                await observer.OnNextAsync(events[i], new EventSequenceTokenV2(_calls, i));
-            }
-            catch (Exception exception)
-            {
-                // It costs the observer this event and no other.
-                await Report(observer, exception);
-            }
+            await observer.OnNextAsync(events[at], new EventSequenceTokenV2(_calls, at));
         }
+        catch (Exception exception)
+        {
+            // It costs the observer this event and no other.
+            await Report(observer, exception);
+        }
+        return 1;
     }
 
     private async Task Report(object observer, Exception exception)

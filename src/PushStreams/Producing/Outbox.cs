@@ -14,28 +14,14 @@ internal sealed partial class Outbox<T>(Output<T> output, PushSubscriber subscri
 
     private readonly Guid _id = Guid.NewGuid();
     private readonly IPushObserver<T> _observer = output.Provider.Grains.GetGrain<IPushObserver<T>>(subscriber.Observer);
-    private readonly PendingEvents<T> _pending = new(output.Provider.Options, output.Provider.Time);
-    private TaskCompletionSource? _idle;
-    private int _isPumping;
+    private readonly PendingEvents<T> _pending = new(output.Provider);
+    private long _closedAt;
     private volatile bool _isClosed;
 
     public PushSubscriber Subscriber => subscriber;
 
     /// <summary>Completes when all that was added before has been delivered or dropped.</summary>
-    public Task Idle
-    {
-        get
-        {
-            var idle = Volatile.Read(ref _idle);
-            if (idle is null)
-            {
-                var made = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-                idle = Interlocked.CompareExchange(ref _idle, made, null) ?? made;
-            }
-            // Looked at after the source is there, so the pump's end either is seen here or completes it.
-            return (Volatile.Read(ref _isPumping) == 0 && !_pending.HasWork) || output.Provider.HasEnded ? Task.CompletedTask : idle.Task;
-        }
-    }
+    public Task Idle => output.Provider.HasEnded ? Task.CompletedTask : _pending.Idle;
 
     public Task Add(ReadOnlySpan<T> events)
     {
@@ -50,44 +36,57 @@ internal sealed partial class Outbox<T>(Output<T> output, PushSubscriber subscri
         Wake();
     }
 
-    /// <summary>The subscriber is gone: nothing is sent to it until <see cref="Open"/>.</summary>
-    public void Close()
+    /// <summary>It is new here, but its subscriber has been there for all events of this process.</summary>
+    public void HasMissed(long events)
     {
+        _pending.Open(events);
+        Wake();
+    }
+
+    /// <summary>The subscriber is gone: nothing is sent to it until <see cref="Open"/>.</summary>
+    /// <param name="at">How many events the stream has had.</param>
+    public void Close(long at)
+    {
+        if (_isClosed)
+            return;
         _isClosed = true;
+        _closedAt = at;
         var dropped = _pending.Close();
         if (dropped > 0)
         {
-            PushMetrics.Drops.Add(dropped);
+            PushMetrics.Drops.Add(dropped, output.Provider.Tag);
             LogGone(output.Provider.Log, output.StreamId, dropped);
         }
     }
 
     /// <summary>The subscriber is there, or back: then it is told what it missed.</summary>
-    public void Open()
+    /// <param name="at">How many events the stream has had.</param>
+    public void Open(long at)
     {
         if (!_isClosed)
             return;
-        _pending.Open();
+        _pending.Open(at - _closedAt);
         _isClosed = false;
         Wake();
     }
 
     private void Wake()
     {
-        if (Volatile.Read(ref _isPumping) == 0 && _pending.HasWork && !output.Provider.HasEnded && Interlocked.Exchange(ref _isPumping, 1) == 0)
+        if (!output.Provider.HasEnded && _pending.TryBegin())
             output.Provider.Pump.Start(static outbox => ((Outbox<T>)outbox!).Pump(), this);
     }
 
     private async Task Pump()
     {
-        do
+        while (_pending.TryTake(out var first, out var events))
         {
-            while (!output.Provider.HasEnded && _pending.TryTake(out var first, out var events))
-                await Deliver(first, events);
-            Interlocked.Exchange(ref _isPumping, 0);
-            Interlocked.Exchange(ref _idle, null)?.TrySetResult();
+            await Deliver(first, events);
+            if (output.Provider.HasEnded)
+            {
+                _pending.End();
+                return;
+            }
         }
-        while (_pending.HasWork && !output.Provider.HasEnded && Interlocked.Exchange(ref _isPumping, 1) == 0);
     }
 
     private async Task Deliver(long first, T[] events)
@@ -99,13 +98,13 @@ internal sealed partial class Outbox<T>(Output<T> output, PushSubscriber subscri
             try
             {
                 await _observer.Push(_id, first, events);
-                PushMetrics.Batches.Add(1);
-                PushMetrics.Events.Add(events.Length);
+                PushMetrics.Batches.Add(1, output.Provider.Tag);
+                PushMetrics.Events.Add(events.Length, output.Provider.Tag);
                 return;
             }
             catch (Exception exception)
             {
-                PushMetrics.Retries.Add(1);
+                PushMetrics.Retries.Add(1, output.Provider.Tag);
                 LogNotAcknowledged(output.Provider.Log, output.StreamId, events.Length, exception.GetType().Name);
                 // Is it still there? If that cannot be known either, it counts as there.
                 await output.Refresh();
@@ -118,7 +117,7 @@ internal sealed partial class Outbox<T>(Output<T> output, PushSubscriber subscri
                     await Task.Delay(delay, time);
             }
         }
-        PushMetrics.Drops.Add(events.Length);
+        PushMetrics.Drops.Add(events.Length, output.Provider.Tag);
         _pending.NotTold(first);
     }
 

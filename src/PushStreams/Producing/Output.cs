@@ -29,7 +29,9 @@ internal sealed partial class Output<T> : IOutput
     private PendingEvents<T>? _unaddressed;
     private TaskCompletionSource? _addressed;
     private PushSubscribers? _known;
-    private long _refreshed;
+    private long _total; // events that the outboxes had, or would have had while closed or not there yet
+    private long _learned; // when _known was last confirmed
+    private long _refreshed; // when that was last tried
     private int _isRefreshing;
     private int _isLookingUp;
 
@@ -45,6 +47,9 @@ internal sealed partial class Output<T> : IOutput
     public StreamId StreamId { get; }
 
     public string Key { get; }
+
+    /// <summary>Nobody listens, as it has been said less than a period ago; a new subscriber is told of at once.</summary>
+    private bool IsNobodyThere => _unaddressed is null && _known is { IsComplete: true } && !IsOld(Volatile.Read(ref _learned));
 
     /// <summary>
     /// Gives events to every subscriber's outbox. Completes when they have taken them; while the process stops, when they
@@ -78,18 +83,18 @@ internal sealed partial class Output<T> : IOutput
     }
 
     /// <summary>Asks who listens. If it cannot be known, what was known stays.</summary>
-    public async Task<bool> Refresh()
+    public async Task Refresh()
     {
         try
         {
             var producer = await Provider.Producer.Reference;
+            PushMetrics.Lookups.Add(1, Provider.Tag);
             Changed(await _subscriptions.Watch(producer));
-            return true;
+            Volatile.Write(ref _learned, Provider.Time.GetTimestamp());
         }
         catch (Exception exception)
         {
             LogNotKnown(Provider.Log, StreamId, exception.GetType().Name);
-            return false;
         }
         finally
         {
@@ -111,17 +116,23 @@ internal sealed partial class Output<T> : IOutput
             foreach (var subscriber in now.All)
             {
                 gone.Remove(subscriber.Id);
-                if (!_outboxes.TryGetValue(subscriber.Id, out var outbox))
-                    _outboxes.Add(subscriber.Id, outbox = new Outbox<T>(this, subscriber));
-                outbox.Open();
+                if (_outboxes.TryGetValue(subscriber.Id, out var outbox))
+                {
+                    outbox.Open(_total);
+                    continue;
+                }
+                _outboxes.Add(subscriber.Id, outbox = new Outbox<T>(this, subscriber));
+                if (!subscriber.IsNew && _total > 0)
+                    outbox.HasMissed(_total);
             }
             foreach (var id in gone)
-                _outboxes[id].Close();
+                _outboxes[id].Close(_total);
             // The others, that were lost with the silo of the subscriptions and have not repeated themselves yet, stay.
             _listening = [.. _listening.Where(outbox => !gone.Contains(outbox.Subscriber.Id))
                 .UnionBy(now.All.Select(subscriber => _outboxes[subscriber.Id]), outbox => outbox.Subscriber.Id)];
             if (_unaddressed is null || (_listening.Length == 0 && !now.IsComplete))
                 return;
+            _total += _unaddressed.Total;
             foreach (var outbox in _listening)
                 outbox.Add(_unaddressed);
             _unaddressed.Clear();
@@ -134,22 +145,26 @@ internal sealed partial class Output<T> : IOutput
     private Task Add(ReadOnlySpan<T> events)
     {
         Task added;
+        bool isUnaddressed;
         lock (_lock)
         {
-            if (_listening.Length == 1)
-                added = _listening[0].Add(events);
-            else if (_listening.Length > 1)
-                added = AddToAll(events);
+            isUnaddressed = _listening.Length == 0 && !IsNobodyThere;
+            if (isUnaddressed)
+            {
+                added = (_unaddressed ??= new(Provider)).Add(events);
+            }
             else
-                added = (_unaddressed ??= new(Provider.Options, Provider.Time)).Add(events);
+            {
+                _total += events.Length;
+                added = _listening.Length == 1 ? _listening[0].Add(events) : AddToAll(events);
+            }
         }
-        if (_unaddressed is not null)
+        if (isUnaddressed)
         {
             if (Interlocked.Exchange(ref _isLookingUp, 1) == 0)
                 Provider.Pump.Start(static output => ((Output<T>)output!).LookUp(), this);
         }
-        else if (Provider.Time.GetElapsedTime(Volatile.Read(ref _refreshed)) > Provider.Options.AnnouncePeriod
-            && Interlocked.Exchange(ref _isRefreshing, 1) == 0)
+        else if (IsOld(Volatile.Read(ref _refreshed)) && Interlocked.Exchange(ref _isRefreshing, 1) == 0)
         {
             Provider.Pump.Start(static output => ((Output<T>)output!).RefreshInUse(), this);
         }
@@ -176,10 +191,13 @@ internal sealed partial class Output<T> : IOutput
             if (Volatile.Read(ref _unaddressed) is not null)
                 await Task.Delay(delay, Provider.Time);
         }
-        Volatile.Write(ref _isLookingUp, 0);
+        // A full fence: who adds after this read starts the look-up himself.
+        Interlocked.Exchange(ref _isLookingUp, 0);
         if (Volatile.Read(ref _unaddressed) is not null && !Provider.HasEnded && Interlocked.Exchange(ref _isLookingUp, 1) == 0)
             Provider.Pump.Start(static output => ((Output<T>)output!).LookUp(), this);
     }
+
+    private bool IsOld(long time) => Provider.Time.GetElapsedTime(time) > Provider.Options.AnnouncePeriod;
 
     /// <summary>While there is traffic, at most once a period: it finds what a lost notice would have told.</summary>
     private async Task RefreshInUse()

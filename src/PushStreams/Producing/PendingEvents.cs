@@ -4,8 +4,10 @@ namespace Realtime.PushStreams.Producing;
 /// The events that wait for one subscriber, numbered 1, 2, 3 ...: in order, bounded, and with the waiting producers behind
 /// them. An event that is dropped keeps its number, which is how the subscriber sees the gap.
 /// </summary>
-internal sealed class PendingEvents<T>(PushStreamOptions options, TimeProvider time) : IDisposable
+internal sealed class PendingEvents<T>(PushStreamProvider provider) : IDisposable
 {
+    private readonly PushStreamOptions _options = provider.Options;
+    private readonly TimeProvider _time = provider.Time;
     private readonly Lock _lock = new();
     private readonly Queue<Chunk> _chunks = new();
     private readonly Queue<Waiter> _waiters = new();
@@ -14,18 +16,33 @@ internal sealed class PendingEvents<T>(PushStreamOptions options, TimeProvider t
     private long _next = 1; // the number of the next event
     private long _told = 1; // less than _next where there is a gap that the subscriber was not told of yet
     private ITimer? _patience;
+    private TaskCompletionSource? _idle;
+    private bool _isTaken; // someone calls TryTake until it answers no
     private bool _drops;
     private bool _isClosed;
 
-    /// <summary>There is something to tell the subscriber: events or a gap.</summary>
-    public bool HasWork
+    /// <summary>Events that have come, dropped ones included.</summary>
+    public long Total
     {
         get
         {
             lock (_lock)
-                return _chunks.Count > 0 || (_told < _next && !_isClosed);
+                return _next - 1 + _waiters.Sum(waiter => waiter.Events.Length);
         }
     }
+
+    /// <summary>Completes when all that was added before has been taken and dealt with.</summary>
+    public Task Idle
+    {
+        get
+        {
+            lock (_lock)
+                return _isTaken || HasWork ? (_idle ??= new(TaskCreationOptions.RunContinuationsAsynchronously)).Task : Task.CompletedTask;
+        }
+    }
+
+    /// <summary>There is something to tell the subscriber: events or a gap.</summary>
+    private bool HasWork => _chunks.Count > 0 || (_told < _next && !_isClosed);
 
     /// <summary>
     /// Adds events. Completes at once while there is place; else when there is, or when they are dropped because there was
@@ -35,20 +52,20 @@ internal sealed class PendingEvents<T>(PushStreamOptions options, TimeProvider t
     {
         lock (_lock)
         {
-            if (_isClosed || (_drops && _count >= options.MaxPendingEvents))
+            if (_drops && _count >= _options.MaxPendingEvents)
             {
                 _next += events.Length;
-                PushMetrics.Drops.Add(events.Length);
+                PushMetrics.Drops.Add(events.Length, provider.Tag);
                 return Task.CompletedTask;
             }
-            if (_waiters.Count == 0 && _count < options.MaxPendingEvents)
+            if (_waiters.Count == 0 && _count < _options.MaxPendingEvents)
             {
                 Append(events);
                 return Task.CompletedTask;
             }
             if (_waiters.Count == 0)
                 StartPatience();
-            var waiter = new Waiter(events.ToArray(), time.GetTimestamp());
+            var waiter = new Waiter(events.ToArray(), _time.GetTimestamp());
             _waiters.Enqueue(waiter);
             return waiter.Done.Task;
         }
@@ -62,11 +79,36 @@ internal sealed class PendingEvents<T>(PushStreamOptions options, TimeProvider t
             foreach (var (dropped, events) in other.Peek())
             {
                 _next += dropped;
-                if (_isClosed)
-                    _next += events.Length;
-                else
-                    Append(events);
+                Append(events);
             }
+        }
+    }
+
+    /// <summary>
+    /// Whether the caller is to take what waits, by <see cref="TryTake"/>, until that answers no. Nobody else is told so
+    /// meanwhile.
+    /// </summary>
+    public bool TryBegin()
+    {
+        // The lock of Add came before: what is read here is what that saw, or later.
+        if (Volatile.Read(ref _isTaken))
+            return false;
+        lock (_lock)
+        {
+            if (_isTaken || !HasWork)
+                return false;
+            return _isTaken = true;
+        }
+    }
+
+    /// <summary>Nothing will be taken any more.</summary>
+    public void End()
+    {
+        lock (_lock)
+        {
+            _isTaken = false;
+            _idle?.TrySetResult();
+            _idle = null;
         }
     }
 
@@ -83,7 +125,7 @@ internal sealed class PendingEvents<T>(PushStreamOptions options, TimeProvider t
                 (first, events) = (chunk.First, chunk.Events);
                 _told = first + events.Length;
                 Count(-events.Length);
-                if (_count < options.MaxPendingEvents)
+                if (_count < _options.MaxPendingEvents)
                     admitted = Admit();
             }
             else if (_told < _next && !_isClosed)
@@ -94,6 +136,9 @@ internal sealed class PendingEvents<T>(PushStreamOptions options, TimeProvider t
             else
             {
                 (first, events) = (0, []);
+                _isTaken = false;
+                _idle?.TrySetResult();
+                _idle = null;
                 return false;
             }
         }
@@ -108,7 +153,7 @@ internal sealed class PendingEvents<T>(PushStreamOptions options, TimeProvider t
             _told = Math.Min(_told, first - 1);
     }
 
-    /// <summary>Drops what waits, and what is added until <see cref="Open"/>; answers how many waited.</summary>
+    /// <summary>Drops what waits, and tells nothing until <see cref="Open"/>; answers how many waited.</summary>
     public int Close()
     {
         List<Waiter> waiters;
@@ -126,11 +171,14 @@ internal sealed class PendingEvents<T>(PushStreamOptions options, TimeProvider t
         return dropped;
     }
 
-    /// <summary>The subscriber is back.</summary>
-    public void Open()
+    /// <summary>The subscriber is there, and was not for so many events: it is to be told.</summary>
+    public void Open(long missed)
     {
         lock (_lock)
+        {
             _isClosed = false;
+            _next += missed;
+        }
     }
 
     /// <summary>Empties the queue, for events that have been added elsewhere, or that nobody listens to.</summary>
@@ -167,7 +215,7 @@ internal sealed class PendingEvents<T>(PushStreamOptions options, TimeProvider t
         {
             // After a gap a new chunk begins: numbers within a chunk are consecutive.
             if (_last is null || _last.IsFull || _last.First + _last.Length != _next)
-                _chunks.Enqueue(_last = new Chunk(_next, options.MaxBatchEvents));
+                _chunks.Enqueue(_last = new Chunk(_next, events.Length, _options.MaxBatchEvents));
             var added = _last.Add(events);
             _next += added;
             Count(added);
@@ -179,7 +227,7 @@ internal sealed class PendingEvents<T>(PushStreamOptions options, TimeProvider t
     {
         _drops = false;
         List<Waiter>? admitted = null;
-        while (_count < options.MaxPendingEvents && _waiters.TryDequeue(out var waiter))
+        while (_count < _options.MaxPendingEvents && _waiters.TryDequeue(out var waiter))
         {
             Append(waiter.Events);
             (admitted ??= []).Add(waiter);
@@ -192,9 +240,9 @@ internal sealed class PendingEvents<T>(PushStreamOptions options, TimeProvider t
     /// <summary>For the producer that waits longest.</summary>
     private void StartPatience()
     {
-        _patience ??= time.CreateTimer(static queue => ((PendingEvents<T>)queue!).LosePatience(), this, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
-        var waited = _waiters.TryPeek(out var first) ? time.GetElapsedTime(first.Since) : TimeSpan.Zero;
-        _patience.Change(waited < options.FullWait ? options.FullWait - waited : TimeSpan.Zero, Timeout.InfiniteTimeSpan);
+        _patience ??= _time.CreateTimer(static queue => ((PendingEvents<T>)queue!).LosePatience(), this, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
+        var waited = _waiters.TryPeek(out var first) ? _time.GetElapsedTime(first.Since) : TimeSpan.Zero;
+        _patience.Change(waited < _options.FullWait ? _options.FullWait - waited : TimeSpan.Zero, Timeout.InfiniteTimeSpan);
     }
 
     private void LosePatience()
@@ -204,14 +252,14 @@ internal sealed class PendingEvents<T>(PushStreamOptions options, TimeProvider t
         {
             if (!_waiters.TryPeek(out var first))
                 return;
-            if (time.GetElapsedTime(first.Since) < options.FullWait)
+            if (_time.GetElapsedTime(first.Since) < _options.FullWait)
             {
                 StartPatience();
                 return;
             }
             // From now on nobody waits any more, until the subscriber takes something.
             _drops = true;
-            PushMetrics.Drops.Add(DropWaiters(out waiters));
+            PushMetrics.Drops.Add(DropWaiters(out waiters), provider.Tag);
         }
         Complete(waiters);
     }
@@ -228,7 +276,7 @@ internal sealed class PendingEvents<T>(PushStreamOptions options, TimeProvider t
     private void Count(int change)
     {
         _count += change;
-        PushMetrics.Pending.Add(change);
+        PushMetrics.Pending.Add(change, provider.Tag);
     }
 
     private static void Complete(List<Waiter>? waiters)
@@ -238,10 +286,10 @@ internal sealed class PendingEvents<T>(PushStreamOptions options, TimeProvider t
     }
 
     /// <summary>A batch that is being collected.</summary>
-    private sealed class Chunk(long first, int most)
+    private sealed class Chunk(long first, int size, int most)
     {
-        // Most batches are small; a full one has grown to its size in a few steps.
-        private T[] _events = new T[Math.Min(most, 4)];
+        // What starts it is most often all that it gets; a full one has grown to its size in a few steps.
+        private T[] _events = new T[Math.Min(most, size)];
 
         public long First => first;
 

@@ -3,7 +3,7 @@ using Orleans.Services;
 namespace Realtime.PushStreams.Producing;
 
 /// <summary>
-/// Where the work of producers runs. On a silo that is the scheduler of a grain on that silo: calls made from outside of
+/// Where the work of producers runs. On a silo that is the scheduler of a grain service: calls made from outside of
 /// grains lose their acknowledgements while the silo shuts down.
 /// </summary>
 internal sealed class Pump
@@ -12,8 +12,19 @@ internal sealed class Pump
 
     public void UseCurrentScheduler() => Volatile.Write(ref _scheduler, TaskScheduler.Current);
 
-    public void Start(Func<object?, Task> work, object state) =>
-        _ = Task.Factory.StartNew(work, state, CancellationToken.None, TaskCreationOptions.DenyChildAttach, Volatile.Read(ref _scheduler));
+    /// <summary>Without the caller's context: what is sent for many callers belongs to the trace of none.</summary>
+    public void Start(Func<object?, Task> work, object state)
+    {
+        if (ExecutionContext.IsFlowSuppressed())
+        {
+            Queue();
+            return;
+        }
+        using (ExecutionContext.SuppressFlow())
+            Queue();
+
+        void Queue() => _ = Task.Factory.StartNew(work, state, CancellationToken.None, TaskCreationOptions.DenyChildAttach, Volatile.Read(ref _scheduler));
+    }
 }
 
 /// <summary>Lends its scheduler to the producers of its silo.</summary>

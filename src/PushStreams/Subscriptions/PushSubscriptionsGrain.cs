@@ -15,15 +15,8 @@ internal sealed class PushSubscriptionsGrain(IServiceProvider services, IOptions
     private long _version;
     private bool _isComplete;
 
-    private bool IsComplete
-    {
-        get
-        {
-            // One period until a subscriber repeats itself, one for a call that was lost with the silo, one for the way.
-            var period = options.Get(StreamKey.ProviderOf(this.GetPrimaryKeyString())).AnnouncePeriod;
-            return _isComplete = _isComplete || _time.GetElapsedTime(_activated) > 3 * period;
-        }
-    }
+    private bool IsComplete => _isComplete = _isComplete || _time.GetElapsedTime(_activated) >
+        options.Get(StreamKey.ProviderOf(this.GetPrimaryKeyString())).SubscriberTimeout;
 
     public override Task OnActivateAsync(CancellationToken cancellationToken)
     {
@@ -33,8 +26,8 @@ internal sealed class PushSubscriptionsGrain(IServiceProvider services, IOptions
 
     public Task Announce(PushSubscriber subscriber, TimeSpan timeout)
     {
-        var isKnown = _subscribers.TryGetValue(subscriber.Id, out var known) && known.Subscriber == subscriber;
-        _subscribers[subscriber.Id] = (subscriber, _time.GetTimestamp(), timeout);
+        var isKnown = _subscribers.TryGetValue(subscriber.Id, out var known);
+        _subscribers[subscriber.Id] = (isKnown ? known.Subscriber : subscriber, _time.GetTimestamp(), timeout);
         return isKnown ? Task.CompletedTask : TellWatchers();
     }
 

@@ -1,0 +1,11 @@
+global using Microsoft.Extensions.DependencyInjection;
+global using Microsoft.Extensions.Hosting;
+global using Orleans;
+global using Orleans.Concurrency;
+global using Orleans.Configuration;
+global using Orleans.Hosting;
+global using Orleans.Placement;
+global using Orleans.Runtime;
+global using Orleans.Streams;
+global using Orleans.TestingHost;
+global using Realtime.PushStreams.Tests.Support;
