@@ -13,7 +13,7 @@ public sealed class CostTests
         var subscriber = new OneByOne();
         await cluster.Stream(_id, PushCluster.Short).SubscribeAsync(subscriber).Soon();
         await cluster.Silos[0].Stream(_id, PushCluster.Short).OnNextAsync(new Item("", 0)).Soon();
-        await subscriber.Has(1);
+        await Wait.Until(() => readings["batches"] == 1);
         var (lookups, batches) = (readings["lookups"], readings["batches"]);
         var began = TimeProvider.System.GetTimestamp();
         var announced = readings["announcements"];
