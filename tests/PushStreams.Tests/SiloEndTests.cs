@@ -1,0 +1,162 @@
+using System.Collections.Concurrent;
+
+namespace Realtime.PushStreams.Tests;
+
+/// <summary>Clusters of two silos of which one dies or stops. Many streams, so that both silos hold subscriptions.</summary>
+public sealed class SiloEndTests
+{
+    private const int Streams = 12;
+
+    private readonly StreamId[] _ids = [.. Enumerable.Range(0, Streams).Select(_ => PushCluster.NewStream())];
+
+    [Theory, InlineData(true), InlineData(false)]
+    public async Task Subscriptions_outlive_the_silo_that_holds_them_and_no_event_of_a_living_producer_is_lost(bool gracefully)
+    {
+        await using var cluster = await PushCluster.Deploy(2);
+        var subscribers = await Subscribe(cluster);
+        var (stays, goes) = (cluster.Silos[0], cluster.Silos[1]);
+        using var stop = new CancellationTokenSource();
+        var published = Task.WhenAll(_ids.Select(id => Publish(stays.Stream(id), stop.Token)));
+        await Task.WhenAll(subscribers.Select(subscriber => subscriber.Has(20)));
+        await (gracefully ? cluster.StopSiloAsync(goes) : cluster.KillSiloAsync(goes)).Soon();
+        var before = subscribers.Select(subscriber => subscriber.Items.Count).ToArray();
+        for (var i = 0; i < Streams; i++)
+            await subscribers[i].Has(before[i] + 20);
+        stop.Cancel();
+        var counts = await published.Soon();
+        for (var i = 0; i < Streams; i++)
+        {
+            await subscribers[i].Has(counts[i]);
+            Assert.Equal(Enumerable.Range(0, counts[i]), subscribers[i].Numbers);
+            Assert.Empty(subscribers[i].Errors);
+        }
+    }
+
+    [Fact]
+    public async Task A_producer_that_starts_after_the_subscriptions_were_lost_reaches_all_subscribers()
+    {
+        await using var cluster = await PushCluster.Deploy(2);
+        var subscribers = await Subscribe(cluster);
+        await cluster.KillSiloAsync(cluster.Silos[1]).Soon();
+        await Task.WhenAll(_ids.Select(id => cluster.Silos[0].Stream(id).OnNextBatchAsync([new("", 0), new("", 1)]))).Soon();
+        foreach (var subscriber in subscribers)
+        {
+            await subscriber.Has(2);
+            Assert.Equal([0, 1], subscriber.Numbers);
+        }
+    }
+
+    [Fact]
+    public async Task Who_is_not_heard_of_yet_when_a_new_producer_starts_is_told_what_it_missed()
+    {
+        var time = new ManualTimeProvider();
+        await using var cluster = await PushCluster.Deploy(2, clientTime: time);
+        var late = await Subscribe(cluster);
+        var (stays, goes) = (cluster.Silos[0], cluster.Silos[1]);
+        var present = new List<OneByOne>();
+        foreach (var id in _ids)
+        {
+            present.Add(new OneByOne());
+            await stays.Stream(id).SubscribeAsync(present[^1]).Soon();
+        }
+        // Those subscriptions that this silo holds are lost. The ones of the other silo repeat themselves; the client's do not,
+        // as its clock stands still.
+        await cluster.StopSiloAsync(goes).Soon();
+        await Task.WhenAll(_ids.Select(id => stays.Stream(id).OnNextBatchAsync([new("", 0), new("", 1), new("", 2)]))).Soon();
+        await Task.WhenAll(present.Select(subscriber => subscriber.Has(3)));
+        time.Advance(TimeSpan.FromSeconds(1));
+        foreach (var subscriber in late)
+        {
+            var log = await subscriber.Has(log => log.OfType<Item>().Count() == 3 || log.OfType<PushGapException>().Any());
+            Assert.True(log.Count == 3 || Assert.IsType<PushGapException>(Assert.Single(log)).Dropped == 3);
+        }
+    }
+
+    [Fact]
+    public async Task What_a_producer_was_told_is_taken_arrives_though_its_silo_stops_under_load()
+    {
+        await using var cluster = await PushCluster.Deploy(2);
+        var subscribers = await Subscribe(cluster);
+        var taken = new ConcurrentBag<Item>();
+        using var stop = new CancellationTokenSource();
+        var load = Task.WhenAll(Enumerable.Range(0, 4 * Streams).Select(i => Task.Run(async () =>
+        {
+            var (id, name) = (_ids[i % Streams], $"{_ids[0]} {i}");
+            var grain = cluster.Client.GetGrain<IProducerGrain>(name);
+            for (var number = 0; !stop.IsCancellationRequested; number++)
+            {
+                // As a room's caller would: again, until it is taken.
+                await Retry(() => grain.Produce(PushCluster.Default, id, number, 1));
+                taken.Add(new Item(name, number));
+            }
+        })));
+        await Task.WhenAll(subscribers.Select(subscriber => subscriber.Has(40)));
+        await cluster.StopSiloAsync(cluster.Silos[1]).Soon();
+        var sofar = subscribers.Select(subscriber => subscriber.Items.Count).ToArray();
+        for (var i = 0; i < Streams; i++)
+            await subscribers[i].Has(sofar[i] + 40);
+        stop.Cancel();
+        await load.Soon();
+        Assert.NotEmpty(taken);
+        await Wait.Until(
+            () => !taken.Except(subscribers.SelectMany(subscriber => subscriber.Items)).Any(),
+            () => $"Lost of {taken.Count}: {string.Join(", ", taken.Except(subscribers.SelectMany(subscriber => subscriber.Items)).Take(20))}");
+        Assert.All(subscribers, subscriber => Assert.Empty(subscriber.Errors));
+    }
+
+    [Fact]
+    public async Task After_a_silo_has_died_one_can_subscribe_and_unsubscribe()
+    {
+        await using var cluster = await PushCluster.Deploy(2);
+        var (leaves, comes) = (new OneByOne(), new OneByOne());
+        var handles = new List<StreamSubscriptionHandle<Item>>();
+        foreach (var id in _ids)
+            handles.Add(await cluster.Stream(id).SubscribeAsync(leaves).Soon());
+        await cluster.KillSiloAsync(cluster.Silos[1]).Soon();
+        await Task.WhenAll(handles.Select(handle => handle.UnsubscribeAsync())).Soon();
+        await Task.WhenAll(_ids.Select(id => cluster.Stream(id).SubscribeAsync(comes))).Soon();
+        await Task.WhenAll(_ids.Select(id => cluster.Silos[0].Stream(id).OnNextAsync(new Item($"{id}", 0)))).Soon();
+        await comes.Has(Streams);
+        Assert.Empty(leaves.Log);
+    }
+
+    private static async Task<int> Publish(IAsyncStream<Item> stream, CancellationToken stop)
+    {
+        using var timer = new PeriodicTimer(TimeSpan.FromMilliseconds(5));
+        var published = 0;
+        while (!stop.IsCancellationRequested)
+        {
+            await stream.OnNextAsync(new Item("", published++));
+            await timer.WaitForNextTickAsync(CancellationToken.None);
+        }
+        return published;
+    }
+
+    private static async Task Retry(Func<Task> call)
+    {
+        var began = TimeProvider.System.GetTimestamp();
+        while (true)
+        {
+            try
+            {
+                await call();
+                return;
+            }
+            catch (Exception exception) when (exception is OrleansException or TimeoutException && TimeProvider.System.GetElapsedTime(began) < Wait.Longest)
+            {
+                await Task.Delay(20);
+            }
+        }
+    }
+
+    private async Task<List<OneByOne>> Subscribe(InProcessTestCluster cluster)
+    {
+        var subscribers = new List<OneByOne>();
+        foreach (var id in _ids)
+        {
+            subscribers.Add(new OneByOne());
+            await cluster.Stream(id).SubscribeAsync(subscribers[^1]).Soon();
+        }
+        return subscribers;
+    }
+}
