@@ -26,11 +26,15 @@ internal sealed class BrowserWindow : IAsyncDisposable
     public IPage Page { get; }
 
     /// <summary>Opens a path of the front.</summary>
-    public static async Task<BrowserWindow> OpenAsync(BrowserFixture browser, FrontProcess front, string path, int width = 1200, int height = 800)
+    public static Task<BrowserWindow> OpenAsync(BrowserFixture browser, FrontProcess front, string path, int width = 1200, int height = 800) =>
+        OpenAsync(browser, front.Address, path, width, height);
+
+    /// <summary>Opens a path of a server: <c>http://127.0.0.1:41234</c>, without a slash at the end.</summary>
+    public static async Task<BrowserWindow> OpenAsync(BrowserFixture browser, string address, string path, int width = 1200, int height = 800)
     {
         var context = await browser.NewContextAsync(width, height);
-        var window = new BrowserWindow(context, await context.NewPageAsync(), front.Address);
-        await window.Page.GotoAsync(front.Address + path);
+        var window = new BrowserWindow(context, await context.NewPageAsync(), address);
+        await window.Page.GotoAsync(address + path);
         return window;
     }
 

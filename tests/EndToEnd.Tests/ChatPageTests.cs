@@ -159,6 +159,44 @@ public sealed class ChatPageTests(BrowserFixture browser) : IClassFixture<Browse
     }
 
     [Fact]
+    public async Task Cuts_of_the_connection_lose_double_and_reorder_nothing()
+    {
+        BrowserFixture.RequireChromium();
+        await using var proxy = new CutProxy(browser.Front.Address);
+        await using var alice = await ChatWindow.JoinAsync(browser, proxy.Address, "alice", "cuts");
+        using var http = new HttpClient { BaseAddress = new(browser.Front.Address), Timeout = TimeSpan.FromSeconds(20) };
+        const int rounds = 3;
+        const int each = 50;
+        for (var round = 0; round < rounds; round++)
+        {
+            // The cut comes between the messages of a service; what alice writes waits for the next connection.
+            await PostAsync(round * each, each / 2);
+            proxy.Cut();
+            await PostAsync(round * each + each / 2, each / 2);
+            await alice.SayAsync($"alice {round}");
+            await Expect(alice.Outgoing).ToHaveCountAsync(0);
+            await Expect(alice.Status).ToHaveTextAsync("Online");
+        }
+
+        await Expect(alice.Messages).ToHaveCountAsync(rounds * (each + 1));
+        var seen = await alice.Messages.AllTextContentsAsync();
+        Assert.Equal(Enumerable.Range(0, rounds * each).Select(i => $"service {i}"), seen.Where(text => text.StartsWith("service", StringComparison.Ordinal)));
+        Assert.Equal(Enumerable.Range(0, rounds).Select(i => $"alice {i}"), await alice.OwnMessages.AllTextContentsAsync());
+        await Expect(alice.Page.GetByText("Nothing was missed")).ToHaveCountAsync(rounds);
+        await Expect(alice.Page.GetByText("Some messages were missed")).ToHaveCountAsync(0);
+        alice.AssertNoErrors(allowed: "WebSocket connection to");
+
+        async Task PostAsync(int first, int count)
+        {
+            for (var i = first; i < first + count; i++)
+            {
+                using var answer = await http.PostAsJsonAsync("/api/rooms/cuts/messages", new { content = $"service {i}" });
+                answer.EnsureSuccessStatusCode();
+            }
+        }
+    }
+
+    [Fact]
     public async Task After_a_crash_of_the_server_everybody_comes_back_and_is_told_of_the_gap()
     {
         BrowserFixture.RequireChromium();

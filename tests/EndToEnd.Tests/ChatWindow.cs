@@ -32,9 +32,13 @@ internal sealed class ChatWindow(BrowserWindow window) : IAsyncDisposable
     public ILocator People => Page.Locator("#people-list .person-name");
 
     /// <summary>Signs in with the keyboard alone, as the form invites to.</summary>
-    public static async Task<ChatWindow> JoinAsync(BrowserFixture browser, FrontProcess front, string user, string room, int width = 1200, int height = 800)
+    public static Task<ChatWindow> JoinAsync(BrowserFixture browser, FrontProcess front, string user, string room, int width = 1200, int height = 800) =>
+        JoinAsync(browser, front.Address, user, room, width, height);
+
+    /// <summary>The same at an address: <c>http://127.0.0.1:41234</c>.</summary>
+    public static async Task<ChatWindow> JoinAsync(BrowserFixture browser, string address, string user, string room, int width = 1200, int height = 800)
     {
-        var chat = new ChatWindow(await BrowserWindow.OpenAsync(browser, front, "/", width, height));
+        var chat = new ChatWindow(await BrowserWindow.OpenAsync(browser, address, "/", width, height));
         await chat.SignInAsync(user, room);
         await Expect(chat.Status).ToHaveTextAsync("Online");
         await Expect(chat.Count).Not.ToBeEmptyAsync();

@@ -96,7 +96,7 @@ internal sealed partial class FrontProcess : IAsyncDisposable
     }
 
     /// <summary>The front of the same engine and configuration: <c>artifacts/(engine)/bin/(project)/(configuration)/</c>.</summary>
-    private static string FindFront()
+    internal static string FindFront()
     {
         var here = new DirectoryInfo(AppContext.BaseDirectory.TrimEnd(Path.DirectorySeparatorChar));
         var dll = Path.Combine(here.Parent!.Parent!.FullName, "WebFront", here.Name, "Realtime.WebFront.dll");

@@ -1,0 +1,198 @@
+/** The subprotocol that the client asks for. */
+export const subprotocol: 'realtime.json.v1';
+
+export interface RealtimeOptions {
+  /** The endpoint: `wss://host/ws`, `https://host/ws`, or on a page a path such as `/ws`. */
+  url: string | URL;
+  /** The user's name, where the server believes it: in Development. */
+  user?: string;
+  /**
+   * JWT, or a function that is called at each attempt to connect. A function that throws is asked again at the next
+   * attempt; one that gives null, undefined or '' says that nobody is signed in any more, and the client stops.
+   */
+  token?: string | (() => string | null | undefined | Promise<string | null | undefined>);
+  /** A class like the browser's, where there is no global one (Node before 22). */
+  WebSocket?: any;
+  /** The wait before attempt n (0, 1, 2 ...) is random in 0 .. min(retryMax, retryBase * 2^n) ms. Default 1,000; 1 to retryMax. */
+  retryBase?: number;
+  /** Default 30,000 ms; 1 to 2^31 - 1, as with all times here. */
+  retryMax?: number;
+  /** How long the token and the opening handshake may take together. Default 10,000 ms. */
+  openTimeout?: number;
+  /** Silence after which the client asks whether the server is there. Default 25,000 ms. */
+  pingAfter?: number;
+  /** How long the answer to that may take before the connection counts as dead. Default 10,000 ms. */
+  pongTimeout?: number;
+  /** How long any other answer may take. Default 60,000 ms. */
+  answerTimeout?: number;
+  /**
+   * How long a message is tried, over reconnects, before its promise is rejected with the code `timeout`. Default
+   * 60,000 ms. Keep it below the server's `Rooms:DedupeWindow` (5 minutes), after which a repeat is a new message.
+   */
+  publishTimeout?: number;
+  /** How many messages may wait for their answers; one more is rejected with the code `queue_full`. Default 1,000. */
+  queueMessages?: number;
+  /** How many bytes of frames they may have together. Default 4 MiB. */
+  queueBytes?: number;
+}
+
+/**
+ * `connecting`: the first attempt. `online`: connected. `reconnecting`: trying or waiting to try again.
+ * `offline`: not trying: before `connect`, after `close`, and after a close code that means stop.
+ */
+export type State = 'connecting' | 'online' | 'reconnecting' | 'offline';
+
+export interface StateEvent {
+  readonly state: State;
+  /** Attempts that have failed in a row. */
+  readonly attempt: number;
+  /** When the next attempt starts (Unix ms); null while one is under way or none will be. */
+  readonly retryAt: number | null;
+  /** Close code of the last connection; 0 when there was none. */
+  readonly code: number;
+  /** Its reason, as the server gave it, or what else went wrong. Empty after `close`. */
+  readonly reason: string;
+}
+
+/** A place in a room. Messages count 1, 2, 3 ... within an epoch; a new epoch means that the room lost its history. */
+export interface Position {
+  readonly epoch: string;
+  readonly seq: number;
+}
+
+export interface RoomMessage extends Position {
+  readonly room: string;
+  /** The user who wrote it; absent when a service did and named none. */
+  readonly from?: string;
+  readonly content?: string;
+  readonly data?: any;
+  /** Unix ms. */
+  readonly timestamp: number;
+}
+
+export interface DirectMessage {
+  /** This client's user. */
+  readonly to: string;
+  readonly from?: string;
+  readonly content?: string;
+  readonly data?: any;
+  /** Unix ms. */
+  readonly timestamp: number;
+}
+
+export interface Joined extends Position {
+  readonly room: string;
+  /** Users in the room. */
+  readonly members: number;
+  /** Only on a resume: true when everything that was missed follows, false when it cannot and `missed` comes. */
+  readonly recovered?: boolean;
+}
+
+/** The position is where the room goes on: the next message handed out comes after it. */
+export interface Missed extends Position {
+  readonly room: string;
+  /** The last position before the loss. */
+  readonly since: Position | null;
+}
+
+export interface RealtimeEvents {
+  /** The state of the connection has changed, or when the next attempt starts. */
+  state: StateEvent;
+  /** A message in a room: once each, in order. */
+  message: RoomMessage;
+  /** A message to this user. */
+  direct: DirectMessage;
+  /** In a room, for the first time or again. */
+  joined: Joined;
+  /** Out of a room without having asked for it. */
+  left: { readonly room: string; readonly error: RealtimeError };
+  /** Messages of the room are lost to this client. */
+  missed: Missed;
+  /** A user came into a room. */
+  join: { readonly room: string; readonly from: string };
+  /** A user went out of a room. */
+  leave: { readonly room: string; readonly from: string };
+  /** How many users are in a room that is too large for `join` and `leave`. */
+  presence: { readonly room: string; readonly members: number };
+  /** An error from the server that answers no request. */
+  error: RealtimeError;
+  /** A frame in an application's own format (`BroadcastText`, `BroadcastBinary`). It has no position: after a resume it may come twice. */
+  raw: string | ArrayBuffer;
+}
+
+/**
+ * `code` is one of the server's (docs/protocol.md) or one of the client's:
+ * `offline` (not connected, or no longer), `unconfirmed` (a direct message that may have arrived), `timeout`,
+ * `queue_full`, `too_big`, `left` (you left the room), `not_joined`.
+ */
+export class RealtimeError extends Error {
+  constructor(code: string, message: string, room?: string);
+  readonly code: string;
+  readonly room: string | undefined;
+}
+
+/** The wait before attempt `attempt` (0, 1, 2 ...) in ms: full jitter. */
+export function backoff(attempt: number, base: number, max: number, random?: () => number): number;
+
+/** Arguments that can never be right throw, or reject with, a TypeError or RangeError that says what is allowed. */
+export class RealtimeClient {
+  constructor(options: RealtimeOptions);
+
+  /** The connection's state in a word. */
+  readonly state: State;
+  /** The same with the details, as in the event `state`. */
+  readonly status: StateEvent;
+  /** The rooms that this client is in or keeps trying to be in. */
+  readonly rooms: string[];
+
+  /** Where this client is in a room: the position of the last message handed out; null when not known. */
+  position(room: string): Position | null;
+
+  /** Calls `listener` at each event of that kind, in order; the function that it returns ends that. */
+  on<K extends keyof RealtimeEvents>(event: K, listener: (detail: RealtimeEvents[K]) => void): () => void;
+
+  /**
+   * Connects and stays connected. Resolves when connected, for the first time or already; rejected with `offline` when
+   * the client stops before that. Repeating it changes nothing.
+   */
+  connect(): Promise<void>;
+
+  /** Ends the wait before the next attempt. A browser that comes online does so by itself. */
+  retryNow(): void;
+
+  /** Ends the connection and all attempts; what has no answer yet is rejected with `offline`. `connect` starts again and resumes the rooms. */
+  close(): void;
+
+  /**
+   * Enters a room and stays in it across reconnects, until `leave`. Waits for a connection. Rejected when the server
+   * refuses. With `since`, a position of an earlier visit, messages since then come first, or `missed` does; it counts
+   * for nothing when this client is in the room already.
+   */
+  join(room: string, options?: { since?: Position }): Promise<Joined>;
+
+  /** Leaves a room. Its messages that have no answer yet are rejected with `left`. */
+  leave(room: string): Promise<void>;
+
+  /**
+   * Sends a message to a room that was joined. Without a connection it waits for one; without an answer it is sent again
+   * under the same id, until the timeout. Resolves with its position once it is in the room's log.
+   * @param options `id`: 1 to 128 bytes, for a message that must not go out twice even if the application restarts;
+   * `timeout` in ms instead of `publishTimeout`.
+   */
+  publish(room: string, content?: string, data?: any, options?: { id?: string; timeout?: number }): Promise<Position & { room: string }>;
+
+  /**
+   * Sends a message to all connections of a user, and resolves with how many it reached. Without a connection it waits
+   * for one. It is sent once: when its answer is lost with the connection, it is rejected with `unconfirmed`.
+   */
+  sendTo(user: string, content?: string, data?: any, options?: { timeout?: number }): Promise<{ connections: number }>;
+
+  /**
+   * A page of the users in a room, in ordinal order.
+   * @param page `limit`: 1 to 1,000, by default as the server has it; `after`: the `next` of the page before.
+   */
+  members(room: string, page?: { after?: string; limit?: number }): Promise<{ users: string[]; total: number; next?: string }>;
+
+  /** Asks the server for a sign of life; resolves with the milliseconds that it took. */
+  ping(): Promise<number>;
+}

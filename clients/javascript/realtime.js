@@ -1,0 +1,790 @@
+/**
+ * Client of the protocol `realtime.json.v1`: one WebSocket, kept open.
+ *
+ *     const client = new RealtimeClient({ url: '/ws', token: () => fetchToken() });
+ *     client.on('message', m => console.log(m.seq, m.from, m.content));
+ *     await client.connect();
+ *     await client.join('lobby');
+ *     const { seq } = await client.publish('lobby', 'hello');   // resolves when the room has kept it
+ *
+ * What it takes care of:
+ * - It reconnects with full jitter, joins its rooms again and resumes each from its last position. The server then
+ *   sends what was missed, or says that it cannot; that is the event `missed`.
+ * - Room messages come once and in order: one that was already seen is dropped by its position, and a hole in the
+ *   numbers has the room joined again from before the hole.
+ * - A room publish without an answer is sent again under the same id, which the server deduplicates, until a time
+ *   limit. A direct message is not, as nothing deduplicates it: its promise is rejected with the code `unconfirmed`.
+ * - A connection that has gone silent is noticed by a ping and replaced.
+ *
+ * No dependency, no DOM: it runs where `WebSocket` is global, and elsewhere with the option `WebSocket`. What the
+ * types do not say here stands in realtime.d.ts.
+ *
+ * @typedef {import('./realtime.d.ts').RealtimeEvents} Events
+ * @typedef {import('./realtime.d.ts').StateEvent} StateEvent
+ * @typedef {import('./realtime.d.ts').Position} Position
+ * @typedef {import('./realtime.d.ts').RoomMessage} RoomMessage
+ * @typedef {import('./realtime.d.ts').Joined} Joined
+ *
+ * @typedef {{resolve: (value: any) => void, reject: (error: Error) => void}} Waiting
+ *
+ * A room that the application wants to be in.
+ * @typedef {object} Room
+ * @property {string} name
+ * @property {Position|null} position  Of the last message that was handed out.
+ * @property {Joined|null} joined      The server's answer, while the connection is in the room.
+ * @property {string|null} joinId      The join whose answer counts; one for an earlier stay does not.
+ * @property {number} attempt          Joins that have failed in a row, for reasons that pass.
+ * @property {number} rawSeen          The connection's count of unwrapped frames at `position`.
+ * @property {string} repaired         The hole that was last repaired: a second try would not do better.
+ * @property {boolean} paused          Publishes were refused for a reason that passes; none goes out until the pause ends.
+ * @property {number} publishAttempt   Such pauses in a row.
+ * @property {Waiting[]} waiting       Callers of `join`.
+ *
+ * A message without an answer. A null room is a direct message.
+ * @typedef {{frame: string, bytes: number, room: string|null, sent: boolean, tried: boolean, timer: Timer, resolve: Function, reject: Function}} Outgoing
+ *   `sent`: by the connection that is open now; `tried`: by any.
+ *
+ * @typedef {ReturnType<typeof setTimeout>|undefined} Timer
+ */
+
+/** The subprotocol that this client asks for. */
+export const subprotocol = 'realtime.json.v1';
+
+/** What holds unless the options say otherwise; times in ms. Each one's range is in `checkOptions`. */
+const defaults = {
+  /** Full jitter: half a second on average at first, so that a blip is short ... */
+  retryBase: 1_000,
+  /** ... and never above half a minute, so that nobody waits long for a server that is back. */
+  retryMax: 30_000,
+  /** How long the token and the opening handshake may take together. */
+  openTimeout: 10_000,
+  /** Silence after which the client asks whether anybody is there. Below the 60 s at which proxies cut. */
+  pingAfter: 25_000,
+  /** How long the answer to that may take. */
+  pongTimeout: 10_000,
+  /** How long any other answer may take. A front gives up on a room or user sooner, and says so. */
+  answerTimeout: 60_000,
+  /** How long a message is tried. Well within the 5 minutes for which a server knows ids by default. */
+  publishTimeout: 60_000,
+  /** Unanswered messages held at once; more means that nobody is listening. */
+  queueMessages: 1_000,
+  /** Their size together. */
+  queueBytes: 4 * 1024 * 1024,
+};
+
+/** A connection that lived this long (ms) was a good one: the next loss starts the back-off afresh. */
+const stableAfter = 5_000;
+/** What "after a while" is at the least (ms), after close codes by which the server says that it is in trouble. */
+const whileMin = 1_000;
+/** The longest wait of a timer (ms): browsers and Node take a longer one for none. */
+const timerMax = 2 ** 31 - 1;
+/** The bounds of the server, in bytes of UTF-8. */
+const nameBytes = 128;
+const idBytes = 128;
+
+/** Close codes after which coming back by itself would only repeat the refusal, with words for those that have no reason. */
+const finalCodes = new Map([
+  [1000, 'The server has ended the connection.'],
+  [1002, 'The server says that this client broke the WebSocket protocol.'],
+  [1003, 'The server does not take such data.'],
+  [1007, 'The server says that a text was not UTF-8.'],
+  [1008, 'The server ended the connection for a breach of its rules.'],
+  [4001, 'This connection was replaced by a newer one.'],
+  [4002, 'The server disconnected you.'],
+  [4003, 'Your sign-in has expired.'],
+]);
+const tooBig = 1009;
+const tokenExpired = 4003;
+/** The server failed, or cannot take this now: come back after a while. */
+const whileCodes = new Set([1011, 1013]);
+/** Error codes that may pass by themselves. */
+const passingErrors = new Set(['unavailable', 'internal']);
+
+/** An error in words, with a code: one of the wire protocol, or one of this client. */
+export class RealtimeError extends Error {
+  /** @param {string} code @param {string} message @param {string} [room] */
+  constructor(code, message, room) {
+    super(message);
+    this.name = 'RealtimeError';
+    this.code = code;
+    this.room = room;
+  }
+}
+
+/**
+ * Milliseconds to wait before attempt `attempt` (0, 1, 2 ...): uniform in 0 .. min(max, base * 2^attempt), so that
+ * clients that were cut off together do not come back together.
+ * @param {number} attempt @param {number} base @param {number} max @param {() => number} [random]
+ */
+export function backoff(attempt, base, max, random = Math.random) {
+  return random() * Math.min(max, base * 2 ** attempt);
+}
+
+export class RealtimeClient {
+  #options;
+  /** @type {Map<string, Set<(detail: any) => void>>} */
+  #listeners = new Map();
+  /** @type {StateEvent} */
+  #status = { state: 'offline', attempt: 0, retryAt: null, code: 0, reason: '' };
+  /** Callers of `connect`. @type {Waiting[]} */
+  #connecting = [];
+
+  /** @type {WebSocket|null} */
+  #socket = null;
+  /** Counts sockets: what a former one still reports is ignored. */
+  #generation = 0;
+  /** @type {Timer} */
+  #retryTimer;
+  /** @type {Timer} */
+  #watchdog;
+  #onlineSince = 0;
+  /** When the last frame arrived. Of the steady clock, as are all times here that are compared. */
+  #heard = 0;
+  /** Whether the client waits for a sign of life. */
+  #asked = false;
+  /** Unwrapped frames that this connection has brought. */
+  #raw = 0;
+
+  /** @type {Map<string, Room>} */
+  #rooms = new Map();
+  /** Rooms that were left and whose answer is not there yet. @type {Set<string>} */
+  #leaving = new Set();
+  /** In the order of sending. @type {Map<string, Outgoing>} */
+  #outbox = new Map();
+  #outboxBytes = 0;
+  /** Questions that die with their connection. @type {Map<string, Waiting>} */
+  #requests = new Map();
+  /** Ids are unique across clients of one user, because the server deduplicates by user and id. */
+  #idPrefix = randomPrefix();
+  #nextId = 1;
+
+  /** @param {import('./realtime.d.ts').RealtimeOptions} options */
+  constructor(options) {
+    this.#options = checkOptions(options);
+  }
+
+  get state() { return this.#status.state; }
+
+  get status() { return this.#status; }
+
+  get rooms() { return [...this.#rooms.keys()]; }
+
+  /** @param {string} room @returns {Position|null} */
+  position(room) { return this.#rooms.get(room)?.position ?? null; }
+
+  /**
+   * @template {keyof Events} K
+   * @param {K} event @param {(detail: Events[K]) => void} listener
+   */
+  on(event, listener) {
+    if (!eventNames.has(event)) throw new TypeError(`There is no event '${event}'; there are ${[...eventNames].join(', ')}.`);
+    if (typeof listener !== 'function') throw new TypeError(`The listener of '${event}' must be a function.`);
+    const set = this.#listeners.get(event) ?? new Set();
+    this.#listeners.set(event, set.add(listener));
+    return () => { set.delete(listener); };
+  }
+
+  /** @returns {Promise<void>} */
+  connect() {
+    if (this.#isOnline) return Promise.resolve();
+    const connected = new Promise((resolve, reject) => this.#connecting.push({ resolve, reject }));
+    // Who does not wait for it hears of everything by the event `state`.
+    connected.catch(() => {});
+    if (this.#status.state === 'offline') {
+      globalThis.addEventListener?.('online', this.retryNow);
+      this.#open({ state: 'connecting', attempt: 0, code: 0, reason: '' });
+    }
+    return connected;
+  }
+
+  retryNow = () => {
+    if (this.#status.retryAt !== null) this.#open({ state: 'reconnecting' });
+  };
+
+  close() {
+    this.#stop(1000, '');
+  }
+
+  /**
+   * @param {string} room @param {{since?: Position}} [options]
+   * @returns {Promise<Joined>}
+   */
+  async join(room, { since } = {}) {
+    checkName(room, 'room');
+    if (since) checkPosition(since);
+    let entry = this.#rooms.get(room);
+    if (entry?.joined) return entry.joined;
+    if (!entry) {
+      const position = since ? { epoch: since.epoch, seq: since.seq } : null;
+      entry = { name: room, position, joined: null, joinId: null, attempt: 0, rawSeen: this.#raw, repaired: '', paused: false, publishAttempt: 0, waiting: [] };
+      this.#rooms.set(room, entry);
+      if (this.#isOnline) this.#sendJoin(entry);
+    }
+    const { waiting } = entry;
+    return new Promise((resolve, reject) => waiting.push({ resolve, reject }));
+  }
+
+  /** @param {string} room */
+  async leave(room) {
+    checkName(room, 'room');
+    if (!this.#rooms.has(room)) return;
+    this.#dropRoom(room, new RealtimeError('left', `You left ${room}.`, room));
+    if (!this.#isOnline || this.#leaving.has(room)) return;
+    try {
+      await this.#sendLeave(room);
+    } catch (error) {
+      // With its connection the stay has ended too.
+      if (/** @type {RealtimeError} */ (error).code !== 'offline') throw error;
+    }
+  }
+
+  /**
+   * @param {string} room @param {string} [content] @param {any} [data] @param {{id?: string, timeout?: number}} [options]
+   * @returns {Promise<Position & {room: string}>}
+   */
+  async publish(room, content, data, options) {
+    checkName(room, 'room');
+    if (!this.#rooms.has(room)) throw new RealtimeError('not_joined', `Join ${room} before you send to it.`, room);
+    const { epoch, seq } = await this.#enqueue({ room }, content, data, options);
+    return { room, epoch, seq };
+  }
+
+  /**
+   * @param {string} user @param {string} [content] @param {any} [data] @param {{timeout?: number}} [options]
+   * @returns {Promise<{connections: number}>}
+   */
+  async sendTo(user, content, data, options) {
+    checkName(user, 'user');
+    const { connections } = await this.#enqueue({ to: user }, content, data, options);
+    return { connections };
+  }
+
+  /** @param {string} room @param {{after?: string, limit?: number}} [page] */
+  async members(room, { after, limit } = {}) {
+    checkName(room, 'room');
+    const answer = await this.#ask({ type: 'members', room, after, limit });
+    return { users: answer.users, total: answer.members, next: answer.next };
+  }
+
+  async ping() {
+    const start = performance.now();
+    await this.#ask({ type: 'ping' });
+    return performance.now() - start;
+  }
+
+  get #isOnline() { return this.#status.state === 'online'; }
+
+  // --- the connection ---
+
+  /** @param {Partial<StateEvent>} status */
+  async #open(status) {
+    clearTimeout(this.#retryTimer);
+    const generation = ++this.#generation;
+    this.#watch(this.#options.openTimeout, () => this.#lost(0, 'The server did not answer in time.'));
+    this.#setStatus({ ...status, retryAt: null });
+    if (generation !== this.#generation) return; // a listener has closed the client
+    let bearer;
+    try {
+      bearer = await this.#token();
+    } catch (error) {
+      if (generation === this.#generation) this.#lost(0, `There is no token: ${error instanceof Error ? error.message : error}`);
+      return;
+    }
+    if (generation !== this.#generation) return;
+    if (bearer === null) return this.#stop(0, 'There is no token: the token function gave none.');
+    let socket;
+    try {
+      socket = new this.#options.WebSocket(this.#address(bearer), subprotocol);
+    } catch (error) {
+      // The address or the place does not allow it (mixed content, for one): it will not do so later either.
+      return this.#stop(0, error instanceof Error ? error.message : String(error));
+    }
+    this.#socket = socket;
+    socket.binaryType = 'arraybuffer';
+    socket.onopen = () => { if (generation === this.#generation) this.#opened(); };
+    socket.onmessage = (/** @type {MessageEvent} */ event) => { if (generation === this.#generation) this.#received(event.data); };
+    socket.onclose = (/** @type {CloseEvent} */ event) => { if (generation === this.#generation) this.#lost(event.code, event.reason); };
+    // The close that follows says all that there is to know; without a listener some implementations throw.
+    socket.onerror = () => {};
+  }
+
+  /** The token for this attempt: undefined where none is used, null when there is none any more. */
+  async #token() {
+    const { token } = this.#options;
+    if (typeof token !== 'function') return token;
+    const given = await token();
+    if (given === null || given === undefined || given === '') return null;
+    if (typeof given !== 'string') throw new TypeError(`the token function gave a ${typeof given}; it must give a string`);
+    return given;
+  }
+
+  #address(/** @type {string|undefined} */ bearer) {
+    const address = new URL(this.#options.url);
+    if (this.#options.user !== undefined) address.searchParams.set('user', this.#options.user);
+    if (bearer !== undefined) address.searchParams.set('access_token', bearer);
+    return address.href;
+  }
+
+  #opened() {
+    this.#onlineSince = this.#heard = performance.now();
+    this.#raw = 0;
+    this.#asked = false;
+    this.#listen();
+    const generation = this.#generation;
+    this.#setStatus({ state: 'online', code: 0, reason: '' });
+    for (const { resolve } of this.#connecting.splice(0)) resolve(undefined);
+    if (generation !== this.#generation) return;
+    for (const room of this.#rooms.values()) {
+      room.rawSeen = 0;
+      room.paused = false;
+      // A listener may have joined by now.
+      if (room.joinId === null) this.#sendJoin(room);
+    }
+    this.#flush(null);
+  }
+
+  /** The connection is gone: decide what happens to what was under way, and whether to come back. */
+  #lost(/** @type {number} */ code, /** @type {string} */ reason) {
+    const final = finalCodes.get(code);
+    if (final !== undefined && !(code === tokenExpired && typeof this.#options.token === 'function'))
+      return this.#stop(code, reason || final);
+
+    const lived = this.#isOnline ? performance.now() - this.#onlineSince : 0;
+    const attempt = lived >= stableAfter ? 0 : this.#status.attempt;
+    const wait = (whileCodes.has(code) ? whileMin : 0) + backoff(attempt, this.#options.retryBase, this.#options.retryMax);
+    this.#dropSocket();
+    this.#retryTimer = setTimeout(() => this.#open({ state: 'reconnecting' }), wait);
+    this.#endRequests(new RealtimeError('offline', 'The connection was lost before the server answered.'));
+    if (code === tooBig) this.#refuseLargest(reason);
+    for (const [id, item] of this.#outbox) {
+      if (!item.sent) continue;
+      item.sent = false;
+      if (item.room === null)
+        this.#takeOutgoing(id)?.reject(new RealtimeError('unconfirmed', 'The connection was lost before the server answered; it may have arrived.'));
+    }
+    // Last: a listener may close the client, or connect it again at once.
+    this.#setStatus({ state: 'reconnecting', attempt: attempt + 1, retryAt: Date.now() + wait, code, reason });
+  }
+
+  #stop(/** @type {number} */ code, /** @type {string} */ reason) {
+    globalThis.removeEventListener?.('online', this.retryNow);
+    clearTimeout(this.#retryTimer);
+    this.#dropSocket();
+    const error = new RealtimeError('offline', reason || 'Not connected.');
+    this.#endRequests(error);
+    for (const id of [...this.#outbox.keys()]) this.#takeOutgoing(id)?.reject(error);
+    for (const room of this.#rooms.values())
+      for (const { reject } of room.waiting.splice(0)) reject(error);
+    for (const { reject } of this.#connecting.splice(0)) reject(error);
+    this.#setStatus({ state: 'offline', attempt: 0, retryAt: null, code, reason });
+  }
+
+  /** Forgets the socket; a half-open one is closed, whatever it says later is ignored. */
+  #dropSocket() {
+    this.#generation++;
+    clearTimeout(this.#watchdog);
+    const socket = this.#socket;
+    this.#socket = null;
+    if (socket && socket.readyState <= 1) socket.close(1000);
+  }
+
+  #endRequests(/** @type {RealtimeError} */ error) {
+    const requests = [...this.#requests.values()];
+    this.#requests.clear();
+    this.#leaving.clear();
+    for (const room of this.#rooms.values()) room.joined = room.joinId = null;
+    for (const { reject } of requests) reject(error);
+  }
+
+  /** The server found a message too large: of those under way the largest is one such, the others may not be. */
+  #refuseLargest(/** @type {string} */ reason) {
+    let largest;
+    for (const entry of this.#outbox)
+      if (entry[1].sent && entry[1].bytes > (largest?.[1].bytes ?? 0)) largest = entry;
+    if (largest) this.#takeOutgoing(largest[0])?.reject(new RealtimeError('too_big', reason || 'The message is too large for the server.', largest[1].room ?? undefined));
+  }
+
+  /** After a long silence, asks whether the server is there. Whatever it says then is an answer (see `#received`). */
+  #listen() {
+    const { pingAfter, pongTimeout } = this.#options;
+    const silence = performance.now() - this.#heard;
+    if (silence < pingAfter) return this.#watch(pingAfter - silence, () => this.#listen());
+    this.#asked = true;
+    this.#write(JSON.stringify({ type: 'ping' }));
+    this.#watch(pongTimeout, () => this.#lost(0, 'The server fell silent.'));
+  }
+
+  #watch(/** @type {number} */ wait, /** @type {() => void} */ then) {
+    clearTimeout(this.#watchdog);
+    this.#watchdog = setTimeout(then, wait);
+  }
+
+  // --- rooms ---
+
+  #sendJoin(/** @type {Room} */ room) {
+    // A room on the way out cannot be entered before it has been left; the end of that sends the join.
+    if (this.#leaving.has(room.name)) return;
+    const id = room.joinId = this.#id();
+    this.#request(id, { type: 'join', room: room.name, ...room.position }).catch(error => {
+      // A lost connection joins again by itself; what was left or joined anew meanwhile is not this join's concern.
+      if (room.joinId !== id || this.#rooms.get(room.name) !== room) return;
+      room.joinId = null;
+      if (error.code === 'timeout') return this.#lost(0, 'The server did not answer a join.');
+      if (error.code === 'already_joined' || passingErrors.has(error.code)) return this.#joinLater(room, error.code === 'already_joined');
+      // The one who called join hears of it there; a refusal on the way back has no such caller.
+      if (room.waiting.length === 0) this.#emit('left', { room: room.name, error });
+      this.#dropRoom(room.name, error);
+    });
+  }
+
+  /** Tries again after a pause. A stay that the server knows and this client does not is ended first. */
+  #joinLater(/** @type {Room} */ room, /** @type {boolean} */ leaveFirst) {
+    const generation = this.#generation;
+    setTimeout(() => {
+      if (generation !== this.#generation || this.#rooms.get(room.name) !== room || room.joinId !== null) return;
+      if (leaveFirst) this.#sendLeave(room.name).catch(() => {});
+      else this.#sendJoin(room);
+    }, backoff(room.attempt++, this.#options.retryBase, this.#options.retryMax));
+  }
+
+  /** Leaves at the server, and joins again after the answer when the room is wanted then. */
+  #sendLeave(/** @type {string} */ name) {
+    const generation = this.#generation;
+    this.#leaving.add(name);
+    return this.#ask({ type: 'leave', room: name }).finally(() => {
+      if (generation !== this.#generation) return;
+      this.#leaving.delete(name);
+      const room = this.#rooms.get(name);
+      if (room && room.joinId === null) this.#sendJoin(room);
+    });
+  }
+
+  #dropRoom(/** @type {string} */ name, /** @type {RealtimeError} */ error) {
+    const room = this.#rooms.get(name);
+    this.#rooms.delete(name);
+    for (const { reject } of room?.waiting.splice(0) ?? []) reject(error);
+    for (const [id, item] of this.#outbox)
+      if (item.room === name) this.#takeOutgoing(id)?.reject(error);
+  }
+
+  /** The answer to a join; without an id the server has put the room's position right by itself. */
+  #joined(/** @type {any} */ frame) {
+    this.#takeRequest(frame.id)?.resolve(frame);
+    const room = this.#rooms.get(frame.room);
+    if (!room || (frame.id === undefined ? room.joined === null : frame.id !== room.joinId)) return;
+    const before = room.position;
+    const { type: _, id: __, ...joined } = frame;
+    // When recovered, the position moves with the missed messages: a cut among them then resumes where it was.
+    if (frame.recovered !== true) room.position = { epoch: frame.epoch, seq: frame.seq };
+    room.rawSeen = this.#raw;
+    room.joined = joined;
+    room.attempt = 0;
+    for (const { resolve } of room.waiting.splice(0)) resolve(joined);
+    this.#emit('joined', joined);
+    if (frame.recovered === false) this.#emitMissed(room, before, { epoch: frame.epoch, seq: frame.seq });
+    this.#flush(room.name);
+  }
+
+  #roomMessage(/** @type {any} */ frame) {
+    const room = this.#rooms.get(frame.room);
+    // While a room is joined anew, what still comes from the former stay comes again.
+    if (!room?.joined) return;
+    const before = /** @type {Position} */ (room.position);
+    if (before.epoch === frame.epoch) {
+      if (frame.seq <= before.seq) return;
+      const missing = frame.seq - before.seq - 1;
+      // Unwrapped frames have numbers too, but do not show them: each one that came since may fill one.
+      if (missing > this.#raw - room.rawSeen && this.#repair(room, frame)) return;
+    } else {
+      this.#emitMissed(room, before, { epoch: frame.epoch, seq: frame.seq - 1 });
+    }
+    room.position = { epoch: frame.epoch, seq: frame.seq };
+    room.rawSeen = this.#raw;
+    const { type: _, ...message } = frame;
+    this.#emit('message', /** @type {RoomMessage} */ (message));
+  }
+
+  /** Fetches what is missing before this message by joining again; false when that was tried, and it has to be told. */
+  #repair(/** @type {Room} */ room, /** @type {any} */ frame) {
+    const before = /** @type {Position} */ (room.position);
+    const hole = `${before.epoch}/${before.seq}`;
+    if (room.repaired === hole) {
+      this.#emitMissed(room, before, { epoch: frame.epoch, seq: frame.seq - 1 });
+      return false;
+    }
+    room.repaired = hole;
+    room.joined = room.joinId = null;
+    if (!this.#leaving.has(room.name)) this.#sendLeave(room.name).catch(() => {});
+    return true;
+  }
+
+  #emitMissed(/** @type {Room} */ room, /** @type {Position|null} */ since, /** @type {Position} */ position) {
+    this.#emit('missed', { room: room.name, since, ...position });
+  }
+
+  // --- what is sent ---
+
+  #id() { return `${this.#idPrefix}-${this.#nextId++}`; }
+
+  #write(/** @type {string} */ text) {
+    if (this.#socket?.readyState === 1) this.#socket.send(text);
+  }
+
+  /**
+   * Queues a message; its promise settles with the answer, or when its time is over.
+   * @param {{room?: string, to?: string}} target
+   * @param {string|undefined} content @param {any} data @param {{id?: string, timeout?: number}} [options]
+   * @returns {Promise<any>}
+   */
+  #enqueue(target, content, data, { id = this.#id(), timeout = this.#options.publishTimeout } = {}) {
+    checkBody(content, data);
+    checkId(id);
+    checkNumber('timeout', timeout, 1, timerMax);
+    if (this.#outbox.has(id)) throw new TypeError(`The id '${id}' belongs to a message that waits for its answer; a new message needs a new id.`);
+    if (this.#status.state === 'offline') throw new RealtimeError('offline', this.#status.reason || 'Not connected.', target.room);
+    // Written out now: what is sent again under an id must be the same.
+    const frame = JSON.stringify({ type: 'message', id, ...target, content, data });
+    const bytes = byteCount(frame);
+    const { queueMessages, queueBytes } = this.#options;
+    if (this.#outbox.size >= queueMessages)
+      throw new RealtimeError('queue_full', `${queueMessages} messages wait for an answer already.`, target.room);
+    if (this.#outboxBytes + bytes > queueBytes)
+      throw new RealtimeError('queue_full', `The message has ${bytes} bytes and ${this.#outboxBytes} wait for an answer already; together ${queueBytes} may.`, target.room);
+    return new Promise((resolve, reject) => {
+      const timer = setTimeout(() => {
+        const item = this.#takeOutgoing(id);
+        item?.reject(new RealtimeError('timeout', item.tried
+          ? `There was no answer within ${timeout} ms; the message may have arrived.`
+          : `There was no connection to send the message by within ${timeout} ms.`, target.room));
+      }, timeout);
+      const room = target.room ?? null;
+      this.#outbox.set(id, { frame, bytes, room, sent: false, tried: false, timer, resolve, reject });
+      this.#outboxBytes += bytes;
+      this.#flush(room);
+    });
+  }
+
+  /** Sends what has been waiting for a room, or for a connection (null). */
+  #flush(/** @type {string|null} */ name) {
+    if (name === null ? !this.#isOnline : !this.#mayPublish(name)) return;
+    for (const item of this.#outbox.values()) {
+      if (item.room !== name || item.sent) continue;
+      item.sent = item.tried = true;
+      this.#write(item.frame);
+    }
+  }
+
+  #mayPublish(/** @type {string} */ name) {
+    const room = this.#rooms.get(name);
+    return room !== undefined && room.joined !== null && !room.paused;
+  }
+
+  /** The room could not be reached: the message goes out again under its id, with what is written meanwhile behind it. */
+  #publishLater(/** @type {Outgoing} */ item) {
+    item.sent = false;
+    const room = this.#rooms.get(/** @type {string} */ (item.room));
+    // All that were under way are refused at about the same time; one pause is for all of them.
+    if (!room || room.paused) return;
+    room.paused = true;
+    const generation = this.#generation;
+    setTimeout(() => {
+      if (generation !== this.#generation) return;
+      room.paused = false;
+      this.#flush(room.name);
+    }, backoff(room.publishAttempt++, this.#options.retryBase, this.#options.retryMax));
+  }
+
+  /** Asks on this connection. @returns {Promise<any>} */
+  async #ask(/** @type {object} */ frame) {
+    if (!this.#isOnline) throw new RealtimeError('offline', this.#status.reason || 'Not connected.');
+    return this.#request(this.#id(), frame);
+  }
+
+  /** @returns {Promise<any>} */
+  #request(/** @type {string} */ id, /** @type {object} */ frame) {
+    const { answerTimeout } = this.#options;
+    return new Promise((resolve, reject) => {
+      const timer = setTimeout(() => this.#takeRequest(id)?.reject(new RealtimeError('timeout', `There was no answer within ${answerTimeout} ms.`)), answerTimeout);
+      this.#requests.set(id, {
+        resolve: value => { clearTimeout(timer); resolve(value); },
+        reject: error => { clearTimeout(timer); reject(error); },
+      });
+      this.#write(JSON.stringify({ ...frame, id }));
+    });
+  }
+
+  /** Who waits for the answer with this id. */
+  #takeRequest(/** @type {string|undefined} */ id) {
+    const waiting = this.#requests.get(/** @type {string} */ (id));
+    this.#requests.delete(/** @type {string} */ (id));
+    return waiting;
+  }
+
+  #takeOutgoing(/** @type {string|undefined} */ id) {
+    const item = this.#outbox.get(/** @type {string} */ (id));
+    if (!item) return undefined;
+    clearTimeout(item.timer);
+    this.#outbox.delete(/** @type {string} */ (id));
+    this.#outboxBytes -= item.bytes;
+    return item;
+  }
+
+  // --- what arrives ---
+
+  #received(/** @type {string|ArrayBuffer} */ data) {
+    this.#heard = performance.now();
+    if (this.#asked) {
+      this.#asked = false;
+      this.#listen();
+    }
+    const frame = typeof data === 'string' ? parse(data) : null;
+    switch (frame?.type) {
+      case 'message': return frame.room === undefined ? this.#direct(frame) : this.#roomMessage(frame);
+      case 'joined': return this.#joined(frame);
+      case 'ack': return this.#acknowledged(frame);
+      case 'left':
+      case 'members':
+      case 'pong': return this.#takeRequest(frame.id)?.resolve(frame);
+      case 'error': return this.#failed(frame);
+      case 'join':
+      case 'leave': return this.#present(frame.type, frame.room, { room: frame.room, from: frame.from });
+      case 'presence': return this.#present('presence', frame.room, { room: frame.room, members: frame.members });
+      // A frame in an application's own format.
+      default:
+        this.#raw++;
+        this.#emit('raw', data);
+    }
+  }
+
+  #direct(/** @type {any} */ { type: _, ...message }) {
+    this.#emit('direct', message);
+  }
+
+  #present(/** @type {'join'|'leave'|'presence'} */ event, /** @type {string} */ room, /** @type {any} */ detail) {
+    if (this.#rooms.get(room)?.joined) this.#emit(event, detail);
+  }
+
+  #acknowledged(/** @type {any} */ frame) {
+    const item = this.#takeOutgoing(frame.id);
+    if (!item) return;
+    const room = item.room === null ? undefined : this.#rooms.get(item.room);
+    if (room) room.publishAttempt = 0;
+    item.resolve(frame);
+  }
+
+  #failed(/** @type {{id?: string, code: string, content?: string, room?: string}} */ frame) {
+    const error = new RealtimeError(frame.code, frame.content ?? frame.code, frame.room);
+    const item = this.#outbox.get(/** @type {string} */ (frame.id));
+    if (item && item.room !== null && passingErrors.has(frame.code)) return this.#publishLater(item);
+    const waiting = this.#takeOutgoing(frame.id) ?? this.#takeRequest(frame.id);
+    if (waiting) waiting.reject(error);
+    else this.#emit('error', error);
+  }
+
+  #setStatus(/** @type {Partial<StateEvent>} */ change) {
+    this.#status = { ...this.#status, ...change };
+    this.#emit('state', this.#status);
+  }
+
+  /** @template {keyof Events} K @param {K} event @param {Events[K]} detail */
+  #emit(event, detail) {
+    for (const listener of this.#listeners.get(event) ?? []) {
+      try {
+        listener(detail);
+      } catch (error) {
+        // A listener's failure is the application's, reported as any uncaught one, and no other listener's.
+        queueMicrotask(() => { throw error; });
+      }
+    }
+  }
+}
+
+const eventNames = new Set(['state', 'message', 'direct', 'joined', 'left', 'missed', 'join', 'leave', 'presence', 'error', 'raw']);
+
+/** A frame of the protocol is a JSON object with a type; anything else is an application's own. */
+function parse(/** @type {string} */ text) {
+  try {
+    const value = JSON.parse(text);
+    return typeof value?.type === 'string' ? value : null;
+  } catch {
+    return null;
+  }
+}
+
+function randomPrefix() {
+  // 64 bits: two clients of one user within a dedupe window of minutes will not meet. Not a secret.
+  return [...crypto.getRandomValues(new Uint8Array(8))].map(byte => byte.toString(16).padStart(2, '0')).join('');
+}
+
+const encoder = new TextEncoder();
+function byteCount(/** @type {string} */ text) { return encoder.encode(text).length; }
+
+// --- bad input ---
+
+/** @param {import('./realtime.d.ts').RealtimeOptions} options */
+function checkOptions(options) {
+  if (typeof options !== 'object' || options === null) throw new TypeError('The options are missing; at the least a url is needed: { url: "/ws" }.');
+  const { url, user, token, WebSocket = globalThis.WebSocket, ...rest } = options;
+  const all = { url: checkUrl(url), user, token, WebSocket, ...defaults };
+  if (typeof WebSocket !== 'function')
+    throw new TypeError('There is no global WebSocket here (Node has one from version 22 on); give one as the option WebSocket.');
+  if (user !== undefined) checkName(user, 'user');
+  if (token !== undefined && typeof token !== 'function' && (typeof token !== 'string' || token === ''))
+    throw new TypeError("The option 'token' must be a string that is not empty, or a function that gives one.");
+  for (const [name, value] of Object.entries(rest)) {
+    if (!Object.hasOwn(defaults, name))
+      throw new TypeError(`There is no option '${name}'; there are url, user, token, WebSocket, ${Object.keys(defaults).join(', ')}.`);
+    if (value === undefined) continue;
+    checkNumber(`option '${name}'`, value, 1, timerMax);
+    all[/** @type {keyof typeof defaults} */ (name)] = value;
+  }
+  if (all.retryBase > all.retryMax)
+    throw new RangeError(`The option 'retryBase' is ${all.retryBase}; it must not be above 'retryMax', which is ${all.retryMax}.`);
+  return all;
+}
+
+/** The address as an absolute ws or wss one. */
+function checkUrl(/** @type {unknown} */ url) {
+  const rule = "it must be a ws, wss, http or https address without a fragment, or on a page a path: '/ws'.";
+  if (typeof url !== 'string' && !(url instanceof URL)) throw new TypeError(`The option 'url' is missing; ${rule}`);
+  let address;
+  try {
+    address = new URL(url, globalThis.location?.href);
+  } catch {
+    throw new TypeError(`The option 'url' is '${url}'; ${rule}`);
+  }
+  if (!/^(ws|http)s?:$/.test(address.protocol) || address.hash !== '') throw new TypeError(`The option 'url' is '${url}'; ${rule}`);
+  address.protocol = address.protocol.replace('http', 'ws');
+  return address.href;
+}
+
+function checkName(/** @type {unknown} */ name, /** @type {'room'|'user'} */ what) {
+  const rule = `it must be a string of 1 to ${nameBytes} bytes of UTF-8 without control characters.`;
+  if (typeof name !== 'string') throw new TypeError(`The ${what} name is ${name === null ? 'null' : `of type ${typeof name}`}; ${rule}`);
+  const bytes = byteCount(name);
+  if (bytes < 1 || bytes > nameBytes) throw new RangeError(`The ${what} name has ${bytes} bytes; ${rule}`);
+  if (/\p{Cc}/u.test(name)) throw new RangeError(`The ${what} name has a control character; ${rule}`);
+}
+
+function checkId(/** @type {unknown} */ id) {
+  const bytes = typeof id === 'string' ? byteCount(id) : 0;
+  if (bytes < 1 || bytes > idBytes) throw new RangeError(`The id must be a string of 1 to ${idBytes} bytes of UTF-8.`);
+}
+
+function checkPosition(/** @type {any} */ position) {
+  if (typeof position.epoch !== 'string' || position.epoch === '' || !Number.isSafeInteger(position.seq) || position.seq < 0)
+    throw new TypeError("A position is { epoch, seq }: an epoch that the server gave, and a whole number from 0 on.");
+}
+
+function checkBody(/** @type {unknown} */ content, /** @type {unknown} */ data) {
+  if (content === undefined && data === undefined) throw new TypeError("A message needs 'content' or 'data'.");
+  if (content !== undefined && typeof content !== 'string')
+    throw new TypeError(`'content' is ${content === null ? 'null' : `of type ${typeof content}`}; it must be a string. Any other JSON can go as 'data'.`);
+  // What has no JSON at all (a cycle, a BigInt) makes JSON.stringify throw, and say why.
+  if (data !== undefined && JSON.stringify(data) === undefined) throw new TypeError(`'data' is of type ${typeof data}, which has no JSON.`);
+}
+
+function checkNumber(/** @type {string} */ what, /** @type {unknown} */ value, /** @type {number} */ from, /** @type {number} */ to) {
+  if (typeof value !== 'number' || !(value >= from && value <= to))
+    throw new RangeError(`The ${what} is ${String(value)}; it must be a number from ${from} to ${to}.`);
+}

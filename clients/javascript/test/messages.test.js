@@ -1,0 +1,147 @@
+import assert from 'node:assert/strict';
+import { after, afterEach, before, test } from 'node:test';
+import { closeAll, history, member, next, numbers } from '../support/clients.js';
+import { startFront } from '../support/front.js';
+
+let front;
+before(async () => { front = await startFront('--Rooms:PresenceLimit=3'); });
+after(() => front?.stop());
+afterEach(closeAll);
+
+test('messages reach all members, the sender too, in one order', async () => {
+  const alice = await member(front.url, 'alice', 'order');
+  const bob = await member(front.url, 'bob', 'order');
+  const seen = [history(alice, 'order'), history(bob, 'order')];
+  const arrived = next(bob, 'message');
+  const first = await alice.publish('order', 'hi', { n: [1, null, 'ü'] });
+  assert.deepEqual({ room: first.room, seq: first.seq }, { room: 'order', seq: 1 });
+  const { timestamp, ...message } = await arrived;
+  assert.deepEqual(message, { room: 'order', from: 'alice', content: 'hi', data: { n: [1, null, 'ü'] }, epoch: first.epoch, seq: 1 });
+  assert.ok(Math.abs(timestamp - Date.now()) < 60_000);
+
+  const receipts = await Promise.all(numbers(100).flatMap(i => [alice.publish('order', `a${i}`), bob.publish('order', `b${i}`)]));
+  assert.deepEqual(receipts.map(r => r.seq).sort((a, b) => a - b), numbers(200, 2));
+  await Promise.all(seen.map(s => s.until(201)));
+  assert.deepEqual(seen[0].contents, seen[1].contents);
+  assert.deepEqual(seen[0].seqs, numbers(201));
+  assert.deepEqual(seen[0].contents.filter(c => c.startsWith('a')), numbers(100).map(i => `a${i}`));
+  assert.deepEqual(alice.position('order'), { epoch: first.epoch, seq: 201 });
+});
+
+test('a direct message goes to one user and says how many connections it reached', async () => {
+  const alice = await member(front.url, 'alice-d', 'direct');
+  const bob = await member(front.url, 'bob-d', 'direct');
+  const arrived = next(bob, 'direct');
+  alice.on('direct', () => assert.fail('the sender got it'));
+  assert.deepEqual(await alice.sendTo('bob-d', 'psst', { n: 1 }), { connections: 1 });
+  const { timestamp, ...message } = await arrived;
+  assert.ok(timestamp > 0);
+  assert.deepEqual(message, { to: 'bob-d', from: 'alice-d', content: 'psst', data: { n: 1 } });
+  assert.deepEqual(await alice.sendTo('nobody-at-all', 'psst'), { connections: 0 });
+});
+
+test('members are paged, comings and goings are told, and only counted in a large room', async () => {
+  const alice = await member(front.url, 'a', 'who');
+  const came = next(alice, 'join');
+  const bob = await member(front.url, 'b', 'who');
+  assert.deepEqual(await came, { room: 'who', from: 'b' });
+  const carl = await member(front.url, 'c', 'who');
+  assert.deepEqual(await alice.members('who', { limit: 2 }), { users: ['a', 'b'], total: 3, next: 'b' });
+  assert.deepEqual(await alice.members('who', { after: 'b' }), { users: ['c'], total: 3, next: undefined });
+  const counted = next(alice, 'presence', p => p.members === 4);
+  const dora = await member(front.url, 'd', 'who');
+  assert.deepEqual(await counted, { room: 'who', members: 4 });
+  await dora.leave('who');
+  const gone = next(alice, 'leave', p => p.from === 'b');
+  await bob.leave('who');
+  assert.deepEqual(await gone, { room: 'who', from: 'b' });
+  carl.close();
+  assert.deepEqual(await next(alice, 'leave'), { room: 'who', from: 'c' });
+});
+
+test('a room can be left and entered again at once, and what comes in between is not for the one who left', async () => {
+  const alice = await member(front.url, 'alice', 'door');
+  const seen = history(alice, 'door');
+  await alice.publish('door', 'in');
+  await seen.until(1);
+  const left = alice.leave('door');
+  const joined = alice.join('door');
+  assert.deepEqual(alice.rooms, ['door']);
+  await left;
+  assert.equal((await joined).seq, 1);
+  const off = alice.leave('door');
+  await assert.rejects(alice.publish('door', 'out'), { code: 'not_joined', room: 'door' });
+  await off;
+  await front.post('/api/rooms/door/messages', { content: 'not seen' });
+  assert.equal((await alice.join('door')).seq, 2);
+  await alice.publish('door', 'in again');
+  await seen.until(2);
+  assert.deepEqual(seen.contents, ['in', 'in again']);
+  assert.deepEqual(seen.missed, []);
+  await alice.leave('never-joined');
+});
+
+test('joins and leaves in any quick order end as the last one says', async () => {
+  const alice = await member(front.url, 'alice', 'quick');
+  const calls = [];
+  for (let i = 0; i < 5; i++) calls.push(alice.leave('quick'), alice.join('quick'));
+  const results = await Promise.allSettled(calls);
+  // A join that is overtaken by a leave says so; the others are done.
+  for (const { status, reason } of results) assert.ok(status === 'fulfilled' || reason.code === 'left', reason);
+  assert.equal(results.at(-1).status, 'fulfilled');
+  const { seq } = await alice.publish('quick', 'here');
+  assert.equal(seq, 1);
+});
+
+test('a join with an earlier position brings what came since', async () => {
+  const alice = await member(front.url, 'alice', 'since');
+  const one = next(alice, 'message');
+  await alice.publish('since', 'one');
+  await one; // its ack may come first
+  const position = alice.position('since');
+  await alice.publish('since', 'two');
+  const bob = await member(front.url, 'bob', 'elsewhere');
+  const seen = history(bob, 'since');
+  const joined = await bob.join('since', { since: position });
+  assert.equal(joined.recovered, true);
+  await seen.until(1);
+  assert.deepEqual(seen.contents, ['two']);
+
+  const carl = await member(front.url, 'carl', 'elsewhere');
+  const missed = next(carl, 'missed');
+  await carl.join('since', { since: { epoch: 'of-another-time', seq: 1 } });
+  assert.deepEqual(await missed, { room: 'since', since: { epoch: 'of-another-time', seq: 1 }, epoch: joined.epoch, seq: 2 });
+});
+
+test('an id of the application gets its first receipt again; another message under it is refused', async () => {
+  const alice = await member(front.url, 'alice', 'ids');
+  const first = await alice.publish('ids', 'order', { n: 7 }, { id: 'order-7' });
+  assert.deepEqual(await alice.publish('ids', 'order', { n: 7 }, { id: 'order-7' }), first);
+  await assert.rejects(alice.publish('ids', 'another', undefined, { id: 'order-7' }), { name: 'RealtimeError', code: 'id_conflict', room: 'ids' });
+  const both = [alice.publish('ids', 'x', undefined, { id: 'same' }), alice.publish('ids', 'x', undefined, { id: 'same' })];
+  await assert.rejects(both[1], /id 'same' belongs to a message that waits/);
+  await both[0];
+});
+
+test('what the server refuses is rejected with its code and words, and the connection goes on', async () => {
+  const alice = await member(front.url, 'alice', 'refusals');
+  await assert.rejects(alice.publish('refusals', 'x'.repeat(65_537)), { code: 'content_too_long', message: /65536/ });
+  await assert.rejects(alice.members('refusals', { limit: 0 }), { code: 'bad_request', message: /limit/ });
+  assert.equal((await alice.publish('refusals', undefined, null)).seq, 1);
+  assert.ok((await alice.ping()) >= 0);
+});
+
+test('one listener that throws does not keep the others from hearing, nor the client from working', async () => {
+  const alice = await member(front.url, 'alice', 'throws');
+  const uncaught = new Promise(resolve => process.once('uncaughtException', resolve));
+  const listeners = process.listeners('uncaughtException').slice(0, -1);
+  for (const listener of listeners) process.removeListener('uncaughtException', listener);
+  const off = alice.on('message', () => { throw new Error('of the application'); });
+  const heard = next(alice, 'message');
+  await alice.publish('throws', 'one');
+  assert.equal((await heard).content, 'one');
+  assert.equal((await uncaught).message, 'of the application');
+  for (const listener of listeners) process.on('uncaughtException', listener);
+  off();
+  await alice.publish('throws', 'two');
+});
