@@ -23,6 +23,12 @@ public enum FrontEventKind : byte
     DirectBinary,
     /// <summary>All connections of a user are to be closed.</summary>
     Disconnect,
+    /// <summary>A message for every connection of the front; no target.</summary>
+    EveryoneMessage,
+    /// <summary>A text frame for every connection of the front, without envelope; no target.</summary>
+    EveryoneText,
+    /// <summary>A binary frame for every connection of the front, without envelope; no target.</summary>
+    EveryoneBinary,
 }
 
 /// <summary>
@@ -34,7 +40,7 @@ public sealed record FrontEvent
 {
     [Id(0)] public required FrontEventKind Kind { get; init; }
 
-    /// <summary>The room's name, or the user id for the direct kinds.</summary>
+    /// <summary>The room's name, the user id for the direct kinds, or nothing for those to everyone.</summary>
     [Id(1)] public required string Target { get; init; }
 
     /// <summary>The user that it comes from.</summary>

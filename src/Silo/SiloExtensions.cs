@@ -28,6 +28,7 @@ public static class SiloExtensions
         silo.Services.TryAddEnumerable(ServiceDescriptor.Singleton<IValidateOptions<LeaseOptions>>(new Validator<LeaseOptions>(options => options.Problems())));
         silo.Services.TryAddSingleton(TimeProvider.System);
         silo.Services.TryAddSingleton<FrontPublisher>();
+        silo.Services.TryAddSingleton<LocalRooms>();
         silo.Services.TryAddSingleton<SiloLease>();
         silo.Services.AddHostedService(provider => provider.GetRequiredService<SiloLease>());
         switch (StreamSettings.ProviderOf(silo.Configuration))

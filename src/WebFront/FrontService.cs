@@ -33,6 +33,8 @@ internal sealed partial class FrontService(
 
     private IFrontDirectoryGrain Directory => cluster.GetGrain<IFrontDirectoryGrain>(IFrontDirectoryGrain.Key);
 
+    private FrontReport Report => new(router.Front, FrontReport.Current, registry.Count);
+
     public async Task StartAsync(CancellationToken cancellationToken)
     {
         await TryBegin();
@@ -66,6 +68,21 @@ internal sealed partial class FrontService(
         return Task.FromResult(rooms.ToArray());
     }
 
+    Task<FrontConnections> IFrontObserver.Connections(string? after, int limit)
+    {
+        ConnectionDescription[] page =
+        [
+            .. registry.Connections
+                .Where(connection => after is null || string.CompareOrdinal(connection.Id, after) > 0)
+                .OrderBy(connection => connection.Id, StringComparer.Ordinal)
+                .Take(limit)
+                .Select(connection => new ConnectionDescription(
+                    connection.Id, router.Front, connection.UserId, connection.RemoteAddress?.ToString(), connection.ConnectedAt,
+                    [.. registry.RoomsOf(connection)], connection.QueuedMessages)),
+        ];
+        return Task.FromResult(new FrontConnections(registry.Count, page));
+    }
+
     /// <summary>Without a silo a front waits for one: alive, not ready.</summary>
     private async Task<bool> TryBegin()
     {
@@ -77,10 +94,10 @@ internal sealed partial class FrontService(
                 _subscription = await stream.SubscribeAsync(router);
                 _reference = cluster.CreateObjectReference<IFrontObserver>(this);
             }
-            _silos = (await Directory.RenewFront(router.Front, _reference!)).Silos;
+            _silos = (await Directory.RenewFront(Report, _reference!)).Silos;
             return IsReady = true;
         }
-        catch (Exception exception) when (exception is TimeoutException or OrleansException)
+        catch (Exception exception) when (exception is TimeoutException or OrleansException or ArgumentException)
         {
             LogRenewFailed(exception);
             return false;
@@ -101,7 +118,7 @@ internal sealed partial class FrontService(
                 }
                 try
                 {
-                    Compare(await Directory.RenewFront(router.Front, _reference!));
+                    Compare(await Directory.RenewFront(Report, _reference!));
                 }
                 catch (Exception exception) when (exception is TimeoutException or OrleansException)
                 {

@@ -205,15 +205,15 @@ public sealed class RoomRulesTests
         foreach (var user in new[] { "dora", "alice", "carl", "bob", "Zoe" })
             room.Apply("f1", Join(user, $"c-{user}"));
 
-        var page = room.Members(null, 2);
+        var page = room.Page(null, 2);
         Assert.Equal(["Zoe", "alice"], page.Users);
         Assert.Equal((5, "alice"), (page.Total, page.Next));
-        page = room.Members(page.Next, 2);
+        page = room.Page(page.Next, 2);
         Assert.Equal(["bob", "carl"], page.Users);
-        page = room.Members(page.Next, 2);
+        page = room.Page(page.Next, 2);
         Assert.Equal(["dora"], page.Users);
         Assert.Null(page.Next);
-        Assert.Equal(["carl", "dora"], room.Members("bobby", 10).Users);
-        Assert.Empty(room.Members("zzz", 10).Users);
+        Assert.Equal(["carl", "dora"], room.Page("bobby", 10).Users);
+        Assert.Empty(room.Page("zzz", 10).Users);
     }
 }

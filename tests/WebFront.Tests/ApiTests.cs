@@ -112,10 +112,38 @@ public sealed class ApiTests(Cluster cluster) : IAsyncLifetime
         Assert.Equal(2, user["connections"]!.AsArray().Count);
         Assert.Equal([Room], user["rooms"]!.AsArray().Select(item => (string?)item));
 
-        var connections = await Get("/api/connections");
-        var connection = Assert.Single(connections["connections"]!.AsArray())!;
-        Assert.Equal((1, Alice), ((int)connections["count"]!, (string?)connection["user"]));
+        // Every connection is listed, whichever front is asked; with a front named, its own.
+        var (one, two) = (await FrontId(_one), await FrontId(_two));
+        var connections = await Get("/api/connections?limit=1000");
+        var shown = connections["connections"]!.AsArray();
+        Assert.Equal((3, 3), ((int)connections["count"]!, shown.Count));
+        Assert.Equal([one, two, two], shown.Select(item => (string?)item!["front"]).Order(StringComparer.Ordinal).OrderBy(id => id == one ? 0 : 1));
+        var own = await Get($"/api/connections?front={one}");
+        var connection = Assert.Single(own["connections"]!.AsArray())!;
+        Assert.Equal((1, Alice, one), ((int)own["count"]!, (string?)connection["user"], (string?)connection["front"]));
         Assert.StartsWith("127.0.0.1:", (string?)connection["remoteAddress"]);
+        var first = await Get("/api/connections?limit=2");
+        var rest = await Get($"/api/connections?limit=2&after={first["next"]}");
+        Assert.Equal(3, first["connections"]!.AsArray().Concat(rest["connections"]!.AsArray()).Select(item => (string?)item!["id"]).Distinct().Count());
+        Assert.False(rest.ContainsKey("next"));
+        var described = await Get("/api/cluster");
+        Assert.Contains(described["fronts"]!.AsArray(), item => (string?)item!["front"] == two);
+        Assert.Single(described["silos"]!.AsArray());
+    }
+
+    private static async Task<string> FrontId(Front front) => (string)(await front.Http.GetFromJsonAsync<JsonObject>("/api/cluster"))!["front"]!;
+
+    [Fact]
+    public async Task Everybody_on_every_front_is_sent_a_message()
+    {
+        await using var alice = await _one.Connect(Alice);
+        await using var bob = await _two.Connect("bob-" + _tag);
+        Assert.True((int)(await Post("/api/messages", """{"from":"ops","content":"hi all"}"""))["fronts"]! >= 2);
+        foreach (var client in new[] { alice, bob })
+        {
+            var message = await client.Receive("message");
+            Assert.Equal(("ops", "hi all", false), ((string?)message["from"], (string?)message["content"], message.ContainsKey("to")));
+        }
     }
 
     [Fact]
@@ -154,6 +182,7 @@ public sealed class ApiTests(Cluster cluster) : IAsyncLifetime
     [InlineData("/api/rooms/nobody-is-here/members", HttpStatusCode.NotFound, "room_not_found")]
     [InlineData("/api/users/nobody", HttpStatusCode.NotFound, "user_not_found")]
     [InlineData("/api/connections?limit=-1", HttpStatusCode.BadRequest, "bad_request")]
+    [InlineData("/api/connections?front=nobody", HttpStatusCode.BadRequest, "bad_request")]
     public async Task Bad_questions_are_told_why(string path, HttpStatusCode status, string code) =>
         Assert.Equal(code, (string?)(await Get(path, status))["code"]);
 

@@ -97,6 +97,7 @@ public sealed class Front : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         Http.Dispose();
+        await _app.StopAsync(); // so that the cluster knows at once
         await _app.DisposeAsync();
     }
 }

@@ -67,6 +67,58 @@ public sealed class FailureTests : IAsyncLifetime
             await client.DisposeAsync();
     }
 
+    [Fact]
+    public async Task A_rolling_restart_fails_no_publish_and_leaves_no_gap()
+    {
+        await using var one = await StartFront();
+        await using var two = await StartFront();
+        const int rooms = 12;
+        using var restarted = new CancellationTokenSource();
+        using var said = new SemaphoreSlim(0);
+        var talks = Enumerable.Range(0, rooms).Select(async i =>
+        {
+            await using var alice = await one.Connect($"alice{i}");
+            await using var bob = await two.Connect($"bob{i}");
+            await alice.Join($"room{i}");
+            await bob.Join($"room{i}");
+            var acked = 0L;
+            string? epoch = null;
+            while (!restarted.IsCancellationRequested)
+            {
+                var answer = await alice.Ask(new JsonObject { ["type"] = "message", ["room"] = $"room{i}", ["content"] = "x" }, _ => { });
+                Assert.Equal(("ack", ++acked, epoch ??= (string)answer["epoch"]!), ((string?)answer["type"], (long)answer["seq"]!, (string?)answer["epoch"]));
+                Assert.Equal((acked, epoch), await Next(bob));
+                said.Release();
+            }
+            Assert.Equal(2, (int)(await bob.Ask(new JsonObject { ["type"] = "members", ["room"] = $"room{i}" }))["members"]!);
+        }).ToArray();
+
+        await Talk();
+        foreach (var silo in _cluster.Silos.ToArray())
+        {
+            await _cluster.StopSiloAsync(silo);
+            await _cluster.StartAdditionalSiloAsync();
+            await Talk();
+        }
+        await restarted.CancelAsync();
+        await Task.WhenAll(talks);
+
+        async Task Talk()
+        {
+            for (var messages = 0; messages < 20 * rooms; messages++)
+            {
+                if (!await said.WaitAsync(TestClient.Bound))
+                    await (talks.FirstOrDefault(talk => talk.IsFaulted) ?? throw new TimeoutException("Nobody says anything any more."));
+            }
+        }
+
+        static async Task<(long, string?)> Next(TestClient client)
+        {
+            var message = await client.Receive("message");
+            return ((long)message["seq"]!, (string?)message["epoch"]);
+        }
+    }
+
     private static Task<JsonObject> AskDirect(TestClient from, string to) =>
         from.Ask(new JsonObject { ["type"] = "message", ["to"] = to, ["content"] = "psst" });
 
@@ -117,7 +169,7 @@ public sealed class FailureTests : IAsyncLifetime
         await using var alice = await one.Connect("alice");
         await alice.Join("room");
         var room = _cluster.Client.GetGrain<IRoomGrain>("room");
-        var front = (string)(await one.Http.GetFromJsonAsync<JsonObject>("/api/connections"))!["front"]!;
+        var front = (string)(await one.Http.GetFromJsonAsync<JsonObject>("/api/cluster"))!["front"]!;
         // As if it had been silent for long.
         await room.Drop(front);
         await _cluster.Client.GetGrain<IFrontDirectoryGrain>(IFrontDirectoryGrain.Key).Unregister(front);
@@ -136,7 +188,7 @@ public sealed class FailureTests : IAsyncLifetime
         await using var alice = await one.Connect("alice");
         await alice.Join("room");
         var room = _cluster.Client.GetGrain<IRoomGrain>("room");
-        var front = (string)(await one.Http.GetFromJsonAsync<JsonObject>("/api/connections"))!["front"]!;
+        var front = (string)(await one.Http.GetFromJsonAsync<JsonObject>("/api/cluster"))!["front"]!;
         await room.Broadcast(new RoomMessage { Content = "1" });
         // The room forgets the front, so two messages pass it by; then it knows it again, and the third shows the gap.
         await room.Drop(front);

@@ -1,5 +1,6 @@
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
+using Realtime.Silo.Rooms;
 
 namespace Realtime.Silo.Fronts;
 
@@ -7,8 +8,9 @@ namespace Realtime.Silo.Fronts;
 /// Renews this silo's lease, and tells the rooms and users on this silo when a front that they know is gone: one call
 /// in half a second for all of them.
 /// </summary>
-internal sealed partial class SiloLease(IGrainFactory grains, ILocalSiloDetails silo, TimeProvider time, ILogger<SiloLease> logger)
-    : BackgroundService
+internal sealed partial class SiloLease(
+    IGrainFactory grains, ILocalSiloDetails silo, LocalRooms rooms, TimeProvider time, ILogger<SiloLease> logger)
+    : BackgroundService, ISiloObserver
 {
     /// <summary>How often a lease is renewed: a third of the shortest lease, so that a late or lost call costs none.</summary>
     public static readonly TimeSpan Period = TimeSpan.FromMilliseconds(500);
@@ -18,6 +20,7 @@ internal sealed partial class SiloLease(IGrainFactory grains, ILocalSiloDetails 
 
     private readonly Dictionary<string, Watched> _watched = [];
     private HashSet<string> _suspects = []; // missing in the last view
+    private ISiloObserver? _reference;
 
     /// <summary>This silo's name in <see cref="ClusterView.Silos"/>.</summary>
     public string Id { get; } = silo.SiloAddress.ToString();
@@ -34,6 +37,8 @@ internal sealed partial class SiloLease(IGrainFactory grains, ILocalSiloDetails 
     /// <summary>The user has no connection on the front any more.</summary>
     public void UnwatchUser(string front, string user) => Change(front, watched => watched.Users.Remove(user));
 
+    Task<RoomSummary[]> ISiloObserver.Rooms(string? after, int limit) => Task.FromResult(rooms.Page(after, limit));
+
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
         using var timer = new PeriodicTimer(Period, time);
@@ -44,7 +49,7 @@ internal sealed partial class SiloLease(IGrainFactory grains, ILocalSiloDetails 
             {
                 try
                 {
-                    var view = await directory.RenewSilo(Id);
+                    var view = await directory.RenewSilo(Id, _reference ??= grains.CreateObjectReference<ISiloObserver>(this));
                     if (view.IsSettled)
                         await Tell(view);
                 }

@@ -17,7 +17,7 @@ internal sealed class SiloHealth(SiloState state, IGrainFactory grains) : IHealt
             return HealthCheckResult.Unhealthy(reason);
         try
         {
-            var fronts = await grains.GetGrain<IFrontDirectoryGrain>(IFrontDirectoryGrain.Key).List().WaitAsync(s_patience, cancellationToken);
+            var fronts = await grains.GetGrain<IFrontDirectoryGrain>(IFrontDirectoryGrain.Key).Fronts().WaitAsync(s_patience, cancellationToken);
             return fronts.Length > 0 ? HealthCheckResult.Healthy() : HealthCheckResult.Unhealthy("No front has joined the cluster yet.");
         }
         catch (Exception exception) when (exception is TimeoutException or OrleansException)

@@ -1,3 +1,6 @@
+using System.Buffers.Binary;
+using System.Numerics;
+
 namespace Realtime.Silo.Rooms;
 
 /// <summary>Remembers the receipts of publishes that carried an id, bounded in count and age.</summary>
@@ -16,14 +19,25 @@ internal sealed class PublishDedupe(int capacity, TimeSpan window)
         return found;
     }
 
-    public void Add(string? user, string id, byte[] body, Receipt receipt)
+    public void Add(string? user, string id, byte[] body, Receipt receipt) => Add(new KnownPublish(user, id, Hash(body), receipt));
+
+    public KnownPublish[] Save() => [.. _order.Select(entry => (entry.User, entry.Id)).Select(key =>
+        new KnownPublish(key.User, key.Id, _entries[key].BodyHash, _entries[key].Receipt))];
+
+    public void Load(KnownPublish[] publishes)
+    {
+        foreach (var publish in publishes)
+            Add(publish);
+    }
+
+    private void Add(KnownPublish publish)
     {
         if (capacity == 0)
             return;
         if (_order.Count == capacity)
             Forget();
-        _entries[(user, id)] = new Entry(receipt, Hash(body));
-        _order.Enqueue((user, id, receipt.Timestamp));
+        _entries[(publish.User, publish.Id)] = new Entry(publish.Receipt, publish.BodyHash);
+        _order.Enqueue((publish.User, publish.Id, publish.Receipt.Timestamp));
     }
 
     private void Trim(long nowMs)
@@ -38,12 +52,17 @@ internal sealed class PublishDedupe(int capacity, TimeSpan window)
         _entries.Remove((user, id));
     }
 
-    private static int Hash(byte[] body)
+    /// <summary>The same in every process, as it goes with the room to another silo. It finds mistakes, not forgeries.</summary>
+    private static ulong Hash(byte[] body)
     {
-        var hash = new HashCode();
-        hash.AddBytes(body);
-        return hash.ToHashCode();
+        var crc = uint.MaxValue;
+        var rest = body.AsSpan();
+        for (; rest.Length >= sizeof(ulong); rest = rest[sizeof(ulong)..])
+            crc = BitOperations.Crc32C(crc, BinaryPrimitives.ReadUInt64LittleEndian(rest));
+        foreach (var item in rest)
+            crc = BitOperations.Crc32C(crc, item);
+        return (ulong)body.Length << 32 | crc;
     }
 
-    private readonly record struct Entry(Receipt Receipt, int BodyHash);
+    private readonly record struct Entry(Receipt Receipt, ulong BodyHash);
 }

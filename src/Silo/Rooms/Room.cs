@@ -16,7 +16,10 @@ internal sealed class Room(string name, RoomOptions options, TimeProvider time)
     private long _countToldAt;
 
     /// <summary>New whenever the room starts without its past, so that positions of before mean nothing. 64 random bits.</summary>
-    public string Epoch { get; } = Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(8));
+    public string Epoch { get; private set; } = Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(8));
+
+    /// <summary>How many users are in it.</summary>
+    public int Members => _members.Users;
 
     public bool IsEmpty => _members.Connections == 0;
 
@@ -38,6 +41,26 @@ internal sealed class Room(string name, RoomOptions options, TimeProvider time)
         FrontEvent[] taken = [.. _events];
         _events.Clear();
         return taken;
+    }
+
+    public RoomState Save() => new()
+    {
+        Epoch = Epoch,
+        Sequence = _sequence,
+        Order = _order,
+        Members = _members.Save(),
+        History = _history.Save(),
+        Publishes = _dedupe.Save(),
+    };
+
+    /// <summary>Goes on where another one was; before anything else.</summary>
+    public void Load(RoomState state)
+    {
+        (Epoch, _sequence, _order) = (state.Epoch, state.Sequence, state.Order);
+        _members.Load(state.Members);
+        _history.Load(state.History, state.Sequence);
+        _dedupe.Load(state.Publishes);
+        CountIsDue = _members.Users > options.PresenceLimit; // what was due is told again
     }
 
     public RoomReply Apply(string front, RoomCommand command) => command switch
@@ -117,7 +140,7 @@ internal sealed class Room(string name, RoomOptions options, TimeProvider time)
         return true;
     }
 
-    public MembersPage Members(string? after, int limit) => _members.Page(after, limit);
+    public MembersPage Page(string? after, int limit) => _members.Page(after, limit);
 
     public RoomDescription Describe() => new(_members.Users, _members.Connections, _members.FrontCount, Position);
 

@@ -9,22 +9,56 @@ namespace Realtime.Silo.Rooms;
 /// answers when their streams have taken them. Not reentrant, so turns and events have one order.
 /// </summary>
 internal sealed class RoomGrain(
-    IOptions<RoomOptions> options, TimeProvider time, FrontPublisher publisher, SiloLease lease) : Grain, IRoomGrain
+    IOptions<RoomOptions> options, TimeProvider time, FrontPublisher publisher, SiloLease lease, LocalRooms local)
+    : Grain, IRoomGrain, IGrainMigrationParticipant
 {
     private static readonly TimeSpan s_forever = TimeSpan.FromDays(3650);
 
     private Room _room = null!; // made in OnActivateAsync
+    private RoomState? _handedOver;
     private IGrainTimer? _countTimer;
 
     // The last batch of each front and its answer, for a repeat. A front that has left may repeat its last batch too.
     private readonly Dictionary<string, (long Batch, SubmitReply Reply)> _last = [];
+
+    /// <summary>May be read from any thread; it may be a moment old.</summary>
+    public RoomSummary Summary => new(this.GetPrimaryKeyString(), _room.Members);
 
     public override Task OnActivateAsync(CancellationToken cancellationToken)
     {
         var name = this.GetPrimaryKeyString();
         Names.Check(name, "room");
         _room = new Room(name, options.Value, time);
+        if (_handedOver is { } state)
+        {
+            _room.Load(state);
+            foreach (var last in state.Batches)
+                _last[last.Front] = (last.Batch, last.Reply);
+            foreach (var front in _room.Fronts)
+                lease.WatchRoom(front, name);
+            KeepAlive();
+            _handedOver = null;
+        }
+        local.Add(this);
         return Task.CompletedTask;
+    }
+
+    public override Task OnDeactivateAsync(DeactivationReason reason, CancellationToken cancellationToken)
+    {
+        this.HandOverIfSiloStops(reason);
+        local.Remove(this);
+        foreach (var front in _room.Fronts)
+            lease.UnwatchRoom(front, this.GetPrimaryKeyString());
+        return Task.CompletedTask;
+    }
+
+    void IGrainMigrationParticipant.OnDehydrate(IDehydrationContext context) =>
+        context.TryAddValue("room", _room.Save() with { Batches = [.. _last.Select(last => new LastBatch(last.Key, last.Value.Batch, last.Value.Reply))] });
+
+    void IGrainMigrationParticipant.OnRehydrate(IRehydrationContext context)
+    {
+        if (context.TryGetValue("room", out RoomState? state))
+            _handedOver = state;
     }
 
     public async Task<SubmitReply> Submit(string front, long batch, RoomCommand[] commands)
@@ -47,7 +81,7 @@ internal sealed class RoomGrain(
         if (_room.HasFront(front) != hadFront)
             Watch(front, !hadFront);
         if (_room.IsEmpty != wasEmpty)
-            await OpenOrClose();
+            KeepAlive();
         return reply;
     }
 
@@ -58,7 +92,7 @@ internal sealed class RoomGrain(
         _room.Drop(front);
         await Tell();
         if (_room.IsEmpty != wasEmpty)
-            await OpenOrClose();
+            KeepAlive();
     }
 
     public Task<Receipt> Broadcast(RoomMessage message)
@@ -83,7 +117,7 @@ internal sealed class RoomGrain(
     {
         if (limit is < 1 or > Limits.PageSize)
             throw new ArgumentOutOfRangeException(nameof(limit), limit, $"limit is {limit}; it must be 1 to {Limits.PageSize}.");
-        return Task.FromResult(_room.Members(after, limit));
+        return Task.FromResult(_room.Page(after, limit));
     }
 
     public Task<RoomDescription> Describe() => Task.FromResult(_room.Describe());
@@ -127,19 +161,8 @@ internal sealed class RoomGrain(
     }
 
     /// <summary>
-    /// A room with members must stay in memory; an empty one is gone from the directory at once and from memory when
-    /// nobody who comes back could still be given what was said.
+    /// A room with members must stay in memory; an empty one is gone from it when nobody who comes back could still be
+    /// given what was said.
     /// </summary>
-    private Task OpenOrClose()
-    {
-        var name = this.GetPrimaryKeyString();
-        var directory = GrainFactory.GetGrain<IRoomDirectoryGrain>(IRoomDirectoryGrain.ShardOf(name));
-        if (!_room.IsEmpty)
-        {
-            DelayDeactivation(s_forever);
-            return directory.Opened(name);
-        }
-        DelayDeactivation(options.Value.HistoryAge);
-        return directory.Closed(name);
-    }
+    private void KeepAlive() => DelayDeactivation(_room.IsEmpty ? options.Value.HistoryAge : s_forever);
 }

@@ -16,6 +16,15 @@ internal sealed class RoomHistory(int capacity, TimeSpan age)
         _messages.Enqueue(message);
     }
 
+    public FrontEvent[] Save() => [.. _messages];
+
+    public void Load(FrontEvent[] messages, long last)
+    {
+        foreach (var message in messages)
+            Add(message);
+        _last = last;
+    }
+
     /// <summary>Everything after <paramref name="sequence"/>, or null when any of it is gone or it lies in the future.</summary>
     public FrontEvent[]? After(long sequence, long nowMs)
     {

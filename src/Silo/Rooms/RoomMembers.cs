@@ -57,6 +57,18 @@ internal sealed class RoomMembers
         return [.. ids.Select(connection => Remove(front, connection)).OfType<string>()];
     }
 
+    public FrontMembers[] Save() =>
+        [.. _fronts.Select(front => new FrontMembers(front.Key, [.. front.Value.Select(entry => new Member(entry.Value, entry.Key))]))];
+
+    public void Load(FrontMembers[] fronts)
+    {
+        foreach (var (front, members) in fronts)
+        {
+            foreach (var member in members)
+                Add(front, member.Connection, member.User);
+        }
+    }
+
     public bool HasFront(string front) => _fronts.ContainsKey(front);
 
     public MembersPage Page(string? after, int limit)

@@ -4,14 +4,39 @@ using Realtime.Silo.Fronts;
 namespace Realtime.Silo.Users;
 
 /// <summary>Hosts <see cref="UserDevices"/> and sends to the fronts that the user is on, one event per front.</summary>
-internal sealed class UserGrain(TimeProvider time, FrontPublisher publisher, SiloLease lease) : Grain, IUserGrain
+internal sealed class UserGrain(TimeProvider time, FrontPublisher publisher, SiloLease lease)
+    : Grain, IUserGrain, IGrainMigrationParticipant
 {
+    private static readonly TimeSpan s_forever = TimeSpan.FromDays(3650); // the connections are only here
+
     private readonly UserDevices _devices = new();
 
     public override Task OnActivateAsync(CancellationToken cancellationToken)
     {
         Names.Check(this.GetPrimaryKeyString(), "user");
+        foreach (var front in _devices.Fronts) // handed over by another silo
+            lease.WatchUser(front, this.GetPrimaryKeyString());
+        if (_devices.Count > 0)
+            DelayDeactivation(s_forever);
         return Task.CompletedTask;
+    }
+
+    public override Task OnDeactivateAsync(DeactivationReason reason, CancellationToken cancellationToken)
+    {
+        this.HandOverIfSiloStops(reason);
+        foreach (var front in _devices.Fronts)
+            lease.UnwatchUser(front, this.GetPrimaryKeyString());
+        return Task.CompletedTask;
+    }
+
+    void IGrainMigrationParticipant.OnDehydrate(IDehydrationContext context) => context.TryAddValue("connections", _devices.All);
+
+    void IGrainMigrationParticipant.OnRehydrate(IRehydrationContext context)
+    {
+        if (!context.TryGetValue("connections", out UserConnection[]? connections))
+            return;
+        foreach (var connection in connections)
+            _devices.Attach(connection);
     }
 
     public Task<string> Attach(UserConnection connection)
@@ -20,7 +45,7 @@ internal sealed class UserGrain(TimeProvider time, FrontPublisher publisher, Sil
         if (!_devices.HasFront(connection.Front))
             lease.WatchUser(connection.Front, this.GetPrimaryKeyString());
         _devices.Attach(connection);
-        DelayDeactivation(TimeSpan.FromDays(3650)); // the connections are only here
+        DelayDeactivation(s_forever);
         return Task.FromResult(lease.Id);
     }
 

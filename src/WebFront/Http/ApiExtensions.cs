@@ -37,7 +37,7 @@ internal static class ApiExtensions
             .ProducesProblem(StatusCodes.Status503ServiceUnavailable);
         api.MapRooms();
         api.MapUsers();
-        api.MapConnectionList();
+        api.MapCluster();
         app.MapOpenApi();
         app.MapHealthChecks("/health/live", new() { Predicate = _ => false });
         app.MapHealthChecks("/health/ready", new() { Predicate = check => check.Tags.Contains(FrontHealth.Ready) });

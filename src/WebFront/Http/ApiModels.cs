@@ -1,5 +1,6 @@
 using System.Text.Json;
 using System.Text.Json.Serialization;
+using Realtime.Grains;
 
 namespace Realtime.WebFront.Http;
 
@@ -18,8 +19,6 @@ internal sealed record UserSendResponse(string User, int Connections);
 
 internal sealed record RoomsResponse(IReadOnlyList<RoomSummary> Rooms, string? Next);
 
-internal sealed record RoomSummary(string Room, int Members);
-
 internal sealed record RoomResponse(string Room, int Members, int Connections, int Fronts, string Epoch, long Seq);
 
 internal sealed record MembersResponse(string Room, IReadOnlyList<string> Members, int Total, string? Next);
@@ -30,11 +29,17 @@ internal sealed record UserConnectionResponse(string Id, string Front, DateTimeO
 
 internal sealed record DisconnectRequest(string? Reason);
 
-/// <summary>The connections of this front.</summary>
-internal sealed record ConnectionsResponse(string Front, int Count, IReadOnlyList<ConnectionResponse> Connections, string? Next);
+/// <summary>Connections of the cluster, or of one front of it.</summary>
+/// <param name="Count">How many there are.</param>
+internal sealed record ConnectionsResponse(int Count, IReadOnlyList<ConnectionDescription> Connections, string? Next);
 
-internal sealed record ConnectionResponse(
-    string Id, string? User, string? RemoteAddress, DateTimeOffset ConnectedAt, IReadOnlyCollection<string> Rooms, int QueuedMessages);
+/// <summary>The cluster as it is now.</summary>
+/// <param name="Front">The front that answers.</param>
+/// <param name="Connections">Of all fronts together; up to half a second old.</param>
+internal sealed record ClusterResponse(string Front, int Connections, IReadOnlyList<FrontDescription> Fronts, IReadOnlyList<string> Silos);
+
+/// <summary>How many fronts the message went to.</summary>
+internal sealed record BroadcastResponse(int Fronts);
 
 [JsonSourceGenerationOptions(JsonSerializerDefaults.Web)]
 [JsonSerializable(typeof(SendRequest))]
@@ -46,5 +51,7 @@ internal sealed record ConnectionResponse(
 [JsonSerializable(typeof(UserResponse))]
 [JsonSerializable(typeof(DisconnectRequest))]
 [JsonSerializable(typeof(ConnectionsResponse))]
+[JsonSerializable(typeof(ClusterResponse))]
+[JsonSerializable(typeof(BroadcastResponse))]
 [JsonSerializable(typeof(Microsoft.AspNetCore.Mvc.ProblemDetails))]
 internal sealed partial class ApiJson : JsonSerializerContext;

@@ -22,12 +22,8 @@ internal static class RoomEndpoints
     private static async Task<IResult> List(IClusterClient cluster, string? after, int limit = ApiPaging.Default)
     {
         ApiPaging.Check(limit);
-        var shards = await Task.WhenAll(Enumerable.Range(0, IRoomDirectoryGrain.Shards)
-            .Select(shard => cluster.GetGrain<IRoomDirectoryGrain>(shard).List(after, limit + 1)));
-        string[] names = [.. shards.SelectMany(shard => shard).Order(StringComparer.Ordinal).Take(limit + 1)];
-        var page = await Task.WhenAll(names.Take(limit).Select(async name =>
-            new RoomSummary(name, (await cluster.GetGrain<IRoomGrain>(name).Describe()).Members)));
-        return Results.Ok(new RoomsResponse([.. page.Where(room => room.Members > 0)], names.Length > limit ? names[limit - 1] : null));
+        var page = await cluster.GetGrain<IClusterGrain>(IClusterGrain.Key).Rooms(after, limit);
+        return Results.Ok(new RoomsResponse(page.Rooms, page.Next));
     }
 
     private static async Task<IResult> Describe(IClusterClient cluster, string room)

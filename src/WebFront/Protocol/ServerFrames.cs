@@ -133,12 +133,15 @@ internal static class ServerFrames
         frame.Write("}"u8);
     }
 
+    /// <summary>A message to a user, or to everyone: then without <c>to</c>.</summary>
     public static Frame Direct(FrontEvent message)
     {
-        var frame = Builder;
-        frame.BeginText();
-        frame.Write("{\"type\":\"message\",\"to\":"u8);
-        frame.WriteString(message.Target);
+        var frame = Begin("message"u8, null);
+        if (message.Target.Length > 0)
+        {
+            frame.Write(",\"to\":"u8);
+            frame.WriteString(message.Target);
+        }
         if (message.From is not null)
         {
             frame.Write(",\"from\":"u8);

@@ -123,9 +123,12 @@ internal sealed partial class RoomRouter : IAsyncBatchObserver<FrontEvent>
         return Task.CompletedTask;
     }
 
+    /// <summary>Events were dropped on the way. Which rooms' they were is not known, so all are compared with their grains.</summary>
     public Task OnErrorAsync(Exception exception)
     {
         LogStreamError(exception);
+        foreach (var room in _rooms.Values)
+            room.SyncUnlessOn([]);
         return Task.CompletedTask;
     }
 
@@ -163,6 +166,7 @@ internal sealed partial class RoomRouter : IAsyncBatchObserver<FrontEvent>
         }
     }
 
+    /// <summary>Or for everyone: not for a room.</summary>
     private static bool IsForUser(FrontEvent item) => item.Kind >= FrontEventKind.DirectMessage;
 
     private void ToUser(FrontEvent item)
@@ -177,6 +181,15 @@ internal sealed partial class RoomRouter : IAsyncBatchObserver<FrontEvent>
                 break;
             case FrontEventKind.DirectBinary:
                 Registry.SendToUser(item.Target, Frame.Binary(item.Body));
+                break;
+            case FrontEventKind.EveryoneMessage:
+                Registry.Broadcast(ServerFrames.Direct(item));
+                break;
+            case FrontEventKind.EveryoneText:
+                Registry.Broadcast(Frame.Text(item.Body));
+                break;
+            case FrontEventKind.EveryoneBinary:
+                Registry.Broadcast(Frame.Binary(item.Body));
                 break;
             case FrontEventKind.Disconnect:
                 var reason = item.Body.Length == 0 ? "disconnected by the server" : Encoding.UTF8.GetString(item.Body);
@@ -201,6 +214,6 @@ internal sealed partial class RoomRouter : IAsyncBatchObserver<FrontEvent>
     [LoggerMessage(6, LogLevel.Warning, "User {User} could not be told that a connection closed.")]
     private partial void LogDetachFailed(string user, Exception exception);
 
-    [LoggerMessage(3, LogLevel.Error, "The front's stream reported an error.")]
+    [LoggerMessage(3, LogLevel.Error, "The front's stream reported an error; every room is compared with its grain.")]
     private partial void LogStreamError(Exception exception);
 }

@@ -1,0 +1,88 @@
+namespace Realtime.Grains;
+
+/// <summary>The whole cluster: every room, every connection, everybody. One grain, key <see cref="Key"/>.</summary>
+/// <remarks>
+/// Listings are gathered from all silos or fronts at the moment of asking; one that does not answer within
+/// seconds is left out. Every method throws <see cref="ArgumentException"/> when an argument is not allowed.
+/// </remarks>
+[Alias("realtime.cluster")]
+public interface IClusterGrain : IGrainWithIntegerKey
+{
+    /// <summary>The only key.</summary>
+    const long Key = 0;
+
+    /// <summary>The fronts and silos that are up. Counts are those of their last lease renewal, half a second ago at most.</summary>
+    [Alias("Describe")]
+    Task<ClusterDescription> Describe();
+
+    /// <summary>
+    /// The rooms that have members, in ordinal order of their names, those after <paramref name="after"/> only.
+    /// <paramref name="limit"/> is 1 to <see cref="Limits.PageSize"/>.
+    /// </summary>
+    [Alias("Rooms")]
+    Task<RoomsPage> Rooms(string? after = null, int limit = Limits.PageSize);
+
+    /// <summary>
+    /// The connections of all fronts, or of one, in ordinal order of their ids, those after <paramref name="after"/> only.
+    /// <paramref name="limit"/> is 1 to <see cref="Limits.PageSize"/>.
+    /// </summary>
+    [Alias("Connections")]
+    Task<ConnectionsPage> Connections(string? after = null, int limit = Limits.PageSize, string? front = null);
+
+    /// <summary>Sends a message to every connection of every front; returns how many fronts there are.</summary>
+    [Alias("Broadcast")]
+    Task<int> Broadcast(RoomMessage message);
+
+    /// <summary>Sends a text frame of its own, without the protocol's envelope, to every connection of every front.</summary>
+    [Alias("BroadcastText")]
+    Task<int> BroadcastText(string text);
+
+    /// <summary>Sends a binary frame of its own, without the protocol's envelope, to every connection of every front.</summary>
+    [Alias("BroadcastBinary")]
+    Task<int> BroadcastBinary([Immutable] byte[] data);
+}
+
+/// <summary>The cluster as it is now.</summary>
+[GenerateSerializer, Immutable, Alias("realtime.cluster.description")]
+public sealed record ClusterDescription(
+    [property: Id(0)] FrontDescription[] Fronts,
+    [property: Id(1)] string[] Silos)
+{
+    /// <summary>How many connections all fronts have together.</summary>
+    public int Connections => Fronts.Sum(front => front.Connections);
+}
+
+/// <summary>A front.</summary>
+/// <param name="Front">Its id.</param>
+/// <param name="Connections">How many it has.</param>
+[GenerateSerializer, Immutable, Alias("realtime.front.description")]
+public readonly record struct FrontDescription([property: Id(0)] string Front, [property: Id(1)] int Connections);
+
+/// <summary>A page of rooms.</summary>
+/// <param name="Rooms">In ordinal order of their names.</param>
+/// <param name="Next">What to pass as <c>after</c> for the next page; null on the last.</param>
+[GenerateSerializer, Immutable, Alias("realtime.rooms.page")]
+public sealed record RoomsPage([property: Id(0)] RoomSummary[] Rooms, [property: Id(1)] string? Next);
+
+/// <summary>A room in a listing.</summary>
+[GenerateSerializer, Immutable, Alias("realtime.room.summary")]
+public readonly record struct RoomSummary([property: Id(0)] string Room, [property: Id(1)] int Members);
+
+/// <summary>A page of connections.</summary>
+/// <param name="Total">How many there are on all pages together.</param>
+/// <param name="Connections">In ordinal order of their ids.</param>
+/// <param name="Next">What to pass as <c>after</c> for the next page; null on the last.</param>
+[GenerateSerializer, Immutable, Alias("realtime.connections.page")]
+public sealed record ConnectionsPage(
+    [property: Id(0)] int Total, [property: Id(1)] ConnectionDescription[] Connections, [property: Id(2)] string? Next);
+
+/// <summary>A connection of a front.</summary>
+[GenerateSerializer, Immutable, Alias("realtime.connection.description")]
+public sealed record ConnectionDescription(
+    [property: Id(0)] string Id,
+    [property: Id(1)] string Front,
+    [property: Id(2)] string? User,
+    [property: Id(3)] string? RemoteAddress,
+    [property: Id(4)] DateTimeOffset ConnectedAt,
+    [property: Id(5)] string[] Rooms,
+    [property: Id(6)] int QueuedMessages);

@@ -1,0 +1,96 @@
+namespace Realtime.Grains;
+
+/// <summary>
+/// The fronts and silos that are up: each says so twice a second, and one that has not for the length of its lease is
+/// out. One grain, key <see cref="Key"/>.
+/// </summary>
+[Alias("realtime.fronts")]
+public interface IFrontDirectoryGrain : IGrainWithIntegerKey
+{
+    /// <summary>The only key.</summary>
+    const long Key = 0;
+
+    /// <summary>A front says that it is up, with a way to ask it about its own connections.</summary>
+    /// <exception cref="ArgumentException">The front is of a version that does not go with this cluster.</exception>
+    [Alias("RenewFront")]
+    Task<ClusterView> RenewFront(FrontReport report, IFrontObserver observer);
+
+    /// <summary>A silo says that it is up, with a way to ask it about its own rooms.</summary>
+    [Alias("RenewSilo")]
+    Task<ClusterView> RenewSilo(string silo, ISiloObserver observer);
+
+    /// <summary>A front or a silo that stops takes itself out.</summary>
+    [Alias("Unregister")]
+    Task Unregister(string id);
+
+    /// <summary>The fronts that are up, in ordinal order of their ids.</summary>
+    [Alias("Fronts"), ReadOnly]
+    Task<FrontEntry[]> Fronts();
+
+    /// <summary>The silos that are up, in ordinal order of their ids.</summary>
+    [Alias("Silos"), ReadOnly]
+    Task<SiloEntry[]> Silos();
+
+    /// <summary>Ways to ask these fronts; a front that is not registered is left out.</summary>
+    [Alias("Observers"), ReadOnly]
+    Task<IFrontObserver[]> Observers(string[] fronts);
+}
+
+/// <summary>Who is up.</summary>
+/// <param name="Fronts">Ids of fronts.</param>
+/// <param name="Silos">Ids of silos.</param>
+/// <param name="WasKnown">Whether the caller was known. If not, its lease had run out, or the directory itself is new.</param>
+/// <param name="IsSettled">Whether the directory is up for longer than a lease, so that who is missing is really gone.</param>
+[GenerateSerializer, Immutable, Alias("realtime.cluster.view")]
+public sealed record ClusterView(
+    [property: Id(0)] string[] Fronts,
+    [property: Id(1)] string[] Silos,
+    [property: Id(2)] bool WasKnown,
+    [property: Id(3)] bool IsSettled);
+
+/// <summary>What a front says of itself.</summary>
+/// <param name="Front">Its id.</param>
+/// <param name="Version">What it speaks: <see cref="Current"/> of its build.</param>
+/// <param name="Connections">How many it has.</param>
+[GenerateSerializer, Immutable, Alias("realtime.front.report")]
+public sealed record FrontReport([property: Id(0)] string Front, [property: Id(1)] int Version, [property: Id(2)] int Connections)
+{
+    /// <summary>Grows when fronts and silos of before can no longer work together.</summary>
+    public const int Current = 1;
+}
+
+/// <summary>A front that is up, and how to ask it.</summary>
+[GenerateSerializer, Immutable, Alias("realtime.front.entry")]
+public sealed record FrontEntry([property: Id(0)] string Front, [property: Id(1)] int Connections, [property: Id(2)] IFrontObserver Observer);
+
+/// <summary>A silo that is up, and how to ask it.</summary>
+[GenerateSerializer, Immutable, Alias("realtime.silo.entry")]
+public sealed record SiloEntry([property: Id(0)] string Silo, [property: Id(1)] ISiloObserver Observer);
+
+/// <summary>Questions that grains ask a front about its local connections.</summary>
+[Alias("realtime.front")]
+public interface IFrontObserver : IGrainObserver
+{
+    /// <summary>The rooms that the user's connections at this front are in.</summary>
+    [Alias("RoomsOf"), ResponseTimeout("00:00:03")]
+    Task<string[]> RoomsOf(string user);
+
+    /// <summary>Connections of this front in ordinal order of their ids, those after <paramref name="after"/> only.</summary>
+    [Alias("Connections"), ResponseTimeout("00:00:03")]
+    Task<FrontConnections> Connections(string? after, int limit);
+}
+
+/// <summary>Connections of a front.</summary>
+/// <param name="Total">How many it has.</param>
+/// <param name="Page">Those that were asked for.</param>
+[GenerateSerializer, Immutable, Alias("realtime.front.connections")]
+public sealed record FrontConnections([property: Id(0)] int Total, [property: Id(1)] ConnectionDescription[] Page);
+
+/// <summary>Questions that grains ask a silo about what is on it.</summary>
+[Alias("realtime.silo")]
+public interface ISiloObserver : IGrainObserver
+{
+    /// <summary>Rooms with members on this silo in ordinal order of their names, those after <paramref name="after"/> only.</summary>
+    [Alias("Rooms"), ResponseTimeout("00:00:03")]
+    Task<RoomSummary[]> Rooms(string? after, int limit);
+}

@@ -1,0 +1,34 @@
+namespace Realtime.Silo.Rooms;
+
+/// <summary>All that a room holds: what goes with it to another silo.</summary>
+[GenerateSerializer, Immutable, Alias("realtime.room.state")]
+internal sealed record RoomState
+{
+    [Id(0)] public required string Epoch { get; init; }
+
+    [Id(1)] public required long Sequence { get; init; }
+
+    [Id(2)] public required long Order { get; init; }
+
+    [Id(3)] public required FrontMembers[] Members { get; init; }
+
+    [Id(4)] public required FrontEvent[] History { get; init; }
+
+    [Id(5)] public required KnownPublish[] Publishes { get; init; }
+
+    /// <summary>The last batch of each front.</summary>
+    [Id(6)] public LastBatch[] Batches { get; init; } = [];
+}
+
+/// <summary>The members of a room on one front.</summary>
+[GenerateSerializer, Immutable, Alias("realtime.room.state.front")]
+internal readonly record struct FrontMembers([property: Id(0)] string Front, [property: Id(1)] Member[] Members);
+
+/// <summary>The receipt of a publish that carried an id.</summary>
+[GenerateSerializer, Immutable, Alias("realtime.room.state.publish")]
+internal readonly record struct KnownPublish(
+    [property: Id(0)] string? User, [property: Id(1)] string Id, [property: Id(2)] ulong BodyHash, [property: Id(3)] Receipt Receipt);
+
+/// <summary>The last batch of a front, and its answer.</summary>
+[GenerateSerializer, Immutable, Alias("realtime.room.state.batch")]
+internal readonly record struct LastBatch([property: Id(0)] string Front, [property: Id(1)] long Batch, [property: Id(2)] SubmitReply Reply);
