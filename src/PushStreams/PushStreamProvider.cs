@@ -8,7 +8,7 @@ using Realtime.PushStreams.Subscriptions;
 namespace Realtime.PushStreams;
 
 /// <summary>Push streams of one name in one process: what it produces, and what it listens to.</summary>
-internal sealed class PushStreamProvider : IStreamProvider, IAsyncDisposable
+internal sealed partial class PushStreamProvider : IStreamProvider, IAsyncDisposable
 {
     private readonly ConcurrentDictionary<string, IOutput> _outputs = new();
     private readonly ConcurrentDictionary<(StreamId, Type), object> _streams = new();
@@ -103,7 +103,15 @@ internal sealed class PushStreamProvider : IStreamProvider, IAsyncDisposable
     /// <summary>Ends everything, as the process is about to.</summary>
     public void End()
     {
+        if (_hasEnded)
+            return;
         _hasEnded = true;
+        var lost = _outputs.Values.Sum(output => output.Pending);
+        if (lost > 0)
+        {
+            PushMetrics.Drops.Add(lost, Tag);
+            LogLost(Log, lost);
+        }
         foreach (var subscription in Subscriptions)
             subscription.Stop();
     }
@@ -113,4 +121,7 @@ internal sealed class PushStreamProvider : IStreamProvider, IAsyncDisposable
         End();
         return ValueTask.CompletedTask;
     }
+
+    [LoggerMessage(1, LogLevel.Warning, "The process ends before {Events} events were delivered; nobody learns of them.")]
+    private static partial void LogLost(ILogger log, int events);
 }

@@ -83,15 +83,25 @@ public sealed class SiloEndTests
         {
             var (id, name) = (_ids[i % Streams], $"{_ids[0]} {i}");
             var grain = cluster.Client.GetGrain<IProducerGrain>(name);
+            using var pace = new PeriodicTimer(TimeSpan.FromMilliseconds(10)); // 4,800 calls a second together
             for (var number = 0; !stop.IsCancellationRequested; number++)
             {
                 // As a room's caller would: again, until it is taken.
                 await Retry(() => grain.Produce(PushCluster.Default, id, number, 1));
                 taken.Add(new Item(name, number));
+                await pace.WaitForNextTickAsync(CancellationToken.None);
             }
         })));
         await Task.WhenAll(subscribers.Select(subscriber => subscriber.Has(40)));
-        await cluster.StopSiloAsync(cluster.Silos[1]).Soon();
+        // Subscribers that take nothing for a while, so that there is much to deliver when the silo stops.
+        using var readings = new Readings(PushCluster.Default);
+        subscribers.ForEach(subscriber => subscriber.Hold());
+        await Wait.Until(() => readings["pending"] >= 200);
+        var stopped = cluster.StopSiloAsync(cluster.Silos[1]);
+        await Wait.Until(() => readings["retries"] >= Streams);
+        Assert.False(stopped.IsCompleted);
+        subscribers.ForEach(subscriber => subscriber.Release());
+        await stopped.Soon();
         var sofar = subscribers.Select(subscriber => subscriber.Items.Count).ToArray();
         for (var i = 0; i < Streams; i++)
             await subscribers[i].Has(sofar[i] + 40);
@@ -100,7 +110,7 @@ public sealed class SiloEndTests
         Assert.NotEmpty(taken);
         await Wait.Until(
             () => !taken.Except(subscribers.SelectMany(subscriber => subscriber.Items)).Any(),
-            () => $"Lost of {taken.Count}: {string.Join(", ", taken.Except(subscribers.SelectMany(subscriber => subscriber.Items)).Take(20))}");
+            () => $"Lost of {taken.Count}: {string.Join(", ", taken.Except(subscribers.SelectMany(subscriber => subscriber.Items)).Take(20))}; {string.Join(", ", subscribers.SelectMany(subscriber => subscriber.Errors))}");
         Assert.All(subscribers, subscriber => Assert.Empty(subscriber.Errors));
     }
 

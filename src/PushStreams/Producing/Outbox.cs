@@ -23,6 +23,8 @@ internal sealed partial class Outbox<T>(Output<T> output, PushSubscriber subscri
     /// <summary>Completes when all that was added before has been delivered or dropped.</summary>
     public Task Idle => output.Provider.HasEnded ? Task.CompletedTask : _pending.Idle;
 
+    public int Pending => _pending.Count;
+
     public Task Add(ReadOnlySpan<T> events)
     {
         var added = _pending.Add(events);

@@ -8,6 +8,9 @@ internal interface IOutput
     /// <summary>Completes when all that was taken before has been delivered or dropped.</summary>
     Task Idle();
 
+    /// <summary>How many events wait.</summary>
+    int Pending { get; }
+
     void Changed(PushSubscribers now);
 }
 
@@ -47,6 +50,15 @@ internal sealed partial class Output<T> : IOutput
     public StreamId StreamId { get; }
 
     public string Key { get; }
+
+    public int Pending
+    {
+        get
+        {
+            lock (_lock)
+                return (_unaddressed?.Count ?? 0) + _listening.Sum(outbox => outbox.Pending);
+        }
+    }
 
     /// <summary>Nobody listens, as it has been said less than a period ago; a new subscriber is told of at once.</summary>
     private bool IsNobodyThere => _unaddressed is null && _known is { IsComplete: true } && !IsOld(Volatile.Read(ref _learned));

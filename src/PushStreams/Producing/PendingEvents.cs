@@ -21,6 +21,16 @@ internal sealed class PendingEvents<T>(PushStreamProvider provider) : IDisposabl
     private bool _drops;
     private bool _isClosed;
 
+    /// <summary>Events that wait, those of the producers that wait too.</summary>
+    public int Count
+    {
+        get
+        {
+            lock (_lock)
+                return _count + _waiters.Sum(waiter => waiter.Events.Length);
+        }
+    }
+
     /// <summary>Events that have come, dropped ones included.</summary>
     public long Total
     {
@@ -124,7 +134,7 @@ internal sealed class PendingEvents<T>(PushStreamProvider provider) : IDisposabl
                     _last = null;
                 (first, events) = (chunk.First, chunk.Events);
                 _told = first + events.Length;
-                Count(-events.Length);
+                Change(-events.Length);
                 if (_count < _options.MaxPendingEvents)
                     admitted = Admit();
             }
@@ -162,7 +172,7 @@ internal sealed class PendingEvents<T>(PushStreamProvider provider) : IDisposabl
         {
             _isClosed = true;
             dropped = _count;
-            Count(-_count);
+            Change(-_count);
             _chunks.Clear();
             _last = null;
             dropped += DropWaiters(out waiters);
@@ -218,7 +228,7 @@ internal sealed class PendingEvents<T>(PushStreamProvider provider) : IDisposabl
                 _chunks.Enqueue(_last = new Chunk(_next, events.Length, _options.MaxBatchEvents));
             var added = _last.Add(events);
             _next += added;
-            Count(added);
+            Change(added);
             events = events[added..];
         }
     }
@@ -273,7 +283,7 @@ internal sealed class PendingEvents<T>(PushStreamProvider provider) : IDisposabl
         return dropped;
     }
 
-    private void Count(int change)
+    private void Change(int change)
     {
         _count += change;
         PushMetrics.Pending.Add(change, provider.Tag);

@@ -40,26 +40,16 @@ internal abstract class Recorder
     public void Release() => Interlocked.Exchange(ref _gate, null)?.SetResult();
 
     /// <summary>Waits until so much is in the log.</summary>
-    public Task<List<object>> Has(int count) => Has(log => log.Count >= count);
+    public async Task<List<object>> Has(int count)
+    {
+        await Until(() => _log.Count >= count);
+        return Log;
+    }
 
     public async Task<List<object>> Has(Func<List<object>, bool> condition)
     {
-        using var bound = new CancellationTokenSource(Wait.Longest);
-        while (true)
-        {
-            var changed = Volatile.Read(ref _changed).Task;
-            var log = Log;
-            if (condition(log))
-                return log;
-            try
-            {
-                await changed.WaitAsync(bound.Token);
-            }
-            catch (OperationCanceledException)
-            {
-                Assert.Fail($"What was waited for did not come. There are {log.Count}, the last ones: {string.Join(", ", log.TakeLast(10))}");
-            }
-        }
+        await Until(() => condition(_log));
+        return Log;
     }
 
     public Task OnErrorAsync(Exception ex)
@@ -84,6 +74,28 @@ internal abstract class Recorder
                 throw exception;
         }
         Add(items);
+    }
+
+    private async Task Until(Func<bool> condition)
+    {
+        using var bound = new CancellationTokenSource(Wait.Longest);
+        while (true)
+        {
+            var changed = Volatile.Read(ref _changed).Task;
+            lock (_lock)
+            {
+                if (condition())
+                    return;
+            }
+            try
+            {
+                await changed.WaitAsync(bound.Token);
+            }
+            catch (OperationCanceledException)
+            {
+                Assert.Fail($"What was waited for did not come. There are {Log.Count}, the last ones: {string.Join(", ", Log.TakeLast(10))}");
+            }
+        }
     }
 
     private static TaskCompletionSource New() => new(TaskCreationOptions.RunContinuationsAsynchronously);
