@@ -8,7 +8,9 @@ namespace Realtime.Silo.Hosting;
 internal sealed partial class ConnectionRetry(ClusterSettings settings, ILogger<ConnectionRetry> logger) : IClientConnectionRetryFilter
 {
     private readonly BackOff _backOff = new(first: TimeSpan.FromMilliseconds(500), longest: TimeSpan.FromSeconds(5));
-    private string? _reason;
+
+    /// <summary>Why the last attempt failed; null when none has.</summary>
+    public string? WaitsFor { get; private set; }
 
     public async Task<bool> ShouldRetryConnectionAttempt(Exception exception, CancellationToken cancellationToken)
     {
@@ -16,9 +18,9 @@ internal sealed partial class ConnectionRetry(ClusterSettings settings, ILogger<
         if (exception is OrleansConfigurationException)
             return false;
         var reason = Reason(exception);
-        if (reason != _reason)
+        if (reason != WaitsFor)
             LogWaits(reason);
-        _reason = reason;
+        WaitsFor = reason;
         await Task.Delay(_backOff.Next(), cancellationToken);
         return true;
     }

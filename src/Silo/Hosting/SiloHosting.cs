@@ -1,8 +1,6 @@
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Diagnostics.HealthChecks;
-using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.DependencyInjection;
-using Microsoft.Extensions.Diagnostics.HealthChecks;
 using Microsoft.Extensions.Hosting;
 using Orleans.Hosting;
 
@@ -24,14 +22,7 @@ internal static class SiloHosting
     public static WebApplication MapSilo(this WebApplication app)
     {
         app.MapHealthChecks("/health/live", new() { Predicate = _ => false });
-        app.MapHealthChecks("/health/ready", new() { ResponseWriter = Write });
+        app.MapHealthChecks("/health/ready", new() { ResponseWriter = HealthAnswer.Write });
         return app;
-    }
-
-    private static Task Write(HttpContext context, HealthReport report)
-    {
-        context.Response.ContentType = "text/plain; charset=utf-8";
-        var reasons = report.Entries.Values.Select(entry => entry.Description).OfType<string>();
-        return context.Response.WriteAsync(string.Join(' ', reasons.Prepend($"{report.Status}")));
     }
 }

@@ -1,5 +1,6 @@
 using System.Text.Json.Serialization;
 using Microsoft.AspNetCore.Diagnostics;
+using Realtime.Silo.Hosting;
 using Realtime.WebFront.Security;
 
 namespace Realtime.WebFront.Http;
@@ -40,7 +41,7 @@ internal static class ApiExtensions
         api.MapCluster();
         app.MapOpenApi();
         app.MapHealthChecks("/health/live", new() { Predicate = _ => false });
-        app.MapHealthChecks("/health/ready", new() { Predicate = check => check.Tags.Contains(FrontHealth.Ready) });
+        app.MapHealthChecks("/health/ready", new() { Predicate = check => check.Tags.Contains(FrontHealth.Ready), ResponseWriter = HealthAnswer.Write });
         app.MapGet("/metrics", (MetricsText metrics) => Results.Text(metrics.Write(), MetricsText.ContentType)).ExcludeFromDescription();
     }
 

@@ -1,13 +1,16 @@
 using Microsoft.Extensions.Diagnostics.HealthChecks;
+using Realtime.Silo.Hosting;
 
 namespace Realtime.WebFront.Http;
 
 /// <summary>Ready: the front hears its stream, so whoever connects is served.</summary>
-internal sealed class FrontHealth(FrontService front) : IHealthCheck
+internal sealed class FrontHealth(FrontService front, LateStart? start = null, ConnectionRetry? connection = null) : IHealthCheck
 {
     /// <summary>The tag of checks that belong to readiness.</summary>
     public const string Ready = "ready";
 
     public Task<HealthCheckResult> CheckHealthAsync(HealthCheckContext context, CancellationToken cancellationToken = default) =>
-        Task.FromResult(front.IsReady ? HealthCheckResult.Healthy() : HealthCheckResult.Unhealthy("The front does not hear its stream."));
+        Task.FromResult(front.IsReady ? HealthCheckResult.Healthy() : HealthCheckResult.Unhealthy(Reason));
+
+    private string Reason => start is { IsDone: false } && connection?.WaitsFor is { } reason ? reason : "The front does not hear its stream.";
 }

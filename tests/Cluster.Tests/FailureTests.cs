@@ -1,0 +1,111 @@
+using System.Diagnostics;
+
+namespace Realtime.Cluster.Tests;
+
+/// <summary>What holds when processes of a cluster die, hang or are stopped, with clients on both fronts. The bounds are those promised for the defaults.</summary>
+public sealed class FailureTests(PostgresServer postgres, ITestOutputHelper output)
+{
+    private const int Rooms = 50;
+
+    [Fact]
+    public async Task After_a_silo_was_killed_every_room_delivers_again_within_3_s_and_each_silo_may_die_in_turn()
+    {
+        await using var cluster = await ProcessCluster.Start(postgres);
+        await using var load = await Load.Start(cluster.Fronts[0], cluster.Fronts[1], Rooms, perSecond: 200);
+
+        for (var silo = 0; silo < 2; silo++)
+        {
+            var killed = Stopwatch.GetTimestamp();
+            await cluster.Silos[silo].Kill();
+            var slowest = await load.EveryRoomDelivers(killed);
+            output.WriteLine($"silo {silo + 1} killed: the last of {Rooms} rooms delivers after {slowest.TotalSeconds:0.00} s");
+            Assert.True(slowest < TimeSpan.FromSeconds(3), $"It took {slowest.TotalSeconds:0.00} s.\n{cluster.Output}");
+            await cluster.RestartSilo(silo);
+        }
+
+        var (count, failed) = await load.Stop();
+        output.WriteLine($"{count} publishes, {failed.Length} failed");
+        Assert.Empty(failed); // a client sees delay, not errors
+        await load.AllIsHeard();
+    }
+
+    [Fact]
+    public async Task After_a_silo_hangs_every_room_delivers_again_within_8_s()
+    {
+        await using var cluster = await ProcessCluster.Start(postgres);
+        await using var load = await Load.Start(cluster.Fronts[0], cluster.Fronts[1], Rooms, perSecond: 200);
+
+        var hung = Stopwatch.GetTimestamp();
+        await cluster.Silos[1].Signal("STOP");
+        var slowest = await load.EveryRoomDelivers(hung);
+
+        output.WriteLine($"silo hung: the last of {Rooms} rooms delivers after {slowest.TotalSeconds:0.00} s");
+        Assert.True(slowest < TimeSpan.FromSeconds(8), $"It took {slowest.TotalSeconds:0.00} s.\n{cluster.Output}");
+        Assert.Empty((await load.Stop()).Failed);
+    }
+
+    [Fact]
+    public async Task After_a_front_was_killed_its_members_leave_within_10_s_and_each_front_may_die_in_turn()
+    {
+        await using var cluster = await ProcessCluster.Start(postgres);
+        for (var front = 0; front < 2; front++)
+        {
+            await using var stays = await Client.Connect(cluster.Fronts[1 - front], $"stays{front}");
+            await stays.Join("lobby");
+            var goes = new List<Client>();
+            for (var i = 0; i < 10; i++)
+            {
+                goes.Add(await Client.Connect(cluster.Fronts[front], $"goes{front}-{i}"));
+                await goes[i].Join("lobby");
+                Assert.Equal(("join", $"goes{front}-{i}"), await stays.NextPresence());
+            }
+
+            var killed = Stopwatch.GetTimestamp();
+            await cluster.Fronts[front].Kill();
+            var left = new HashSet<string>();
+            while (left.Count < goes.Count)
+            {
+                var (type, user) = await stays.NextPresence();
+                Assert.Equal("leave", type);
+                Assert.True(left.Add(user), $"{user} has left twice.");
+            }
+            var took = Stopwatch.GetElapsedTime(killed);
+
+            output.WriteLine($"front {front + 1} killed: its members are gone after {took.TotalSeconds:0.00} s");
+            Assert.True(took < TimeSpan.FromSeconds(10), $"It took {took.TotalSeconds:0.00} s.");
+            await stays.Publish("lobby", "still here");
+            await stays.WaitFor("lobby", "still here");
+            foreach (var client in goes)
+                await client.DisposeAsync();
+            await cluster.RestartFront(front);
+        }
+    }
+
+    [Fact]
+    public async Task Silos_that_are_stopped_and_started_one_after_another_under_load_fail_no_publish_and_lose_no_message()
+    {
+        await using var cluster = await ProcessCluster.Start(postgres);
+        await using var load = await Load.Start(cluster.Fronts[0], cluster.Fronts[1], rooms: 100, perSecond: 1000);
+
+        for (var silo = 0; silo < 2; silo++)
+        {
+            var stop = Stopwatch.StartNew();
+            await cluster.Silos[silo].Signal("TERM");
+            Assert.Equal(0, await cluster.Silos[silo].WaitForExit());
+            output.WriteLine($"silo {silo + 1} stopped in {stop.Elapsed.TotalSeconds:0.00} s");
+            await cluster.RestartSilo(silo);
+        }
+
+        var (count, failed) = await load.Stop();
+        output.WriteLine($"{count} publishes, {failed.Length} failed");
+        Assert.Empty(failed);
+        await load.AllIsHeard();
+        foreach (var room in load.Rooms)
+        {
+            var heard = load.Listener.HeardIn(room);
+            // One epoch, every number, in order: nothing was lost, doubled or overtaken.
+            Assert.Single(heard.Select(message => message.Epoch).Distinct());
+            Assert.Equal(Enumerable.Range(1, heard.Count).Select(i => ((long)i, $"{i}")), heard.Select(message => (message.Sequence, message.Content)));
+        }
+    }
+}

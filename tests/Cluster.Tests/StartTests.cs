@@ -1,0 +1,132 @@
+using System.Net;
+using Npgsql;
+
+namespace Realtime.Cluster.Tests;
+
+/// <summary>What processes say that cannot join a cluster.</summary>
+public sealed class StartTests(PostgresServer postgres)
+{
+    [Theory]
+    [InlineData("Silo", "Cluster:Clustering", "etcd", "Cluster:Clustering is 'etcd'; it must be localhost or postgres.")]
+    [InlineData("WebFront", "Cluster:Mode", "server", "Cluster:Mode is 'server'; it must be single or client.")]
+    [InlineData("Silo", "Cluster:SiloPort", "70000", "Cluster:SiloPort is 70000; it must be from 1 to 65535.")]
+    [InlineData("Silo", "Cluster:Hostname", "a", "Cluster:Hostname is no setting")]
+    [InlineData("Silo", "Cluster:Clustering", "postgres", "Cluster:ConnectionString is missing")]
+    public async Task A_wrong_setting_ends_the_start_with_one_line(string project, string setting, string value, string told)
+    {
+        await using var process = ServerProcess.Start(project, null, $"--{setting}={value}");
+
+        Assert.Equal(1, await process.WaitForExit());
+        var line = Assert.Single(process.Output.Trim().Split('\n'));
+        Assert.StartsWith("realtime: ", line);
+        Assert.Contains(told, line);
+    }
+
+    [Theory]
+    [InlineData("Silo", "")]
+    [InlineData("WebFront", "--Cluster:Mode=client")]
+    public async Task The_embedded_engine_refuses_a_cluster(string project, string setting)
+    {
+        Assert.SkipWhen(Engine.Name == "orleans", "This is the engine that has clusters.");
+        await using var process = ServerProcess.Start(project, "Host=127.0.0.1;Username=a;Password=hidden", setting);
+
+        Assert.Equal(1, await process.WaitForExit());
+        Assert.Contains("embedded engine, which is one process", process.Output);
+        Assert.DoesNotContain("   at ", process.Output);
+        Assert.DoesNotContain("hidden", process.Output);
+    }
+
+    [Theory]
+    [InlineData("Silo")]
+    [InlineData("WebFront")]
+    public async Task A_wrong_password_is_told_with_the_address_and_the_process_waits(string project)
+    {
+        Engine.NeedsOrleans();
+        var right = new NpgsqlConnectionStringBuilder(await postgres.CreateDatabase());
+        var wrong = new NpgsqlConnectionStringBuilder(right.ConnectionString) { Password = "not-it" };
+        await Waits(project, wrong.ConnectionString, $"PostgreSQL at 127.0.0.1:{right.Port}, database {right.Database}, user realtime: password authentication failed");
+    }
+
+    [Theory]
+    [InlineData("Silo")]
+    [InlineData("WebFront")]
+    public async Task A_database_that_cannot_be_reached_is_told_with_the_address_and_the_process_waits(string project)
+    {
+        Engine.NeedsOrleans();
+        var port = Ports.Free();
+        await Waits(project, $"Host=127.0.0.1;Port={port};Database=d;Username=u;Password=not-it", $"PostgreSQL at 127.0.0.1:{port}, database d, user u: ");
+    }
+
+    private static async Task Waits(string project, string connectionString, string told)
+    {
+        await using var process = ServerProcess.Start(project, connectionString, ClientIfFront(project));
+        await process.WaitForHealth("live", (status, _) => status == HttpStatusCode.OK);
+        await process.WaitForHealth("ready", (status, body) => status == HttpStatusCode.ServiceUnavailable && body.Contains(told));
+        Assert.Contains(told, process.Output);
+        Assert.DoesNotContain("not-it", process.Output);
+        Assert.DoesNotContain("   at ", process.Output); // no stack trace
+
+        await process.Signal("TERM");
+        Assert.Equal(0, await process.WaitForExit());
+    }
+
+    [Fact]
+    public async Task A_front_alone_is_alive_and_not_ready_and_so_is_a_silo_alone_until_they_find_each_other()
+    {
+        Engine.NeedsOrleans();
+        var database = await postgres.CreateDatabase();
+        await using var front = ServerProcess.Start("WebFront", database, "--Cluster:Mode=client");
+        await front.WaitForHealth("live", (status, _) => status == HttpStatusCode.OK);
+        await front.WaitForHealth("ready", (status, body) => status == HttpStatusCode.ServiceUnavailable && body.Contains("no silo has been started on it"));
+
+        await using var lonely = ServerProcess.Start("Silo", await postgres.CreateDatabase(), OnFreePorts());
+        await lonely.WaitForHealth("ready", (status, body) => status == HttpStatusCode.ServiceUnavailable && body.Contains("No front"));
+        Assert.Equal(HttpStatusCode.OK, (await lonely.Health("live")).Status);
+
+        await using var silo = ServerProcess.Start("Silo", database, OnFreePorts());
+        await silo.WaitUntilReady();
+        await front.WaitUntilReady();
+    }
+
+    [Fact]
+    public async Task A_second_silo_on_the_same_port_is_told_which_one()
+    {
+        Engine.NeedsOrleans();
+        var database = await postgres.CreateDatabase();
+        var ports = OnFreePorts();
+        await using var first = ServerProcess.Start("Silo", database, ports);
+        await first.WaitForHealth("ready", (_, body) => body.Contains("No front"));
+
+        await using var second = ServerProcess.Start("Silo", database, ports);
+
+        Assert.Equal(1, await second.WaitForExit());
+        Assert.Contains($"Port {ports[0].Split('=')[1]} of Cluster:SiloPort is taken by another process, perhaps another silo", second.Output);
+        Assert.DoesNotContain("   at ", second.Output);
+        Assert.Equal(HttpStatusCode.OK, (await first.Health("live")).Status);
+    }
+
+    [Fact]
+    public async Task Silos_that_start_at_once_make_the_schema_once_and_a_later_one_uses_it()
+    {
+        Engine.NeedsOrleans();
+        var database = await postgres.CreateDatabase();
+        var silos = Enumerable.Range(0, 3).Select(_ => ServerProcess.Start("Silo", database, OnFreePorts())).ToList();
+        foreach (var silo in silos)
+            await silo.WaitForHealth("ready", (_, body) => body.Contains("No front"));
+
+        Assert.Single(silos, silo => silo.Output.Contains("applied step 1"));
+        await using (var connection = new NpgsqlConnection(database))
+        {
+            await connection.OpenAsync();
+            await using var command = new NpgsqlCommand("SELECT string_agg(version || ' ' || name, ',' ORDER BY version) FROM realtime_schema", connection);
+            Assert.Equal("1 orleans", await command.ExecuteScalarAsync());
+        }
+        foreach (var silo in silos)
+            await silo.DisposeAsync();
+    }
+
+    private static string[] OnFreePorts() =>
+        [$"--Cluster:SiloPort={Ports.Free()}", $"--Cluster:GatewayPort={Ports.Free()}", "--Cluster:AdvertisedAddress=127.0.0.1"];
+
+    private static string[] ClientIfFront(string project) => project == "WebFront" ? ["--Cluster:Mode=client"] : OnFreePorts();
+}
