@@ -15,8 +15,7 @@ public static class SiloExtensions
     /// Adds what rooms and users need: their options (section <c>Rooms</c>), and the streams to the fronts (section
     /// <c>Streams</c>; its <c>Provider</c> is <c>push</c>, the default, or <c>memory</c>).
     /// </summary>
-    /// <exception cref="InvalidOperationException">There is no such provider of streams.</exception>
-    /// <exception cref="OptionsValidationException">At start, when a setting is out of its range.</exception>
+    /// <exception cref="OptionsValidationException">There is no such provider of streams; or, at start, a setting is out of its range.</exception>
     public static ISiloBuilder AddRealtime(this ISiloBuilder silo, Action<RoomOptions>? configure = null)
     {
         silo.Services.AddOptions<RoomOptions>()

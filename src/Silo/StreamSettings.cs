@@ -1,4 +1,5 @@
 using Microsoft.Extensions.Configuration;
+using Microsoft.Extensions.Options;
 
 namespace Realtime.Silo;
 
@@ -13,11 +14,11 @@ internal static class StreamSettings
     /// <summary>Those of the engine. On Orleans they poll.</summary>
     public const string Memory = "memory";
 
-    /// <exception cref="InvalidOperationException">The setting is neither.</exception>
+    /// <exception cref="OptionsValidationException">The setting is neither.</exception>
     public static string ProviderOf(IConfiguration configuration) => configuration[$"{Section}:Provider"] switch
     {
         null or "" or Push => Push,
         Memory => Memory,
-        var other => throw new InvalidOperationException($"Streams:Provider is \"{other}\"; it must be \"{Push}\" or \"{Memory}\"."),
+        var other => throw new OptionsValidationException(Section, typeof(string), [$"Streams:Provider is '{other}'; it must be {Push} or {Memory}."]),
     };
 }

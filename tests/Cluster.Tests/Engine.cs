@@ -1,5 +1,8 @@
 using System.Reflection;
 
+// Bounds are measured, with all processes on one machine: one cluster at a time.
+[assembly: CollectionBehavior(DisableTestParallelization = true)]
+
 namespace Realtime.Cluster.Tests;
 
 /// <summary>The engine that this project is built for. Only orleans has clusters of processes.</summary>

@@ -103,9 +103,8 @@ public sealed class FailureTests(PostgresServer postgres, ITestOutputHelper outp
         foreach (var room in load.Rooms)
         {
             var heard = load.Listener.HeardIn(room);
-            // One epoch, every number, in order: nothing was lost, doubled or overtaken.
-            Assert.Single(heard.Select(message => message.Epoch).Distinct());
-            Assert.Equal(Enumerable.Range(1, heard.Count).Select(i => ((long)i, $"{i}")), heard.Select(message => (message.Sequence, message.Content)));
+            // Every message, in order: nothing was lost, doubled or overtaken.
+            Assert.Equal(Enumerable.Range(1, heard.Count).Select(i => $"{i}"), heard.Select(message => message.Content));
         }
     }
 }

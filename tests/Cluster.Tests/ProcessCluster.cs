@@ -49,8 +49,10 @@ internal sealed class ProcessCluster : IAsyncDisposable
 
     private ServerProcess StartFront() => ServerProcess.Start("WebFront", _database, "--Cluster:Mode=client");
 
-    /// <summary>What the processes have written, for the message of a test that fails.</summary>
-    public string Output => string.Join('\n', Silos.Concat(Fronts).Select((process, i) => $"-- process {i + 1}:\n{process.Output}"));
+    /// <summary>What the processes have written, without stack traces, for the message of a test that fails.</summary>
+    public string Output => string.Join('\n', Silos.Concat(Fronts).SelectMany((process, i) => process.Output.Split('\n')
+        .Where(line => !line.StartsWith("         "))
+        .Select(line => $"{i + 1}: {line}")));
 
     public async ValueTask DisposeAsync()
     {

@@ -100,6 +100,17 @@ internal sealed class ServerProcess : IAsyncDisposable
         Assert.Fail($"{which}: {last}\n{Output}");
     }
 
+    /// <summary>Waits until it has written this.</summary>
+    public async Task WaitForOutput(string text)
+    {
+        var bound = Stopwatch.StartNew();
+        while (!Output.Contains(text))
+        {
+            Assert.True(bound.Elapsed < Patience, $"It has not written \"{text}\":\n{Output}");
+            await Task.Delay(20);
+        }
+    }
+
     public Task WaitUntilReady() => WaitForHealth("ready", (status, _) => status == HttpStatusCode.OK);
 
     public Task Signal(string signal) => Signals.Send(signal, _process.Id);

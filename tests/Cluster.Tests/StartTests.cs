@@ -8,6 +8,7 @@ public sealed class StartTests(PostgresServer postgres)
 {
     [Theory]
     [InlineData("Silo", "Cluster:Clustering", "etcd", "Cluster:Clustering is 'etcd'; it must be localhost or postgres.")]
+    [InlineData("Silo", "Streams:Provider", "kafka", "Streams:Provider is 'kafka'; it must be push or memory.")]
     [InlineData("WebFront", "Cluster:Mode", "server", "Cluster:Mode is 'server'; it must be single or client.")]
     [InlineData("Silo", "Cluster:SiloPort", "70000", "Cluster:SiloPort is 70000; it must be from 1 to 65535.")]
     [InlineData("Silo", "Cluster:Hostname", "a", "Cluster:Hostname is no setting")]
@@ -62,7 +63,7 @@ public sealed class StartTests(PostgresServer postgres)
         await using var process = ServerProcess.Start(project, connectionString, ClientIfFront(project));
         await process.WaitForHealth("live", (status, _) => status == HttpStatusCode.OK);
         await process.WaitForHealth("ready", (status, body) => status == HttpStatusCode.ServiceUnavailable && body.Contains(told));
-        Assert.Contains(told, process.Output);
+        await process.WaitForOutput(told);
         Assert.DoesNotContain("not-it", process.Output);
         Assert.DoesNotContain("   at ", process.Output); // no stack trace
 

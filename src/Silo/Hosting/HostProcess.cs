@@ -18,6 +18,10 @@ public static class HostProcess
             await make().RunAsync();
             return Environment.ExitCode;
         }
+        catch (OperationCanceledException)
+        {
+            return Environment.ExitCode; // it was told to stop while it started
+        }
         catch (Exception exception) when (Explain(exception) is { } reason)
         {
             await Console.Error.WriteLineAsync($"realtime: {reason}");

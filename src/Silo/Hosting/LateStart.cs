@@ -53,7 +53,8 @@ public sealed partial class LateStart : IHostedService
     /// <inheritdoc/>
     public Task StartAsync(CancellationToken cancellationToken)
     {
-        _run = Task.Run(() => Run(_stopping.Token), CancellationToken.None);
+        // Not before the web server listens: a failure here stops the host, and a host is not stopped while it starts.
+        _lifetime.ApplicationStarted.Register(() => _run = Task.Run(() => Run(_stopping.Token), CancellationToken.None));
         return Task.CompletedTask;
     }
 
