@@ -187,6 +187,32 @@ public sealed class DeliveryTests(SharedCluster shared)
     }
 
     [Fact]
+    public async Task An_event_that_cannot_be_sent_costs_no_other()
+    {
+        var stream = Cluster.Silos[0].ServiceProvider.GetRequiredKeyedService<IStreamProvider>(PushCluster.Default).GetStream<object>(_id);
+        var log = new List<object>();
+        var last = new TaskCompletionSource();
+        await Cluster.Client.GetStreamProvider(PushCluster.Default).GetStream<object>(_id).SubscribeAsync(
+            (item, _) =>
+            {
+                log.Add(item);
+                if (item is "two")
+                    last.TrySetResult();
+                return Task.CompletedTask;
+            },
+            exception =>
+            {
+                log.Add(exception);
+                return Task.CompletedTask;
+            }).Soon();
+        await stream.OnNextBatchAsync(["one", new NotSerializable(), "two"]).Soon();
+        await last.Task.Soon();
+        // Within a process nothing needs to be serialized.
+        Assert.Equal(["one", log[1], "two"], log);
+        Assert.True(log[1] is NotSerializable or PushGapException { Dropped: 1 });
+    }
+
+    [Fact]
     public async Task A_grain_that_subscribes_is_told_clearly_that_it_cannot()
     {
         var error = await Cluster.Client.GetGrain<IProducerGrain>($"{_id}").Subscribe(PushCluster.Default, _id).Soon();
@@ -199,6 +225,8 @@ public sealed class DeliveryTests(SharedCluster shared)
         await Assert.ThrowsAsync<NotSupportedException>(async () => await Stream.OnCompletedAsync());
         await Assert.ThrowsAsync<NotSupportedException>(async () => await Stream.OnErrorAsync(new InvalidOperationException()));
     }
+
+    private sealed class NotSerializable;
 
     private static async Task<int> Next(Recorder subscriber) => await subscriber.Calls.Reader.ReadAsync().AsTask().Soon();
 }

@@ -1,3 +1,4 @@
+using Orleans.Serialization;
 using Realtime.PushStreams.Subscriptions;
 
 namespace Realtime.PushStreams.Producing;
@@ -104,6 +105,18 @@ internal sealed partial class Outbox<T>(Output<T> output, PushSubscriber subscri
                 PushMetrics.Events.Add(events.Length, output.Provider.Tag);
                 return;
             }
+            catch (SerializerException exception)
+            {
+                // It would fail each time. The others of its batch are not to suffer.
+                if (events.Length > 1)
+                {
+                    for (var i = 0; i < events.Length; i++)
+                        await Deliver(first + i, [events[i]]);
+                    return;
+                }
+                LogNotSent(output.Provider.Log, output.StreamId, exception);
+                break;
+            }
             catch (Exception exception)
             {
                 PushMetrics.Retries.Add(1, output.Provider.Tag);
@@ -131,4 +144,7 @@ internal sealed partial class Outbox<T>(Output<T> output, PushSubscriber subscri
 
     [LoggerMessage(3, LogLevel.Information, "A subscriber of stream {Stream} is gone; {Events} events that waited for it are dropped.")]
     private static partial void LogGone(ILogger log, StreamId stream, int events);
+
+    [LoggerMessage(4, LogLevel.Error, "An event of stream {Stream} cannot be sent; it is dropped.")]
+    private static partial void LogNotSent(ILogger log, StreamId stream, Exception exception);
 }
