@@ -304,8 +304,8 @@ export class RealtimeClient {
     socket.onopen = () => { if (generation === this.#generation) this.#opened(); };
     socket.onmessage = (/** @type {MessageEvent} */ event) => { if (generation === this.#generation) this.#received(event.data); };
     socket.onclose = (/** @type {CloseEvent} */ event) => { if (generation === this.#generation) this.#lost(event.code, event.reason); };
-    // The close that follows says all that there is to know; without a listener some implementations throw.
-    socket.onerror = () => {};
+    // The close that follows says all that there is to know; but of a handshake that fails Node 20 and 22 give no close.
+    socket.onerror = () => setTimeout(() => { if (generation === this.#generation && !this.#isOnline) this.#lost(1006, ''); });
   }
 
   /** The token for this attempt: undefined where none is used, null when there is none any more. */

@@ -8,7 +8,7 @@ namespace Realtime.EndToEnd.Tests;
 internal sealed class CutProxy : IAsyncDisposable
 {
     private readonly TcpListener _listener = new(IPAddress.Loopback, 0);
-    private readonly ConcurrentDictionary<TcpClient, TcpClient> _pairs = [];
+    private readonly ConcurrentDictionary<Socket, Socket> _pairs = [];
     private readonly IPEndPoint _server;
     private readonly Task _accepting;
 
@@ -30,8 +30,8 @@ internal sealed class CutProxy : IAsyncDisposable
     {
         foreach (var (near, far) in _pairs)
         {
-            Reset(near);
-            Reset(far);
+            near.Close(0); // no lingering: RST
+            far.Close(0);
         }
     }
 
@@ -46,10 +46,10 @@ internal sealed class CutProxy : IAsyncDisposable
     {
         while (true)
         {
-            TcpClient near;
+            Socket near;
             try
             {
-                near = await _listener.AcceptTcpClientAsync();
+                near = await _listener.AcceptSocketAsync();
             }
             catch (Exception exception) when (exception is SocketException or ObjectDisposedException)
             {
@@ -59,9 +59,9 @@ internal sealed class CutProxy : IAsyncDisposable
         }
     }
 
-    private async Task Serve(TcpClient near)
+    private async Task Serve(Socket near)
     {
-        using var far = new TcpClient();
+        using var far = new Socket(SocketType.Stream, ProtocolType.Tcp);
         using (near)
         {
             try
@@ -81,27 +81,17 @@ internal sealed class CutProxy : IAsyncDisposable
         }
     }
 
-    private static async Task Copy(TcpClient from, TcpClient to)
+    private static async Task Copy(Socket from, Socket to)
     {
         try
         {
-            await from.GetStream().CopyToAsync(to.GetStream());
+            await using var source = new NetworkStream(from);
+            await using var target = new NetworkStream(to);
+            await source.CopyToAsync(target);
         }
-        catch (Exception exception) when (exception is SocketException or IOException or ObjectDisposedException or InvalidOperationException)
+        catch (Exception exception) when (exception is IOException or ObjectDisposedException)
         {
             // Cut.
-        }
-    }
-
-    private static void Reset(TcpClient client)
-    {
-        try
-        {
-            client.Client.Close(0); // no lingering: RST
-        }
-        catch (ObjectDisposedException)
-        {
-            // It has ended by itself.
         }
     }
 }
