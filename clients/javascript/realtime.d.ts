@@ -71,8 +71,8 @@ export interface RoomMessage extends Position {
 }
 
 export interface DirectMessage {
-  /** This client's user. */
-  readonly to: string;
+  /** This client's user; absent in a message to everyone. */
+  readonly to?: string;
   readonly from?: string;
   readonly content?: string;
   readonly data?: any;
@@ -100,7 +100,7 @@ export interface RealtimeEvents {
   state: StateEvent;
   /** A message in a room: once each, in order. */
   message: RoomMessage;
-  /** A message to this user. */
+  /** A message to this user, or to everyone (`POST /api/messages`). */
   direct: DirectMessage;
   /** In a room, for the first time or again. */
   joined: Joined;

@@ -40,6 +40,15 @@ test('a direct message goes to one user and says how many connections it reached
   assert.deepEqual(await alice.sendTo('nobody-at-all', 'psst'), { connections: 0 });
 });
 
+test('a message to everyone comes without a receiver', async () => {
+  const alice = await member(front.url, 'alice-e', 'everyone');
+  const arrived = next(alice, 'direct');
+  await front.post('/api/messages', { content: 'back at noon', from: 'operations' });
+  const { timestamp, ...message } = await arrived;
+  assert.ok(timestamp > 0);
+  assert.deepEqual(message, { from: 'operations', content: 'back at noon' });
+});
+
 test('members are paged, comings and goings are told, and only counted in a large room', async () => {
   const alice = await member(front.url, 'a', 'who');
   const came = next(alice, 'join');
