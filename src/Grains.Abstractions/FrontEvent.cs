@@ -29,6 +29,11 @@ public enum FrontEventKind : byte
     EveryoneText,
     /// <summary>A binary frame for every connection of the front, without envelope; no target.</summary>
     EveryoneBinary,
+    /// <summary>
+    /// <see cref="FrontEvent.Positions"/> of one silo: comes every two seconds from each of them, so its absence shows
+    /// that the stream is dead, and a front that has missed something in a room that is quiet now learns it.
+    /// </summary>
+    Positions,
 }
 
 /// <summary>
@@ -65,7 +70,14 @@ public sealed record FrontEvent
 
     /// <summary>For <see cref="FrontEventKind.Presence"/>.</summary>
     [Id(8)] public int Members { get; init; }
+
+    /// <summary>For <see cref="FrontEventKind.Positions"/>: the rooms that have had events since the last time.</summary>
+    [Id(9)] public RoomOrder[]? Positions { get; init; }
 }
+
+/// <summary>How far the events of a room are on their way to the fronts.</summary>
+[GenerateSerializer, Immutable, Alias("realtime.room.order")]
+public readonly record struct RoomOrder([property: Id(0)] string Room, [property: Id(1)] string Epoch, [property: Id(2)] long Order);
 
 /// <summary>Where a front listens.</summary>
 public static class FrontStreams

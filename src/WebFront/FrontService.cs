@@ -12,7 +12,8 @@ namespace Realtime.WebFront;
 /// is here when their silo is lost, and takes itself out after the last client has gone.
 /// </summary>
 internal sealed partial class FrontService(
-    IClusterClient cluster, RoomRouter router, ConnectionRegistry registry, TimeProvider time, ILogger<FrontService> logger)
+    IClusterClient cluster, RoomRouter router, ConnectionRegistry registry, TimeProvider time, IHostApplicationLifetime lifetime,
+    ILogger<FrontService> logger)
     : IHostedService, IFrontObserver, IDisposable
 {
     // A third of the shortest lease, so that a late or lost call costs none.
@@ -21,15 +22,24 @@ internal sealed partial class FrontService(
     // After a silo is lost its grains come up elsewhere within seconds; so long everything is compared with the list.
     private static readonly TimeSpan s_recovery = TimeSpan.FromSeconds(30);
 
+    // Each silo is heard every two seconds; a stream that is silent for three times that is dead.
+    private static readonly TimeSpan s_silence = TimeSpan.FromSeconds(6);
+
+    // While the lease is not renewed for so long, new clients are better served elsewhere. Those that are here stay.
+    private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(5);
+
     private readonly CancellationTokenSource _stopping = new();
     private StreamSubscriptionHandle<FrontEvent>? _subscription;
     private IFrontObserver? _reference;
     private Task _renewing = Task.CompletedTask;
     private string[] _silos = [];
+    private long _renewedAt;
     private long _recoveringSince;
+    private bool _isReady;
+    private bool _isTroubled;
 
-    /// <summary>The front hears its stream and holds its lease.</summary>
-    public bool IsReady { get; private set; }
+    /// <summary>The front hears its stream and holds its lease, and does not stop.</summary>
+    public bool IsReady => _isReady && !lifetime.ApplicationStopping.IsCancellationRequested;
 
     private IFrontDirectoryGrain Directory => cluster.GetGrain<IFrontDirectoryGrain>(IFrontDirectoryGrain.Key);
 
@@ -37,13 +47,12 @@ internal sealed partial class FrontService(
 
     public async Task StartAsync(CancellationToken cancellationToken)
     {
-        await TryBegin();
+        await TryRenew();
         _renewing = Renew();
     }
 
     public async Task StopAsync(CancellationToken cancellationToken)
     {
-        IsReady = false;
         await _stopping.CancelAsync();
         await _renewing.WaitAsync(cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         if (_subscription is null)
@@ -83,48 +92,13 @@ internal sealed partial class FrontService(
         return Task.FromResult(new FrontConnections(registry.Count, page));
     }
 
-    /// <summary>Without a silo a front waits for one: alive, not ready.</summary>
-    private async Task<bool> TryBegin()
-    {
-        try
-        {
-            if (_subscription is null)
-            {
-                var stream = cluster.GetStreamProvider(FrontStreams.Provider).GetStream<FrontEvent>(FrontStreams.Of(router.Front));
-                _subscription = await stream.SubscribeAsync(router);
-                _reference = cluster.CreateObjectReference<IFrontObserver>(this);
-            }
-            _silos = (await Directory.RenewFront(Report, _reference!)).Silos;
-            return IsReady = true;
-        }
-        catch (Exception exception) when (exception is TimeoutException or OrleansException or ArgumentException)
-        {
-            LogRenewFailed(exception);
-            return false;
-        }
-    }
-
     private async Task Renew()
     {
         using var timer = new PeriodicTimer(s_period, time);
         try
         {
             while (await timer.WaitForNextTickAsync(_stopping.Token))
-            {
-                if (!IsReady)
-                {
-                    await TryBegin();
-                    continue;
-                }
-                try
-                {
-                    Compare(await Directory.RenewFront(Report, _reference!));
-                }
-                catch (Exception exception) when (exception is TimeoutException or OrleansException)
-                {
-                    LogRenewFailed(exception);
-                }
-            }
+                await TryRenew();
         }
         catch (OperationCanceledException)
         {
@@ -132,9 +106,49 @@ internal sealed partial class FrontService(
         }
     }
 
+    /// <summary>Without a silo a front waits for one: alive, not ready.</summary>
+    private async Task TryRenew()
+    {
+        try
+        {
+            if (_subscription is null || router.Silence > s_silence)
+                await Subscribe();
+            _reference ??= cluster.CreateObjectReference<IFrontObserver>(this);
+            Compare(await Directory.RenewFront(Report, _reference));
+            _renewedAt = time.GetTimestamp();
+            _isReady = true;
+            if (_isTroubled)
+                LogRenewed();
+            _isTroubled = false;
+        }
+        catch (Exception exception) when (exception is TimeoutException or OrleansException or ArgumentException)
+        {
+            _isReady = _renewedAt != 0 && time.GetElapsedTime(_renewedAt) < s_patience;
+            if (!_isTroubled)
+                LogRenewFailed(exception);
+            _isTroubled = true;
+        }
+    }
+
+    private async Task Subscribe()
+    {
+        if (_subscription is { } dead)
+        {
+            LogSilent(router.Silence);
+            _subscription = null;
+            // What it still knows of the old one the cluster forgets by itself.
+            await dead.UnsubscribeAsync().ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        }
+        var stream = cluster.GetStreamProvider(FrontStreams.Provider).GetStream<FrontEvent>(FrontStreams.Of(router.Front));
+        _subscription = await stream.SubscribeAsync(router);
+        router.Heard();
+        router.SyncAll();
+    }
+
     private void Compare(ClusterView view)
     {
-        if (!view.WasKnown || _silos.Except(view.Silos).Any())
+        var isFirst = _renewedAt == 0;
+        if (!isFirst && (!view.WasKnown || _silos.Except(view.Silos).Any()))
         {
             _recoveringSince = time.GetTimestamp();
             LogRecovering(view.Silos.Length);
@@ -155,8 +169,14 @@ internal sealed partial class FrontService(
             _recoveringSince = 0;
     }
 
-    [LoggerMessage(1, LogLevel.Warning, "The front's lease could not be renewed; it is tried again.")]
+    [LoggerMessage(1, LogLevel.Warning, "The front's lease could not be renewed; it is tried again, twice a second.")]
     private partial void LogRenewFailed(Exception exception);
+
+    [LoggerMessage(3, LogLevel.Information, "The front's lease is renewed again.")]
+    private partial void LogRenewed();
+
+    [LoggerMessage(4, LogLevel.Warning, "The front's stream has brought nothing for {Silence}; it is subscribed to anew.")]
+    private partial void LogSilent(TimeSpan silence);
 
     [LoggerMessage(2, LogLevel.Warning, "A silo is lost; {Silos} are up. Rooms and users are told anew who is here.")]
     private partial void LogRecovering(int silos);

@@ -13,7 +13,7 @@ internal sealed partial class FrontPublisher(
     private static readonly Counter<long> s_events = s_meter.CreateCounter<long>(
         "realtime.stream.events", "{event}", "Events put on the streams of fronts: one per front and message.");
     private static readonly KeyValuePair<string, object?> s_message = new("kind", "message");
-    private static readonly KeyValuePair<string, object?> s_presence = new("kind", "presence");
+    private static readonly KeyValuePair<string, object?> s_presence = new("kind", "presence"); // and what silos say of themselves
 
     // One handle per front that ever was; a front's id is new at each start, so this grows by about 100 bytes a restart.
     private readonly ConcurrentDictionary<string, IAsyncStream<FrontEvent>> _streams = new();
@@ -39,7 +39,7 @@ internal sealed partial class FrontPublisher(
     {
         if (!s_events.Enabled)
             return;
-        var presence = events.Count(item => item.Kind is FrontEventKind.Joined or FrontEventKind.Left or FrontEventKind.Presence);
+        var presence = events.Count(item => item.Kind is FrontEventKind.Joined or FrontEventKind.Left or FrontEventKind.Presence or FrontEventKind.Positions);
         if (presence > 0)
             s_events.Add((long)presence * fronts, s_presence);
         if (presence < events.Length)

@@ -9,11 +9,14 @@ namespace Realtime.Silo.Fronts;
 /// in half a second for all of them.
 /// </summary>
 internal sealed partial class SiloLease(
-    IGrainFactory grains, ILocalSiloDetails silo, LocalRooms rooms, TimeProvider time, ILogger<SiloLease> logger)
+    IGrainFactory grains, ILocalSiloDetails silo, LocalRooms rooms, FrontPublisher publisher, TimeProvider time, ILogger<SiloLease> logger)
     : BackgroundService, ISiloObserver
 {
     /// <summary>How often a lease is renewed: a third of the shortest lease, so that a late or lost call costs none.</summary>
     public static readonly TimeSpan Period = TimeSpan.FromMilliseconds(500);
+
+    // A front takes silence of three times this for the death of its stream.
+    private const int RenewalsPerPositions = 4;
 
     // How many grains are told at once that a front is gone.
     private const int Concurrency = 64;
@@ -42,6 +45,7 @@ internal sealed partial class SiloLease(
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
         using var timer = new PeriodicTimer(Period, time);
+        var renewals = 0;
         var directory = grains.GetGrain<IFrontDirectoryGrain>(IFrontDirectoryGrain.Key);
         try
         {
@@ -52,6 +56,8 @@ internal sealed partial class SiloLease(
                     var view = await directory.RenewSilo(Id, _reference ??= grains.CreateObjectReference<ISiloObserver>(this));
                     if (view.IsSettled)
                         await Tell(view);
+                    if (++renewals % RenewalsPerPositions == 0)
+                        await SendPositions(view.Fronts);
                 }
                 catch (Exception exception) when (exception is not OperationCanceledException)
                 {
@@ -76,6 +82,26 @@ internal sealed partial class SiloLease(
         catch (Exception exception)
         {
             LogRenewFailed(exception); // its lease will run out
+        }
+    }
+
+    /// <summary>A sign of life for every front, with the positions of those of its rooms that have had events.</summary>
+    private async Task SendPositions(string[] fronts)
+    {
+        var busy = rooms.TakeBusy();
+        foreach (var front in fronts)
+        {
+            RoomOrder[] positions = [];
+            if (busy.Count > 0)
+            {
+                lock (_watched)
+                {
+                    if (_watched.TryGetValue(front, out var watched))
+                        positions = [.. busy.Values.Where(room => watched.Rooms.Contains(room.Room))];
+                }
+            }
+            await publisher.Publish([front],
+                [new FrontEvent { Kind = FrontEventKind.Positions, Target = "", Timestamp = time.GetUtcNow().ToUnixTimeMilliseconds(), Positions = positions }]);
         }
     }
 

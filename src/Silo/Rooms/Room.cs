@@ -21,6 +21,9 @@ internal sealed class Room(string name, RoomOptions options, TimeProvider time)
     /// <summary>How many users are in it.</summary>
     public int Members => _members.Users;
 
+    /// <summary>The number of the last event.</summary>
+    public long Order => _order;
+
     public bool IsEmpty => _members.Connections == 0;
 
     /// <summary>Set when the count of a large room has changed and not been told yet.</summary>

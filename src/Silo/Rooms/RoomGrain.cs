@@ -17,12 +17,21 @@ internal sealed class RoomGrain(
     private Room _room = null!; // made in OnActivateAsync
     private RoomState? _handedOver;
     private IGrainTimer? _countTimer;
+    private long _told; // the order of the last event that the streams have taken
+    private int _isBusy;
 
     // The last batch of each front and its answer, for a repeat. A front that has left may repeat its last batch too.
     private readonly Dictionary<string, (long Batch, SubmitReply Reply)> _last = [];
 
     /// <summary>May be read from any thread; it may be a moment old.</summary>
     public RoomSummary Summary => new(this.GetPrimaryKeyString(), _room.Members);
+
+    /// <summary>How far its fronts have been told; from now on it is not busy until it tells them more. For any thread.</summary>
+    public RoomOrder TakeTold()
+    {
+        Interlocked.Exchange(ref _isBusy, 0);
+        return new RoomOrder(this.GetPrimaryKeyString(), _room.Epoch, Volatile.Read(ref _told));
+    }
 
     public override Task OnActivateAsync(CancellationToken cancellationToken)
     {
@@ -138,7 +147,31 @@ internal sealed class RoomGrain(
                 static (grain, _) => grain.OnCountTimer(), this,
                 new GrainTimerCreationOptions(options.Value.PresenceCountInterval, options.Value.PresenceCountInterval));
         }
-        return publisher.Publish(_room.Fronts, _room.TakeEvents());
+        return PushEvents();
+    }
+
+    private Task PushEvents()
+    {
+        var pushed = publisher.Publish(_room.Fronts, _room.TakeEvents());
+        if (!pushed.IsCompletedSuccessfully)
+            return ThenTold(pushed);
+        Told();
+        return Task.CompletedTask;
+
+        async Task ThenTold(Task pushed)
+        {
+            await pushed;
+            Told();
+        }
+    }
+
+    private void Told()
+    {
+        if (_told == _room.Order)
+            return;
+        Volatile.Write(ref _told, _room.Order);
+        if (Interlocked.Exchange(ref _isBusy, 1) == 0)
+            local.Busy(this);
     }
 
     private Task OnCountTimer()
@@ -149,7 +182,7 @@ internal sealed class RoomGrain(
             _countTimer?.Dispose();
             _countTimer = null;
         }
-        return publisher.Publish(_room.Fronts, _room.TakeEvents());
+        return PushEvents();
     }
 
     private void Watch(string front, bool entered)

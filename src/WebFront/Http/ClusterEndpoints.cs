@@ -1,4 +1,3 @@
-using Orleans;
 using Realtime.Grains;
 using Realtime.WebFront.Rooms;
 
@@ -17,26 +16,24 @@ internal static class ClusterEndpoints
             .Produces<BroadcastResponse>();
     }
 
-    private static IClusterGrain Grain(IClusterClient cluster) => cluster.GetGrain<IClusterGrain>(IClusterGrain.Key);
-
-    private static async Task<IResult> Describe(IClusterClient cluster, RoomRouter router)
+    private static async Task<IResult> Describe(RoomRouter router)
     {
-        var found = await Grain(cluster).Describe();
+        var found = await router.Call(router.Cluster.Describe);
         return Results.Ok(new ClusterResponse(router.Front, found.Connections, found.Fronts, found.Silos));
     }
 
-    private static async Task<IResult> List(IClusterClient cluster, string? after, string? front, int limit = ApiPaging.Default)
+    private static async Task<IResult> List(RoomRouter router, string? after, string? front, int limit = ApiPaging.Default)
     {
         ApiPaging.Check(limit);
-        var page = await Grain(cluster).Connections(after, limit, front);
+        var page = await router.Call(() => router.Cluster.Connections(after, limit, front));
         return Results.Ok(new ConnectionsResponse(page.Total, page.Connections, page.Next));
     }
 
-    private static async Task<IResult> Send(IClusterClient cluster, SendRequest request, HttpContext context)
+    private static async Task<IResult> Send(RoomRouter router, SendRequest request, HttpContext context)
     {
         var message = ApiMessage.Of(request, context);
         if (message.Id is not null)
             throw new ArgumentException("A message to everybody is kept nowhere, so its repeats are not recognised: give no 'id'.");
-        return Results.Ok(new BroadcastResponse(await Grain(cluster).Broadcast(message)));
+        return Results.Ok(new BroadcastResponse(await router.Call(() => router.Cluster.Broadcast(message))));
     }
 }

@@ -1,6 +1,6 @@
-using Orleans;
 using Realtime.Grains;
 using Realtime.WebFront.Protocol;
+using Realtime.WebFront.Rooms;
 
 namespace Realtime.WebFront.Http;
 
@@ -19,34 +19,37 @@ internal static class RoomEndpoints
             .Produces<RoomSendResponse>();
     }
 
-    private static async Task<IResult> List(IClusterClient cluster, string? after, int limit = ApiPaging.Default)
+    private static async Task<IResult> List(RoomRouter router, string? after, int limit = ApiPaging.Default)
     {
         ApiPaging.Check(limit);
-        var page = await cluster.GetGrain<IClusterGrain>(IClusterGrain.Key).Rooms(after, limit);
+        var page = await router.Call(() => router.Cluster.Rooms(after, limit));
         return Results.Ok(new RoomsResponse(page.Rooms, page.Next));
     }
 
-    private static async Task<IResult> Describe(IClusterClient cluster, string room)
+    private static async Task<IResult> Describe(RoomRouter router, string room)
     {
         Names.Check(room, "room");
-        var found = await cluster.GetGrain<IRoomGrain>(room).Describe();
+        var found = await router.Call(() => router.Grain(room).Describe());
         return found.Members == 0
             ? NotFound(room)
             : Results.Ok(new RoomResponse(room, found.Members, found.Connections, found.Fronts, found.Position.Epoch, found.Position.Sequence));
     }
 
-    private static async Task<IResult> Members(IClusterClient cluster, string room, string? after, int limit = ApiPaging.Default)
+    private static async Task<IResult> Members(RoomRouter router, string room, string? after, int limit = ApiPaging.Default)
     {
         Names.Check(room, "room");
         ApiPaging.Check(limit);
-        var page = await cluster.GetGrain<IRoomGrain>(room).Members(after, limit);
+        var page = await router.Call(() => router.Grain(room).Members(after, limit));
         return page.Total == 0 ? NotFound(room) : Results.Ok(new MembersResponse(room, page.Users, page.Total, page.Next));
     }
 
-    private static async Task<IResult> Send(IClusterClient cluster, string room, SendRequest request, HttpContext context)
+    private static async Task<IResult> Send(RoomRouter router, string room, SendRequest request, HttpContext context)
     {
         Names.Check(room, "room");
-        var receipt = await cluster.GetGrain<IRoomGrain>(room).Broadcast(ApiMessage.Of(request, context));
+        var message = ApiMessage.Of(request, context);
+        // With an id of its own, a call that is repeated because a silo died is still one message.
+        message = message.Id is null ? message with { Id = Guid.NewGuid().ToString("N") } : message;
+        var receipt = await router.Call(() => router.Grain(room).Broadcast(message));
         return Results.Ok(new RoomSendResponse(room, receipt.Epoch, receipt.Sequence, receipt.Timestamp));
     }
 

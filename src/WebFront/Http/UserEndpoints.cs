@@ -1,6 +1,6 @@
-using Orleans;
 using Realtime.Grains;
 using Realtime.WebFront.Protocol;
+using Realtime.WebFront.Rooms;
 
 namespace Realtime.WebFront.Http;
 
@@ -17,10 +17,10 @@ internal static class UserEndpoints
             .Produces<UserSendResponse>();
     }
 
-    private static async Task<IResult> Describe(IClusterClient cluster, string user)
+    private static async Task<IResult> Describe(RoomRouter router, string user)
     {
         Names.Check(user, "user");
-        var found = await cluster.GetGrain<IUserGrain>(user).Describe();
+        var found = await router.Call(() => router.User(user).Describe());
         if (found.Connections.Length == 0)
             return ApiProblem.NotFound(ErrorCodes.UserNotFound, $"The user '{user}' is not connected.");
         return Results.Ok(new UserResponse(
@@ -29,20 +29,21 @@ internal static class UserEndpoints
             found.Rooms));
     }
 
-    private static async Task<IResult> Send(IClusterClient cluster, string user, SendRequest request, HttpContext context)
+    private static async Task<IResult> Send(RoomRouter router, string user, SendRequest request, HttpContext context)
     {
         Names.Check(user, "user");
-        var reached = await cluster.GetGrain<IUserGrain>(user).Send(ApiMessage.Of(request, context));
+        var message = ApiMessage.Of(request, context);
+        var reached = await router.Call(() => router.User(user).Send(message));
         return Results.Ok(new UserSendResponse(user, reached));
     }
 
-    private static async Task<IResult> Disconnect(IClusterClient cluster, string user, DisconnectRequest? request)
+    private static async Task<IResult> Disconnect(RoomRouter router, string user, DisconnectRequest? request)
     {
         Names.Check(user, "user");
         // The reason travels in a close frame, which has 123 bytes for it (RFC 6455 section 5.5).
         const int most = 123;
         if (request?.Reason is { } reason && System.Text.Encoding.UTF8.GetByteCount(reason) > most)
             return ApiProblem.BadRequest(ErrorCodes.BadRequest, $"'reason' may have {most} bytes of UTF-8.");
-        return Results.Ok(new UserSendResponse(user, await cluster.GetGrain<IUserGrain>(user).Disconnect(request?.Reason)));
+        return Results.Ok(new UserSendResponse(user, await router.Call(() => router.User(user).Disconnect(request?.Reason))));
     }
 }

@@ -120,7 +120,7 @@ internal sealed partial class RealtimeProtocol(
     {
         try
         {
-            var connections = await router.User(to).Deliver(session.User, body);
+            var connections = await router.Call(() => router.User(to).Deliver(session.User, body));
             if (id is not null)
                 session.Connection.Deliver(ServerFrames.DirectAck(id, to, connections));
         }
@@ -150,7 +150,7 @@ internal sealed partial class RealtimeProtocol(
     {
         try
         {
-            var page = await Retry.Transient(() => router.Grain(room).Members(after, limit), _options.CallTimeout, time);
+            var page = await router.Call(() => router.Grain(room).Members(after, limit));
             session.Connection.Deliver(ServerFrames.Members(id, room, page));
         }
         catch (Exception exception)

@@ -59,6 +59,18 @@ internal sealed partial class LocalRoom
         }
     }
 
+    /// <summary>The silo says how far the room's events are on their way here: what has not come until now was lost.</summary>
+    public void Compare(RoomOrder told)
+    {
+        lock (_gate)
+        {
+            if (router.Registry.CountRoom(Name) == 0 || (told.Epoch == _epoch && told.Order <= _dispatched))
+                return;
+            router.LogGap(Name, told.Epoch == _epoch ? told.Order - _dispatched : -1);
+            BeginSync();
+        }
+    }
+
     private static bool IsMessage(FrontEvent item) => item.Kind <= FrontEventKind.Binary;
 
     private void FanOut(ReadOnlySpan<FrontEvent> events)

@@ -147,8 +147,7 @@ internal sealed partial class LocalRoom(string name, RoomRouter router)
         try
         {
             var number = router.NextBatch();
-            var reply = await Retry.Transient(
-                () => router.Grain(Name).Submit(router.Front, number, commands), router.Options.CallTimeout, router.Time);
+            var reply = await router.Call(() => router.Grain(Name).Submit(router.Front, number, commands));
             _silo = reply.Silo;
             replies = reply.Replies;
             if (hadMembers && !reply.KnewFront && batch[0].Session is not null)

@@ -21,6 +21,7 @@ internal sealed partial class RoomRouter : IAsyncBatchObserver<FrontEvent>
     private readonly ILogger<RoomRouter> _logger;
 
     private long _batch;
+    private long _heardAt;
 
     public RoomRouter(
         IGrainFactory grains, ConnectionRegistry registry, IOptions<FrontOptions> options, TimeProvider time,
@@ -42,10 +43,21 @@ internal sealed partial class RoomRouter : IAsyncBatchObserver<FrontEvent>
 
     public IEnumerable<LocalRoom> Rooms => _rooms.Values;
 
+    /// <summary>How long ago the front's stream, or the front itself, has begun or brought something.</summary>
+    public TimeSpan Silence => Time.GetElapsedTime(Volatile.Read(ref _heardAt));
+
+    /// <summary>A call to a grain, made again while its silo is dying and another takes over. It may run twice.</summary>
+    public Task<T> Call<T>(Func<Task<T>> call) => Retry.Transient(call, Options.CallTimeout, Time);
+
+    /// <summary>The stream begins: its silence counts from now.</summary>
+    public void Heard() => Volatile.Write(ref _heardAt, Time.GetTimestamp());
+
     /// <summary>Numbers calls to rooms, so that a room knows a repeat.</summary>
     public long NextBatch() => Interlocked.Increment(ref _batch);
 
     public IRoomGrain Grain(string room) => _grains.GetGrain<IRoomGrain>(room);
+
+    public IClusterGrain Cluster => _grains.GetGrain<IClusterGrain>(IClusterGrain.Key);
 
     public IUserGrain User(string user) => _grains.GetGrain<IUserGrain>(user);
 
@@ -58,7 +70,7 @@ internal sealed partial class RoomRouter : IAsyncBatchObserver<FrontEvent>
         {
             var connection = session.Connection;
             var known = new UserConnection(Front, connection.Id, connection.ConnectedAt);
-            session.UserSilo = await Retry.Transient(() => User(session.User).Attach(known), Options.CallTimeout, Time);
+            session.UserSilo = await Call(() => User(session.User).Attach(known));
             if (session.IsClosed)
                 await Detach(session);
         }
@@ -73,13 +85,11 @@ internal sealed partial class RoomRouter : IAsyncBatchObserver<FrontEvent>
     {
         try
         {
-            await Retry.Transient(
-                async () =>
-                {
-                    await User(session.User).Detach(Front, session.Connection.Id);
-                    return true;
-                },
-                Options.CallTimeout, Time);
+            await Call(async () =>
+            {
+                await User(session.User).Detach(Front, session.Connection.Id);
+                return true;
+            });
         }
         catch (Exception exception)
         {
@@ -103,6 +113,7 @@ internal sealed partial class RoomRouter : IAsyncBatchObserver<FrontEvent>
 
     public Task OnNextAsync(IList<SequentialItem<FrontEvent>> items)
     {
+        Heard();
         if (items.Count == 1)
         {
             var item = items[0].Item;
@@ -114,7 +125,7 @@ internal sealed partial class RoomRouter : IAsyncBatchObserver<FrontEvent>
         for (var i = 0; i < events.Length; i++)
         {
             events[i] = items[i].Item;
-            oneRoom &= ReferenceEquals(events[i].Target, events[0].Target) && !IsForUser(events[i]);
+            oneRoom &= ReferenceEquals(events[i].Target, events[0].Target) && !IsForNoRoom(events[i]);
         }
         if (oneRoom)
             Dispatch(events[0].Target, events);
@@ -127,9 +138,15 @@ internal sealed partial class RoomRouter : IAsyncBatchObserver<FrontEvent>
     public Task OnErrorAsync(Exception exception)
     {
         LogStreamError(exception);
+        SyncAll();
+        return Task.CompletedTask;
+    }
+
+    /// <summary>Compares every room with its grain.</summary>
+    public void SyncAll()
+    {
         foreach (var room in _rooms.Values)
             room.SyncUnlessOn([]);
-        return Task.CompletedTask;
     }
 
     /// <summary>Brings together what belongs to one room; order matters within a room only.</summary>
@@ -138,7 +155,7 @@ internal sealed partial class RoomRouter : IAsyncBatchObserver<FrontEvent>
         var groups = new Dictionary<(string, bool), List<FrontEvent>>();
         foreach (var item in events)
         {
-            var key = (item.Target, IsForUser(item));
+            var key = (item.Target, IsForNoRoom(item));
             if (!groups.TryGetValue(key, out var group))
                 groups.Add(key, group = []);
             group.Add(item);
@@ -151,10 +168,10 @@ internal sealed partial class RoomRouter : IAsyncBatchObserver<FrontEvent>
     {
         try
         {
-            if (IsForUser(events[0]))
+            if (IsForNoRoom(events[0]))
             {
                 foreach (var item in events)
-                    ToUser(item);
+                    Handle(item);
             }
             else if (_rooms.TryGetValue(target, out var room))
                 room.Dispatch(events);
@@ -166,10 +183,9 @@ internal sealed partial class RoomRouter : IAsyncBatchObserver<FrontEvent>
         }
     }
 
-    /// <summary>Or for everyone: not for a room.</summary>
-    private static bool IsForUser(FrontEvent item) => item.Kind >= FrontEventKind.DirectMessage;
+    private static bool IsForNoRoom(FrontEvent item) => item.Kind >= FrontEventKind.DirectMessage;
 
-    private void ToUser(FrontEvent item)
+    private void Handle(FrontEvent item)
     {
         switch (item.Kind)
         {
@@ -181,6 +197,13 @@ internal sealed partial class RoomRouter : IAsyncBatchObserver<FrontEvent>
                 break;
             case FrontEventKind.DirectBinary:
                 Registry.SendToUser(item.Target, Frame.Binary(item.Body));
+                break;
+            case FrontEventKind.Positions:
+                foreach (var told in item.Positions ?? [])
+                {
+                    if (_rooms.TryGetValue(told.Room, out var room))
+                        room.Compare(told);
+                }
                 break;
             case FrontEventKind.EveryoneMessage:
                 Registry.Broadcast(ServerFrames.Direct(item));
