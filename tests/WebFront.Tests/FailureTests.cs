@@ -5,6 +5,7 @@ using Orleans.Hosting;
 using Orleans.TestingHost;
 using Realtime.Grains;
 using Realtime.Silo;
+using Realtime.Silo.Hosting;
 
 namespace Realtime.WebFront.Tests;
 
@@ -19,9 +20,9 @@ public sealed class FailureTests : IAsyncLifetime
     public async ValueTask InitializeAsync()
     {
         var builder = new InProcessTestClusterBuilder(3);
-        builder.ConfigureSilo((_, silo) => silo.AddRealtime().Configure<Silo.Fronts.LeaseOptions>(leases => leases.FrontLease = s_frontLease));
         builder.ConfigureHost(host => host.Configuration.AddEnvironmentVariables()); // as in Cluster
-        builder.ConfigureClient(client => client.AddRealtimeClient());
+        builder.ConfigureSilo((_, silo) => silo.UseClusterTimings().AddRealtime().Configure<Silo.Fronts.LeaseOptions>(leases => leases.FrontLease = s_frontLease));
+        builder.ConfigureClient(client => client.UseClusterTimings().AddRealtimeClient());
         _cluster = builder.Build();
         await _cluster.DeployAsync();
     }

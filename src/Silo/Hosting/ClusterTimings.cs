@@ -8,8 +8,9 @@ namespace Realtime.Silo.Hosting;
 /// with them rooms of a killed silo are silent for 10 to 30 s, and those of a hung one for over a minute. With these it is
 /// 2 to 3 s and 6 s. Settings of the host go before them when they are configured after this.
 /// </summary>
-internal static class ClusterTimings
+public static class ClusterTimings
 {
+    /// <summary>For a silo.</summary>
     public static ISiloBuilder UseClusterTimings(this ISiloBuilder silo) => silo
         .Configure<ClusterMembershipOptions>(options =>
         {
@@ -31,6 +32,7 @@ internal static class ClusterTimings
         // Turns take milliseconds, so a call that is out for longer went to a silo that has died.
         .Configure<SiloMessagingOptions>(options => options.ResponseTimeout = TimeSpan.FromSeconds(5));
 
+    /// <summary>For a client.</summary>
     public static IClientBuilder UseClusterTimings(this IClientBuilder client) => client
         .Configure<ConnectionOptions>(options => options.OpenConnectionTimeout = TimeSpan.FromSeconds(1))
         // Shorter than the silos' own, so that a front can try again within its bound.
