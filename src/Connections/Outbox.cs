@@ -8,6 +8,8 @@ namespace Realtime.Connections;
 /// </summary>
 internal sealed class Outbox(Connection connection) : IThreadPoolWorkItem
 {
+    private const int MostControl = 2 + 2 * (2 + FrameHeader.MaxShort); // a ping, a pong and a close
+
     private readonly record struct Entry(byte[] Bytes, int Messages);
 
     private Entry[] _ring = new Entry[4]; // a power of two
@@ -170,7 +172,14 @@ internal sealed class Outbox(Connection connection) : IThreadPoolWorkItem
             return true;
         }
 
-        buffer ??= ArrayPool<byte>.Shared.Rent(limit); // the smallest limit has room for any control frame
+        // The smallest limit has room for all control frames together.
+        int size = Math.Min(limit, Bytes + MostControl);
+        if (buffer is null || buffer.Length < size)
+        {
+            if (buffer is not null)
+                ArrayPool<byte>.Shared.Return(buffer);
+            buffer = ArrayPool<byte>.Shared.Rent(size);
+        }
         int length = 0;
         if (urgent)
         {
@@ -187,10 +196,10 @@ internal sealed class Outbox(Connection connection) : IThreadPoolWorkItem
             _close = null;
         }
         control = length;
-        for (int offset = _offset; _inFlight < _count && length < limit; offset = 0)
+        for (int offset = _offset; _inFlight < _count && length < size; offset = 0)
         {
             var bytes = At(_inFlight++).Bytes;
-            int take = Math.Min(bytes.Length - offset, limit - length);
+            int take = Math.Min(bytes.Length - offset, size - length);
             bytes.AsSpan(offset, take).CopyTo(buffer.AsSpan(length));
             length += take;
         }

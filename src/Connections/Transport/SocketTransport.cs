@@ -15,12 +15,12 @@ internal sealed partial class SocketTransport(Socket socket, PipeReader input, C
 
     public PipeReader Input => input;
 
-    public int TrySend(ReadOnlySpan<byte> bytes) => UseLibc ? TrySendLibc(bytes) : TrySendPortable(bytes);
+    public int TrySend(ReadOnlySpan<byte> bytes) => UseLibc ? TrySendLibc(socket, bytes) : TrySendPortable(socket, bytes);
 
     public async ValueTask SendAsync(ReadOnlyMemory<byte> bytes)
     {
         while (!bytes.IsEmpty)
-            bytes = bytes[await socket.SendAsync(bytes, SocketFlags.None)..];
+            bytes = bytes[await SocketSend.SendAsync(socket, bytes)..];
     }
 
     public ValueTask CloseOutputAsync()
@@ -42,7 +42,7 @@ internal sealed partial class SocketTransport(Socket socket, PipeReader input, C
     /// The C library's send costs a third less than <see cref="Socket.Send(ReadOnlySpan{byte})"/>. The handle is held for the length of
     /// the call only: Socket.Dispose waits for every holder, so a connection that held it for life could never be aborted by the server.
     /// </summary>
-    private int TrySendLibc(ReadOnlySpan<byte> bytes)
+    internal static int TrySendLibc(Socket socket, ReadOnlySpan<byte> bytes)
     {
         try
         {
@@ -64,11 +64,13 @@ internal sealed partial class SocketTransport(Socket socket, PipeReader input, C
         }
     }
 
-    private int TrySendPortable(ReadOnlySpan<byte> bytes)
+    /// <summary>The same where the C library is another.</summary>
+    internal static int TrySendPortable(Socket socket, ReadOnlySpan<byte> bytes)
     {
         try
         {
-            socket.Blocking = false;
+            if (socket.Blocking)
+                socket.Blocking = false;
             int taken = socket.Send(bytes, SocketFlags.None, out var error);
             return error switch
             {

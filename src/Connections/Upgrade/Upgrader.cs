@@ -11,8 +11,8 @@ using Microsoft.Net.Http.Headers;
 namespace Realtime.Connections;
 
 /// <summary>
-/// Turns requests into connections: for endpoints of one's own, where <see cref="ConnectionEndpoints.MapConnections(Microsoft.AspNetCore.Routing.IEndpointRouteBuilder, string, Func{Connection, Task}, Action{ConnectionOptions}?)"/>
-/// does not fit. Make one per kind of connection and keep it. Needs <see cref="ConnectionServiceCollection.AddRealtimeConnections"/>.
+/// Turns requests into connections: for endpoints of one's own, where <see cref="ConnectionRouteBuilderExtensions.MapConnections(Microsoft.AspNetCore.Routing.IEndpointRouteBuilder, string, Func{Connection, Task}, Action{ConnectionOptions}?)"/>
+/// does not fit. Make one per kind of connection and keep it. Needs <see cref="ConnectionServiceCollectionExtensions.AddRealtimeConnections"/>.
 /// </summary>
 public sealed class Upgrader
 {

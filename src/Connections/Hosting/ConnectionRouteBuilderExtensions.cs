@@ -6,7 +6,7 @@ using Microsoft.Extensions.DependencyInjection;
 namespace Realtime.Connections;
 
 /// <summary>Mapping.</summary>
-public static class ConnectionEndpoints
+public static class ConnectionRouteBuilderExtensions
 {
     /// <summary>
     /// Serves WebSockets with a function per connection, which receives and sends as it likes; the connection closes when it returns.

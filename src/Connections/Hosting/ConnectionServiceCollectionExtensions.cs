@@ -6,7 +6,7 @@ using Microsoft.Extensions.Options;
 namespace Realtime.Connections;
 
 /// <summary>Setting up.</summary>
-public static class ConnectionServiceCollection
+public static class ConnectionServiceCollectionExtensions
 {
     /// <summary>
     /// Adds what connections need, the <see cref="ConnectionRegistry"/> among it. Options come from the configuration section
