@@ -7,7 +7,10 @@ public static class CloseCodes
     /// <summary>Done; do not reconnect.</summary>
     public const ushort Normal = 1000;
 
-    /// <summary>The server shuts down or drains, or a browser leaves the page; reconnect, elsewhere.</summary>
+    /// <summary>
+    /// The server shuts down, or a browser leaves the page; reconnect, elsewhere. A server's reason ends with <c>retry after N ms</c>:
+    /// wait so long first.
+    /// </summary>
     public const ushort GoingAway = 1001;
 
     /// <summary>The peer broke RFC 6455; reconnecting does not help.</summary>

@@ -34,6 +34,7 @@ public sealed partial class Connection
     /// </summary>
     internal async Task RunAsync()
     {
+        Services.Drain.Enter();
         try
         {
             Begin();
@@ -62,6 +63,7 @@ public sealed partial class Connection
             HandlerFailed(e); // a mistake of this library, which must not leave a dead connection in the registry
         }
         await EndAsync();
+        Services.Drain.Leave();
     }
 
     private void Begin()
@@ -72,8 +74,8 @@ public sealed partial class Connection
         Services.Metrics.Opened();
         Services.Heartbeat.Add(this, NextVisit(now));
         Services.Registry.Register(this);
-        if (Services.IsStopping)
-            BeginClose(CloseCodes.GoingAway, "the server shuts down");
+        if (Services.Drain.HasBegun)
+            Services.Drain.Close(this); // it was accepted before, and the drain may not know it
     }
 
     /// <summary>Handles what was read; false when nothing more is to be read.</summary>

@@ -21,6 +21,8 @@ public class OptionsTests
     [InlineData("ReadTimeout", "00:00:00.5000000", "00:00:01 to 1.00:00:00")]
     [InlineData("WriteTimeout", "-00:00:01", "00:00:01 to 1.00:00:00")]
     [InlineData("CloseTimeout", "02:00:00", "00:00:01 to 01:00:00")]
+    [InlineData("DrainTime", "-00:00:01", "00:00:00 to 00:10:00")]
+    [InlineData("DrainTime", "00:10:01", "00:00:00 to 00:10:00")]
     [InlineData("PingInterval", "00:01:00", "shorter than ReadTimeout (00:01:00)")]
     [InlineData("PingInterval", "-00:00:01", "00:00:01 to 1.00:00:00")]
     [InlineData("SlowConsumer", "7", "Disconnect, DropOldest")]

@@ -27,6 +27,7 @@ public static class ConnectionServiceCollectionExtensions
         services.TryAddSingleton<ConnectionRegistry>();
         services.AddSingleton<ConnectionMetrics>();
         services.AddSingleton<ConnectionServices>();
+        services.AddHostedService(provider => provider.GetRequiredService<ConnectionServices>().Drain);
         services.AddSingleton<IValidateOptions<ConnectionOptions>, ConnectionOptionsValidator>();
         options.ValidateOnStart();
         services.Insert(0, ServiceDescriptor.Singleton<IConfigureOptions<ConnectionOptions>>(provider => new ConnectionOptionsBinding(provider)));

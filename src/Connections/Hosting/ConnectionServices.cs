@@ -5,7 +5,7 @@ using Microsoft.Extensions.Options;
 
 namespace Realtime.Connections;
 
-/// <summary>What all connections of the process share; closes them when the host stops.</summary>
+/// <summary>What all connections of the process share.</summary>
 internal sealed class ConnectionServices : IDisposable
 {
     private readonly CancellationTokenRegistration _stopping;
@@ -23,7 +23,8 @@ internal sealed class ConnectionServices : IDisposable
         Heartbeat = new Heartbeat(time, logger);
         // Kestrel counts an upgraded connection until its request ends, which a handed over one's does at once: those are counted here.
         _maxHandedOver = kestrel.Value.Limits.MaxConcurrentUpgradedConnections ?? long.MaxValue;
-        _stopping = lifetime?.ApplicationStopping.Register(Stop) ?? default;
+        Drain = new Drain(Heartbeat, time, Options, logger);
+        _stopping = lifetime?.ApplicationStopping.Register(Drain.Begin) ?? default;
     }
 
     public ConnectionRegistry Registry { get; }
@@ -32,7 +33,7 @@ internal sealed class ConnectionServices : IDisposable
     public ILogger Logger { get; }
     public ConnectionOptions Options { get; }
     public Heartbeat Heartbeat { get; }
-    public bool IsStopping { get; private set; }
+    public Drain Drain { get; }
 
     public bool TryCountHandedOver()
     {
@@ -43,14 +44,6 @@ internal sealed class ConnectionServices : IDisposable
     }
 
     public void UncountHandedOver() => Interlocked.Decrement(ref _handedOver);
-
-    /// <summary>Starts to close every connection; <see cref="ConnectionOptions.CloseTimeout"/> bounds how long that takes.</summary>
-    private void Stop()
-    {
-        IsStopping = true;
-        foreach (var connection in Heartbeat.Connections())
-            connection.BeginClose(CloseCodes.GoingAway, "the server shuts down");
-    }
 
     public void Dispose()
     {

@@ -19,4 +19,10 @@ internal static partial class Log
 
     [LoggerMessage(5, LogLevel.Debug, "Connection {Id} closed with {Code} {Reason}")]
     public static partial void Closed(ILogger logger, string id, ushort code, string reason);
+
+    [LoggerMessage(6, LogLevel.Information, "The host stops: {Count} connections are closed over {Spread}")]
+    public static partial void Draining(ILogger logger, int count, TimeSpan spread);
+
+    [LoggerMessage(7, LogLevel.Warning, "The host stops: {Count} connections have not ended in time and are cut")]
+    public static partial void DrainEnds(ILogger logger, int count);
 }

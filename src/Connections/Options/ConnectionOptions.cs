@@ -49,6 +49,13 @@ public sealed class ConnectionOptions
     public TimeSpan CloseTimeout { get; set; } = TimeSpan.FromSeconds(5);
 
     /// <summary>
+    /// Over how long the process's connections are closed when the host stops, a millisecond each at most: 0, for all at once, to 10
+    /// minutes. An endpoint cannot change it. The host waits so long and <see cref="CloseTimeout"/> more, if its own ShutdownTimeout
+    /// (30 seconds unless it is set) allows; when that has passed the rest is closed at once.
+    /// </summary>
+    public TimeSpan DrainTime { get; set; } = TimeSpan.FromSeconds(5);
+
+    /// <summary>
     /// Most messages that wait for one peer: 1 to 1,000,000. A frame is taken as long as fewer wait, so one that joins several messages
     /// may go over it.
     /// </summary>

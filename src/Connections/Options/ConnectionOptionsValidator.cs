@@ -6,7 +6,7 @@ namespace Realtime.Connections;
 internal sealed class ConnectionOptionsValidator : IValidateOptions<ConnectionOptions>
 {
     private const int Mebibyte = 1024 * 1024, Gibibyte = 1024 * Mebibyte;
-    private static readonly TimeSpan Second = TimeSpan.FromSeconds(1), Hour = TimeSpan.FromHours(1), Day = TimeSpan.FromDays(1);
+    private static readonly TimeSpan Second = TimeSpan.FromSeconds(1), TenMinutes = TimeSpan.FromMinutes(10), Hour = TimeSpan.FromHours(1), Day = TimeSpan.FromDays(1);
 
     public ValidateOptionsResult Validate(string? name, ConnectionOptions options)
     {
@@ -21,6 +21,8 @@ internal sealed class ConnectionOptionsValidator : IValidateOptions<ConnectionOp
         Time(nameof(options.ReadTimeout), options.ReadTimeout, Day);
         Time(nameof(options.WriteTimeout), options.WriteTimeout, Day);
         Time(nameof(options.CloseTimeout), options.CloseTimeout, Hour);
+        if (options.DrainTime < TimeSpan.Zero || options.DrainTime > TenMinutes)
+            Error(nameof(options.DrainTime), options.DrainTime, $"allowed are {TimeSpan.Zero} to {TenMinutes}");
         if (options.PingInterval != TimeSpan.Zero)
         {
             Time(nameof(options.PingInterval), options.PingInterval, Day);

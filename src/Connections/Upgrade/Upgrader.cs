@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Net;
 using System.Security.Claims;
 using Microsoft.AspNetCore.Connections.Features;
@@ -16,6 +17,7 @@ namespace Realtime.Connections;
 /// </summary>
 public sealed class Upgrader
 {
+    private static readonly UpgradeRefusal ShutsDown = new(StatusCodes.Status503ServiceUnavailable, "The server shuts down.");
     private static readonly UpgradeRefusal TooMany = new(StatusCodes.Status503ServiceUnavailable, "The server has as many connections as it may have.");
 
     private readonly ConnectionEndpoint _endpoint;
@@ -56,8 +58,11 @@ public sealed class Upgrader
         ArgumentNullException.ThrowIfNull(context);
         var options = _endpoint.Options;
         var services = _endpoint.Services;
-        if (services.IsStopping)
-            return await RefuseAsync(context, new(StatusCodes.Status503ServiceUnavailable, "The server shuts down."));
+        if (services.Drain.HasBegun)
+        {
+            context.Response.Headers.RetryAfter = services.Drain.NextRetrySeconds().ToString(CultureInfo.InvariantCulture);
+            return await RefuseAsync(context, ShutsDown);
+        }
         if (UpgradeRequest.Check(context, options, out var agreed) is { } refusal)
             return await RefuseAsync(context, refusal);
 

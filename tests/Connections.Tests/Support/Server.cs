@@ -88,7 +88,7 @@ public sealed class Server : IAsyncDisposable
 
     public Task<RawClient> ConnectRawAsync(string path = "/ws", string headers = "", byte[]? along = null) => RawClient.ConnectAsync(EndPoint, path, headers, along);
 
-    public Task StopAsync() => _app.StopAsync();
+    public Task StopAsync(CancellationToken cancellationToken = default) => _app.StopAsync(cancellationToken);
 
     public async ValueTask DisposeAsync()
     {
