@@ -100,11 +100,6 @@ public sealed class FailureTests(PostgresServer postgres, ITestOutputHelper outp
         output.WriteLine($"{count} publishes, {failed.Length} failed");
         Assert.Empty(failed);
         await load.AllIsHeard();
-        foreach (var room in load.Rooms)
-        {
-            var heard = load.Listener.HeardIn(room);
-            // Every message, in order: nothing was lost, doubled or overtaken.
-            Assert.Equal(Enumerable.Range(1, heard.Count).Select(i => $"{i}"), heard.Select(message => message.Content));
-        }
+        Assert.Equal([], load.Rooms.SelectMany(load.Irregular));
     }
 }

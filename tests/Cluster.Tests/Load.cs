@@ -11,6 +11,7 @@ internal sealed class Load : IAsyncDisposable
 
     private readonly CancellationTokenSource _stop = new();
     private readonly ConcurrentQueue<Task> _publishes = new();
+    private readonly ConcurrentDictionary<string, ConcurrentQueue<long>> _sent = new();
     private readonly Client _publisher;
     private Task _running = Task.CompletedTask;
 
@@ -77,7 +78,19 @@ internal sealed class Load : IAsyncDisposable
             await Listener.WaitFor(room, $"{_sent[room].Count}");
     }
 
-    private readonly ConcurrentDictionary<string, ConcurrentQueue<long>> _sent = new();
+    /// <summary>What the listener has not heard of a room, has heard twice, late or in another epoch, after <see cref="AllIsHeard"/>.</summary>
+    public IEnumerable<string> Irregular(string room)
+    {
+        var heard = Listener.HeardIn(room).ToArray();
+        var numbers = heard.Select(message => int.Parse(message.Content)).ToArray();
+        foreach (var lost in Enumerable.Range(1, _sent[room].Count).Except(numbers))
+            yield return $"{room}: {lost} is lost";
+        for (var i = 1; i < heard.Length; i++)
+        {
+            if (numbers[i] != numbers[i - 1] + 1 || heard[i].Sequence != heard[i - 1].Sequence + 1 || heard[i].Epoch != heard[i - 1].Epoch)
+                yield return $"{room}: {numbers[i]} (sequence {heard[i].Sequence} of {heard[i].Epoch}) follows {numbers[i - 1]} ({heard[i - 1].Sequence} of {heard[i - 1].Epoch})";
+        }
+    }
 
     /// <summary>The number of the first message that was, or will be, sent to the room after a moment.</summary>
     private long Sent(string room, long after) => _sent[room].Count(at => at < after) + 1;
