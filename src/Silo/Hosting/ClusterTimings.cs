@@ -35,8 +35,9 @@ public static class ClusterTimings
     /// <summary>For a client.</summary>
     public static IClientBuilder UseClusterTimings(this IClientBuilder client) => client
         .Configure<ConnectionOptions>(options => options.OpenConnectionTimeout = TimeSpan.FromSeconds(1))
-        // Shorter than the silos' own, so that a front can try again within its bound.
-        .Configure<ClientMessagingOptions>(options => options.ResponseTimeout = TimeSpan.FromSeconds(2))
+        // Calls that were on their way to a silo when it died get no answer, only this; the front then makes them again,
+        // and rooms are to deliver again within 3 s. Turns take milliseconds, and a repeat is not applied twice.
+        .Configure<ClientMessagingOptions>(options => options.ResponseTimeout = TimeSpan.FromSeconds(1.2))
         // One small query a second, for which new silos are used and dead ones left within a second.
         .Configure<GatewayOptions>(options => options.GatewayListRefreshPeriod = TimeSpan.FromSeconds(1));
 }
