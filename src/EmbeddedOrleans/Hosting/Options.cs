@@ -114,6 +114,12 @@ public class ConnectionOptions
 }
 
 /// <summary>Gateways of a cluster of processes, of which this engine has none.</summary>
+/// <summary>Accepted and not used: a directory of one process is never without an owner.</summary>
+public class GrainDirectoryOptions
+{
+    public TimeSpan RangeLeaseDuration { get; set; } = TimeSpan.FromSeconds(30);
+}
+
 public class GatewayOptions
 {
     public TimeSpan GatewayListRefreshPeriod { get; set; } = TimeSpan.FromMinutes(1);

@@ -27,6 +27,9 @@ public static class SiloBuilderExtensions
     public static ISiloBuilder ConfigureLogging(this ISiloBuilder builder, Action<ILoggingBuilder> configureLogging) =>
         builder.ConfigureServices(services => services.AddLogging(configureLogging));
 
+    /// <summary>Accepted and not used: the directory of this engine is one for all silos of its process, and consistent.</summary>
+    public static ISiloBuilder AddDistributedGrainDirectory(this ISiloBuilder siloBuilder, string? name = null) => siloBuilder;
+
     /// <summary>What a grain does for a call is then traced as a part of what the caller does.</summary>
     public static ISiloBuilder AddActivityPropagation(this ISiloBuilder builder)
     {

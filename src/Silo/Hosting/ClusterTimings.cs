@@ -6,7 +6,7 @@ namespace Realtime.Silo.Hosting;
 /// <summary>
 /// How soon silos and clients notice that one of them has gone. Orleans' defaults are made for clusters that may take minutes:
 /// with them rooms of a killed silo are silent for 10 to 30 s, and those of a hung one for over a minute. With these it is
-/// 2 to 3 s and 6 s. Settings of the host go before them when they are configured after this.
+/// 2 to 3 s and 7 s. Settings of the host go before them when they are configured after this.
 /// </summary>
 public static class ClusterTimings
 {
