@@ -1,0 +1,339 @@
+using System.Collections.Concurrent;
+using System.Diagnostics;
+using System.Net.WebSockets;
+using System.Text.Json.Nodes;
+using System.Threading.Channels;
+using Realtime.Chaos.Checking;
+
+namespace Realtime.Chaos.Clients;
+
+/// <summary>
+/// A client that does what the JavaScript one does: it comes back to another front with full jitter, joins its rooms with
+/// its position, leaves out what it has had, mends holes, and sends publishes without an answer again under their id. And
+/// it writes down what it sees.
+/// </summary>
+internal sealed class Client(string name, string[] rooms, Func<IReadOnlyList<Uri>> fronts, Stopwatch clock)
+{
+    /// <summary>How long the opening handshake may take; the JavaScript client has 10 s, and here the way is short.</summary>
+    private static readonly TimeSpan s_openTimeout = TimeSpan.FromSeconds(5);
+
+    /// <summary>A connection that lived this long was a good one: the next loss starts the back-off afresh.</summary>
+    private static readonly TimeSpan s_stableAfter = TimeSpan.FromSeconds(5);
+
+    private readonly Lock _gate = new();
+    private readonly RoomStay[] _stays = [.. rooms.Select(room => new RoomStay(room))];
+    private readonly Dictionary<string, Publish> _unanswered = [];
+    private readonly Queue<Publish> _outbox = new(); // in the order of publishing; those that are answered meanwhile are left out
+    private ChannelWriter<string>? _out;
+    private int _ids;
+    private int _connection; // counts them: what comes late from a former one is nothing to this one
+    private Uri? _last;
+
+    public ClientHistory History { get; } = new(name, rooms, []);
+
+    public string Name => name;
+
+    public int Unanswered
+    {
+        get
+        {
+            lock (_gate)
+                return _unanswered.Count;
+        }
+    }
+
+    /// <summary>Where the client is in a room; null while it is not in it.</summary>
+    public Position? In(string room)
+    {
+        lock (_gate)
+            return Stay(room) is { IsJoined: true } stay ? stay.Position : null;
+    }
+
+    /// <summary>Sends a message as soon as the room is joined, and again until it is answered.</summary>
+    public void Publish(Publish publish)
+    {
+        lock (_gate)
+        {
+            _unanswered.Add(publish.Id, publish);
+            _outbox.Enqueue(publish);
+            Flush();
+        }
+    }
+
+    /// <summary>What has no answer is not sent any more.</summary>
+    public void GiveUp(string why)
+    {
+        lock (_gate)
+        {
+            foreach (var publish in _unanswered.Values)
+                publish.Failure = why;
+            _unanswered.Clear();
+        }
+    }
+
+    /// <summary>Connects, and comes back after each loss, until it is cancelled.</summary>
+    public async Task Run(CancellationToken stopping)
+    {
+        var attempt = 0;
+        while (!stopping.IsCancellationRequested)
+        {
+            var opened = clock.Elapsed;
+            var wasOpen = await Connect(stopping);
+            if (stopping.IsCancellationRequested)
+                return;
+            if (wasOpen && clock.Elapsed - opened >= s_stableAfter)
+                attempt = 0;
+            await Task.Delay(BackOff.Next(attempt++), stopping).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        }
+    }
+
+    private Uri Choose()
+    {
+        var all = fronts();
+        // Another front than the one that was lost, where there is one.
+        Uri[] others = [.. all.Where(front => front != _last)];
+        return _last = others.Length > 0 ? others[Random.Shared.Next(others.Length)] : all[0];
+    }
+
+    /// <summary>One connection from its opening to its loss; false when it could not be opened.</summary>
+    private async Task<bool> Connect(CancellationToken stopping)
+    {
+        using var socket = new ClientWebSocket();
+        socket.Options.KeepAliveInterval = TimeSpan.FromSeconds(5);
+        socket.Options.KeepAliveTimeout = TimeSpan.FromSeconds(10);
+        using (var bound = CancellationTokenSource.CreateLinkedTokenSource(stopping))
+        {
+            bound.CancelAfter(s_openTimeout);
+            try
+            {
+                await socket.ConnectAsync(new Uri(Choose(), $"/ws?user={name}"), bound.Token);
+            }
+            catch (Exception exception) when (exception is WebSocketException or OperationCanceledException)
+            {
+                return false;
+            }
+        }
+        var frames = Channel.CreateUnbounded<string>(new UnboundedChannelOptions { SingleReader = true });
+        lock (_gate)
+        {
+            Write(new HistoryEvent(clock.Elapsed, EventKind.Connected));
+            _connection++;
+            _out = frames.Writer;
+            foreach (var stay in _stays)
+                SendJoin(stay);
+        }
+        using var ended = CancellationTokenSource.CreateLinkedTokenSource(stopping);
+        var sending = Send(socket, frames.Reader, ended.Token);
+        var why = await Receive(socket, ended.Token);
+        lock (_gate)
+        {
+            _out = null;
+            if (!stopping.IsCancellationRequested) // the end of the run is no loss
+                Lost(why);
+        }
+        await ended.CancelAsync();
+        await sending;
+        return true;
+    }
+
+    private static async Task Send(ClientWebSocket socket, ChannelReader<string> frames, CancellationToken stopping)
+    {
+        try
+        {
+            await foreach (var frame in frames.ReadAllAsync(stopping))
+                await socket.SendAsync(System.Text.Encoding.UTF8.GetBytes(frame), WebSocketMessageType.Text, true, stopping);
+        }
+        catch (Exception exception) when (exception is WebSocketException or OperationCanceledException or ObjectDisposedException or InvalidOperationException)
+        {
+            // The receiving side tells of the loss.
+        }
+    }
+
+    private async Task<string> Receive(ClientWebSocket socket, CancellationToken stopping)
+    {
+        var buffer = new byte[16 * 1024]; // frames here are some hundred bytes
+        var length = 0;
+        try
+        {
+            while (true)
+            {
+                if (length == buffer.Length)
+                    Array.Resize(ref buffer, 2 * length);
+                var part = await socket.ReceiveAsync(buffer.AsMemory(length), stopping);
+                if (part.MessageType == WebSocketMessageType.Close)
+                    return $"closed: {(int?)socket.CloseStatus} {socket.CloseStatusDescription}";
+                length += part.Count;
+                if (!part.EndOfMessage)
+                    continue;
+                var frame = ServerFrame.Parse(buffer.AsSpan(0, length));
+                length = 0;
+                lock (_gate)
+                    Received(frame);
+            }
+        }
+        catch (Exception exception) when (exception is WebSocketException or OperationCanceledException)
+        {
+            return exception.Message;
+        }
+    }
+
+    private void Received(ServerFrame frame)
+    {
+        switch (frame.Type)
+        {
+            case "message" when frame.Room is not null:
+                Message(Stay(frame.Room), frame);
+                break;
+            case "joined":
+                Joined(Stay(frame.Room!), frame);
+                break;
+            case "left" when Stay(frame.Room!) is var stay && stay.Request == frame.Id:
+                SendJoin(stay);
+                break;
+            case "ack":
+                if (_unanswered.Remove(frame.Id!, out var publish))
+                {
+                    (publish.Ack, publish.AnsweredAt) = (frame.At, clock.Elapsed);
+                    Stay(publish.Room).Attempt = 0;
+                }
+                break;
+            case "error":
+                Refused(frame);
+                break;
+        }
+    }
+
+    private void Joined(RoomStay stay, ServerFrame frame)
+    {
+        if (stay.Request != frame.Id)
+            return;
+        Write(new HistoryEvent(clock.Elapsed, EventKind.Joined, stay.Name, frame.At, frame.Recovered));
+        // When recovered, the position moves with the missed messages: a loss among them then resumes where it was.
+        if (frame.Recovered != true)
+            stay.Position = frame.At;
+        (stay.IsJoined, stay.Request, stay.Attempt) = (true, null, 0);
+        Flush();
+    }
+
+    private void Message(RoomStay stay, ServerFrame frame)
+    {
+        // While a room is joined anew, what still comes from the former stay comes again.
+        if (!stay.IsJoined)
+            return;
+        var before = stay.Position!.Value;
+        if (before.Epoch == frame.At.Epoch)
+        {
+            if (frame.At.Sequence <= before.Sequence)
+            {
+                Write(new HistoryEvent(clock.Elapsed, EventKind.Repeat, stay.Name, frame.At, Content: frame.Content));
+                return;
+            }
+            if (frame.At.Sequence > before.Sequence + 1 && stay.Mended != before)
+            {
+                // A loss on the way here: mended by leaving and joining from before it. Once; then the checker sees the hole.
+                Write(new HistoryEvent(clock.Elapsed, EventKind.Hole, stay.Name, frame.At, Content: $"after {before}"));
+                stay.Mended = before;
+                stay.IsJoined = false;
+                stay.Request = Ask(new JsonObject { ["type"] = "leave", ["room"] = stay.Name });
+                return;
+            }
+        }
+        stay.Position = frame.At;
+        Write(new HistoryEvent(clock.Elapsed, EventKind.Message, stay.Name, frame.At, Content: frame.Content));
+    }
+
+    private void Refused(ServerFrame frame)
+    {
+        var passes = frame.Code == "unavailable";
+        if (_unanswered.TryGetValue(frame.Id ?? "", out var publish))
+        {
+            if (!passes)
+            {
+                _unanswered.Remove(publish.Id);
+                publish.Failure = $"{frame.Code}: {frame.Content}";
+                return;
+            }
+            // Again under its id, with what is written meanwhile behind it, after one pause for all that were refused.
+            _outbox.Enqueue(publish);
+            var room = Stay(publish.Room);
+            if (!room.IsPaused)
+                Later(room, () => room.IsPaused = false);
+            room.IsPaused = true;
+            return;
+        }
+        Write(new HistoryEvent(clock.Elapsed, EventKind.Refused, frame.Room, Content: $"{frame.Code}: {frame.Content}"));
+        if (Array.Find(_stays, stay => stay.Request is not null && stay.Request == frame.Id) is { } refused)
+            Later(refused, () => SendJoin(refused));
+    }
+
+    private void Later(RoomStay stay, Action then)
+    {
+        var connection = _connection;
+        _ = Task.Delay(BackOff.Next(stay.Attempt++)).ContinueWith(_ =>
+        {
+            lock (_gate)
+            {
+                if (connection != _connection || _out is null)
+                    return;
+                then();
+                Flush();
+            }
+        }, TaskScheduler.Default);
+    }
+
+    private void Lost(string why)
+    {
+        Write(new HistoryEvent(clock.Elapsed, EventKind.Lost, Content: why));
+        foreach (var stay in _stays)
+            (stay.IsJoined, stay.Request, stay.IsPaused) = (false, null, false);
+        _outbox.Clear();
+        foreach (var publish in _unanswered.Values.OrderBy(publish => publish.SentAt))
+            _outbox.Enqueue(publish);
+    }
+
+    private void SendJoin(RoomStay stay)
+    {
+        var join = new JsonObject { ["type"] = "join", ["room"] = stay.Name };
+        if (stay.Position is { } position)
+            (join["epoch"], join["seq"]) = (position.Epoch, position.Sequence);
+        stay.Request = Ask(join);
+    }
+
+    private string Ask(JsonObject frame)
+    {
+        var id = $"q{++_ids}";
+        frame["id"] = id;
+        _out!.TryWrite(frame.ToJsonString());
+        return id;
+    }
+
+    /// <summary>Sends what waits for a room that can take it.</summary>
+    private void Flush()
+    {
+        if (_out is null)
+            return;
+        for (var left = _outbox.Count; left > 0; left--)
+        {
+            var publish = _outbox.Dequeue();
+            if (!_unanswered.ContainsKey(publish.Id))
+                continue;
+            if (Stay(publish.Room) is { IsJoined: false } or { IsPaused: true })
+            {
+                _outbox.Enqueue(publish);
+                continue;
+            }
+            publish.Tries++;
+            _out.TryWrite(new JsonObject
+            {
+                ["type"] = "message",
+                ["id"] = publish.Id,
+                ["room"] = publish.Room,
+                ["content"] = publish.Id,
+            }.ToJsonString());
+        }
+    }
+
+    private RoomStay Stay(string room) => Array.Find(_stays, stay => stay.Name == room)!;
+
+    private void Write(HistoryEvent item) => History.Events.Add(item);
+}

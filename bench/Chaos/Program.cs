@@ -1,0 +1,52 @@
+using System.Diagnostics;
+using System.Reflection;
+using Realtime.Chaos;
+using Realtime.Chaos.Clusters;
+
+// Kills servers under load and checks every client's history. Exit codes: 0 all held, 1 a fault, 2 wrong use.
+const string ConnectionString = "Cluster__ConnectionString";
+ChaosOptions options;
+var engine = Assembly.GetExecutingAssembly().GetCustomAttributes<AssemblyMetadataAttribute>().Single(data => data.Key == "OrleansEngine").Value!;
+var database = Environment.GetEnvironmentVariable(ConnectionString);
+try
+{
+    options = ChaosOptions.Parse(args);
+    if (options.UsesProcesses && engine != "orleans")
+        throw new ArgumentException($"--processes needs the orleans engine, and this is {engine}, which is one process; leave it out, or see ./realtime help use.");
+    if ((options.UsesProcesses || options.UsesPostgresLog) && string.IsNullOrEmpty(database))
+        throw new ArgumentException($"--processes and --log postgres need a PostgreSQL database: ./realtime chaos starts one, or put its connection string into {ConnectionString}.");
+}
+catch (ArgumentException exception)
+{
+    Console.Error.WriteLine($"chaos: {exception.Message}");
+    return 2;
+}
+
+var clock = Stopwatch.StartNew();
+if (options.Out is not null)
+    Directory.CreateDirectory(options.Out);
+using var log = options.Out is null ? null : new ServerLog(Path.Combine(options.Out, "servers.log"), () => clock.Elapsed);
+Console.WriteLine($"chaos: seed {options.Seed}, {options.Silos} silos, {options.Fronts} fronts, {options.Seconds} s");
+try
+{
+    await using var cluster = await StartCluster();
+    var run = new Run(options, cluster, clock, Console.Out);
+    await run.Execute();
+    Report.Write(Console.Out, options, engine, run.Result);
+    if (options.Out is not null)
+        Dump.Write(options.Out, run.Result);
+    return run.Result.Verdict.Findings.Count == 0 ? 0 : 1;
+}
+catch (InvalidOperationException exception)
+{
+    Console.Error.WriteLine($"chaos: {exception.Message}");
+    return 1;
+}
+
+async Task<ICluster> StartCluster()
+{
+    if (!options.UsesProcesses)
+        return await InProcessCluster.Start(options.Silos, options.Fronts, [], log);
+    var environment = new Dictionary<string, string> { ["Cluster__Clustering"] = "postgres", [ConnectionString] = database! };
+    return await ProcessCluster.Start(options.Silos, options.Fronts, environment, log);
+}

@@ -1,0 +1,130 @@
+using System.Diagnostics;
+using Realtime.Chaos.Checking;
+using Realtime.Chaos.Clients;
+using Realtime.Chaos.Clusters;
+
+namespace Realtime.Chaos;
+
+/// <summary>A run: clients publish and listen while servers die; then all come to rest, and every room ends with one message.</summary>
+internal sealed class Run(ChaosOptions options, ICluster cluster, Stopwatch clock, TextWriter output)
+{
+    /// <summary>
+    /// How long everything may take to come to rest once nothing is killed any more: a lease, a few back-offs and calls, on
+    /// a machine that is busy. What is not back then is counted.
+    /// </summary>
+    private static readonly TimeSpan s_rest = TimeSpan.FromSeconds(30);
+
+    private readonly string[] _rooms = [.. Enumerable.Range(0, options.Rooms).Select(i => $"room{i}")];
+    private readonly List<Client> _clients = [];
+    private readonly List<Publisher> _publishers = [];
+    private readonly List<(TimeSpan At, Victim[] Victims)> _strikes = [];
+
+    /// <summary>What was done and seen; read when <see cref="Execute"/> is done.</summary>
+    public RunResult Result { get; private set; } = null!;
+
+    public async Task Execute()
+    {
+        AddClients();
+        using var stopping = new CancellationTokenSource();
+        var running = _clients.Select(client => client.Run(stopping.Token)).ToArray();
+        await Until(() => _rooms.All(AreIn));
+        output.WriteLine($"{_clients.Count} clients are in {_rooms.Length} rooms");
+
+        using var over = new CancellationTokenSource();
+        var publishing = _publishers.Select(publisher => publisher.Run(over.Token)).ToArray();
+        var start = clock.Elapsed;
+        await Strike(start);
+        var length = TimeSpan.FromSeconds(options.Seconds);
+        if (clock.Elapsed - start < length)
+            await Task.Delay(length - (clock.Elapsed - start));
+        await over.CancelAsync();
+        await Task.WhenAll(publishing);
+        var end = clock.Elapsed;
+
+        var ends = await Rest();
+        await stopping.CancelAsync();
+        await Task.WhenAll(running);
+        var history = new RunHistory(
+            [.. _clients.Select(client => client.History)], [.. _publishers.SelectMany(publisher => publisher.Publishes)],
+            ends, options.UsesPostgresLog);
+        Result = new RunResult(history, Checker.Check(history), _strikes, end - start,
+            Silence.After([.. _strikes.Select(strike => strike.At)], history.Clients, end));
+    }
+
+    private void AddClients()
+    {
+        var perSecond = (double)options.Rate / options.Publishers;
+        for (var i = 0; i < options.Publishers; i++)
+        {
+            // Every room has a publisher: several publishers to a room, or several rooms to a publisher.
+            string[] rooms = options.Publishers >= options.Rooms
+                ? [_rooms[i % _rooms.Length]]
+                : [.. _rooms.Where((_, room) => room % options.Publishers == i)];
+            var client = new Client($"publisher{i}", rooms, () => cluster.Fronts, clock);
+            _clients.Add(client);
+            _publishers.Add(new Publisher(client, rooms, perSecond, clock));
+        }
+        for (var i = 0; i < options.Members; i++)
+            _clients.Add(new Client($"member{i}", [_rooms[i % _rooms.Length]], () => cluster.Fronts, clock));
+    }
+
+    private async Task Strike(TimeSpan start)
+    {
+        var length = TimeSpan.FromSeconds(options.Seconds);
+        foreach (var strike in Schedule.Create(options.Seed, length, TimeSpan.FromSeconds(options.KillEvery), options.Silos, options.Fronts))
+        {
+            var due = start + strike.At - clock.Elapsed;
+            if (due > TimeSpan.Zero)
+                await Task.Delay(due);
+            if (clock.Elapsed - start >= length)
+                return; // the ones before took their time
+            var at = clock.Elapsed;
+            _strikes.Add((at, strike.Victims));
+            output.Write($"{(at - start).TotalSeconds,6:0.0} s  {string.Join(", ", strike.Victims)}");
+            await Task.WhenAll(strike.Victims.Select(victim => Task.Run(() => cluster.End(victim))));
+            var ended = clock.Elapsed;
+            await Task.Delay(strike.Down);
+            var restarted = clock.Elapsed;
+            await Task.WhenAll(strike.Victims.Select(victim => Task.Run(() => cluster.Start(victim))));
+            output.WriteLine($"; gone after {(ended - at).TotalSeconds:0.0} s, down for {(restarted - ended).TotalSeconds:0.0} s, back after {(clock.Elapsed - restarted).TotalSeconds:0.0} s more");
+        }
+    }
+
+    /// <summary>Everybody gets answers and comes back; then each room ends with one message, which everybody must have.</summary>
+    private async Task<IReadOnlyDictionary<string, Position>> Rest()
+    {
+        await Until(() => _publishers.TrueForAll(publisher => publisher.Client.Unanswered == 0));
+        foreach (var publisher in _publishers)
+            publisher.Client.GiveUp($"no answer {s_rest.TotalSeconds} s after the end");
+        await Until(() => _rooms.All(AreIn));
+
+        var last = _rooms.ToDictionary(room => room, room => PublisherOf(room).Publish(room));
+        await Until(() => last.Values.All(publish => publish.Ack is not null || publish.Failure is not null));
+        foreach (var publisher in _publishers)
+            publisher.Client.GiveUp("no answer at the end");
+        var ends = last.Where(entry => entry.Value.Ack is not null).ToDictionary(entry => entry.Key, entry => entry.Value.Ack!.Value);
+        await Until(() => ends.All(end => Members(end.Key).All(client => client.In(end.Key) == end.Value)));
+        return ends;
+    }
+
+    private Publisher PublisherOf(string room) =>
+        _publishers.Find(publisher => publisher.Client.In(room) is not null) is { } inside && inside.Client.History.Rooms.Contains(room)
+            ? inside
+            : _publishers.First(publisher => publisher.Client.History.Rooms.Contains(room));
+
+    private IEnumerable<Client> Members(string room) => _clients.Where(client => client.History.Rooms.Contains(room));
+
+    private bool AreIn(string room) => Members(room).All(client => client.In(room) is not null);
+
+    /// <summary>Waits for what many clients do, at most so long as everything may take to rest.</summary>
+    private async Task Until(Func<bool> done)
+    {
+        var start = clock.Elapsed;
+        while (!done() && clock.Elapsed - start < s_rest)
+            await Task.Delay(20);
+    }
+}
+
+/// <summary>What a run was, and what the checker says of it.</summary>
+internal sealed record RunResult(
+    RunHistory History, Verdict Verdict, IReadOnlyList<(TimeSpan At, Victim[] Victims)> Strikes, TimeSpan Length, IReadOnlyList<Silence> Silences);
