@@ -83,7 +83,7 @@ public sealed partial class Connection
             if (_phase >= Phase.Closing)
                 return;
             _outbox?.DropWaiting();
-            StartClosing(CloseCodes.SlowConsumer, "slow consumer", Options.CloseTimeout);
+            StartClosing(CloseCodes.SlowConsumer, "slow consumer; reconnect and resume", Options.CloseTimeout);
         }
         Services.Metrics.SlowConsumer();
         SignalClosing();

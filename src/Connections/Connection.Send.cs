@@ -70,8 +70,8 @@ public sealed partial class Connection
     public void SendBinary(ReadOnlySpan<byte> data) => ThrowUnlessTaken(Post(MessageType.Binary, data));
 
     /// <summary>
-    /// Sends as part of a fan-out, without waiting. A full queue meets the <see cref="ConnectionOptions.SlowConsumer"/> policy:
-    /// the connection is closed, or its oldest waiting messages give way.
+    /// Sends as part of a fan-out, without waiting. In a full queue messages of a <see cref="FrameTopic"/> give way; if there are none,
+    /// the <see cref="ConnectionOptions.SlowConsumer"/> policy says whether the connection is closed or its oldest waiting messages go.
     /// </summary>
     /// <returns>Whether it was taken.</returns>
     public bool Deliver(Frame frame)
@@ -86,38 +86,55 @@ public sealed partial class Connection
     /// <summary><see cref="Deliver"/> for loops that count what they sent all at once.</summary>
     internal bool DeliverUncounted(Frame frame)
     {
-        var bytes = _compression ? frame.Compressed : frame.Bytes;
-        var posted = Enqueue(bytes, bytes, frame.Messages);
-        return posted == Posted.Taken || (posted == Posted.Full && DeliverToFull(bytes, frame.Messages));
+        var bytes = BytesOf(frame);
+        var posted = Enqueue(bytes, bytes, frame.Messages, frame);
+        return posted == Posted.Taken || (posted == Posted.Full && DeliverToFull(bytes, frame));
     }
+
+    internal byte[] BytesOf(Frame frame) => _compression ? frame.Compressed : frame.Bytes;
 
     internal void CountSent(long messages, long bytes) => Services.Metrics.Sent(messages, bytes);
 
-    private bool DeliverToFull(byte[] bytes, int messages)
+    private bool DeliverToFull(byte[] bytes, Frame frame)
     {
-        if (Options.SlowConsumer == SlowConsumerPolicy.Disconnect)
-        {
+        int dropped = 0;
+        var posted = MakeRoom(bytes, frame, ref dropped) ?? Enqueue(bytes, bytes, frame.Messages, frame);
+        if (dropped > 0)
+            Services.Metrics.Dropped(dropped);
+        if (posted == Posted.Full)
             CloseSlowConsumer();
-            return false;
-        }
+        return posted == Posted.Taken;
+    }
+
+    // Null when the queue was written meanwhile, so that it goes the usual way.
+    private Posted? MakeRoom(byte[] bytes, Frame frame, ref int dropped)
+    {
         lock (Gate)
         {
             if (_phase >= Phase.Closing)
-                return false;
-            if (_outbox is { } outbox)
+                return Posted.Closed;
+            if (_outbox is not { } outbox)
+                return null;
+            if (frame.PlaceToWait() is { } place)
             {
-                Services.Metrics.Dropped(outbox.DropOldest(Options));
-                outbox.Add(bytes, messages);
-                return true;
+                outbox.AddGivingWay(bytes, frame.Messages, place, Options, ref dropped);
+                return Posted.Taken;
             }
+            if (!outbox.HasTopics || !outbox.GiveWay(Options, ref dropped))
+            {
+                if (Options.SlowConsumer == SlowConsumerPolicy.Disconnect)
+                    return Posted.Full;
+                dropped += outbox.DropOldest(Options);
+            }
+            outbox.Add(bytes, frame.Messages);
+            return Posted.Taken;
         }
-        return Enqueue(bytes, bytes, messages) == Posted.Taken; // it was written meanwhile
     }
 
     private Posted Post(Frame frame)
     {
-        var bytes = _compression ? frame.Compressed : frame.Bytes;
-        var posted = Enqueue(bytes, bytes, frame.Messages);
+        var bytes = BytesOf(frame);
+        var posted = Enqueue(bytes, bytes, frame.Messages, frame);
         if (posted == Posted.Taken)
             Services.Metrics.Sent(frame.Messages, frame.Size);
         return posted;
@@ -147,7 +164,7 @@ public sealed partial class Connection
     }
 
     // The one place where messages meet the transport or the queue.
-    private Posted Enqueue(ReadOnlySpan<byte> bytes, byte[]? shared, int messages)
+    private Posted Enqueue(ReadOnlySpan<byte> bytes, byte[]? shared, int messages, Frame? frame = null)
     {
         lock (Gate)
         {
@@ -157,7 +174,7 @@ public sealed partial class Connection
             {
                 if (!outbox.HasRoom(Options))
                     return Posted.Full;
-                outbox.Add(shared ?? bytes.ToArray(), messages);
+                outbox.Add(shared ?? bytes.ToArray(), messages, frame?.PlaceToWait());
                 return Posted.Taken;
             }
             int taken = Transport.TrySend(bytes);
@@ -166,7 +183,7 @@ public sealed partial class Connection
             if (taken != ITransport.Gone)
             {
                 outbox = new Outbox(this);
-                outbox.Add(shared ?? bytes.ToArray(), messages, taken);
+                outbox.Add(shared ?? bytes.ToArray(), messages, frame?.PlaceToWait(), taken);
                 StartOutbox(outbox);
                 return Posted.Taken;
             }
@@ -194,7 +211,7 @@ public sealed partial class Connection
             {
                 outbox = new Outbox(this);
                 if (taken > 0)
-                    outbox.Add(frame, messages: 0, taken);
+                    outbox.Add(frame, messages: 0, written: taken);
                 else
                     set(outbox, frame);
                 StartOutbox(outbox);

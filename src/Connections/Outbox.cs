@@ -6,11 +6,11 @@ namespace Realtime.Connections;
 /// What waits for a peer whose socket would not take it at once, and the pump that writes it. It exists only as long as something
 /// waits. Everything but the pump's waiting happens under the connection's lock.
 /// </summary>
-internal sealed class Outbox(Connection connection) : IThreadPoolWorkItem
+internal sealed partial class Outbox(Connection connection) : IThreadPoolWorkItem
 {
     private const int MostControl = 2 + 2 * (2 + FrameHeader.MaxShort); // a ping, a pong and a close
 
-    private readonly record struct Entry(byte[] Bytes, int Messages);
+    private readonly record struct Entry(byte[] Bytes, int Messages, FramePlace? Place, OutboxGap? Gap);
 
     private Entry[] _ring = new Entry[4]; // a power of two
     private int _head;
@@ -42,18 +42,14 @@ internal sealed class Outbox(Connection connection) : IThreadPoolWorkItem
     public bool HasRoom(ConnectionOptions options) => Messages < options.QueueMessages && Bytes < options.QueueBytes;
 
     /// <summary>Adds whole frames of which the first bytes may be written already.</summary>
-    public void Add(byte[] bytes, int messages, int written = 0)
+    public void Add(byte[] bytes, int messages, FramePlace? place = null, int written = 0)
     {
         if (_count == _ring.Length)
-        {
-            var larger = new Entry[2 * _ring.Length];
-            for (int i = 0; i < _count; i++)
-                larger[i] = At(i);
-            (_ring, _head) = (larger, 0);
-        }
+            Grow();
         if (_count == 0)
             _offset = written;
-        _ring[(_head + _count++) & (_ring.Length - 1)] = new(bytes, messages);
+        At(_count++) = new(bytes, messages, place, null);
+        HasTopics |= place is not null;
         Messages += messages;
         Bytes += bytes.Length - written;
     }
@@ -61,15 +57,20 @@ internal sealed class Outbox(Connection connection) : IThreadPoolWorkItem
     /// <summary>Drops from the oldest on until there is room, as far as they are not being written. Returns the messages dropped.</summary>
     public int DropOldest(ConnectionOptions options)
     {
-        int fixedEntries = FixedEntries, drop = 0, dropped = 0;
-        while (fixedEntries + drop < _count && !HasRoom(options))
+        int dropped = 0, oldest = FixedEntries;
+        while (oldest < _count && !HasRoom(options))
         {
-            var oldest = At(fixedEntries + drop++);
-            dropped += oldest.Messages;
-            Messages -= oldest.Messages;
-            Bytes -= oldest.Bytes.Length;
+            var entry = At(oldest);
+            if (entry.Gap is not null)
+            {
+                oldest++; // what is lost is told
+                continue;
+            }
+            dropped += entry.Messages;
+            Messages -= entry.Messages;
+            Bytes -= entry.Bytes.Length;
+            Remove(oldest);
         }
-        Remove(fixedEntries, drop);
         return dropped;
     }
 
@@ -77,12 +78,14 @@ internal sealed class Outbox(Connection connection) : IThreadPoolWorkItem
     public void DropWaiting()
     {
         int fixedEntries = FixedEntries;
-        for (int i = fixedEntries; i < _count; i++)
+        while (_count > fixedEntries)
         {
-            Messages -= At(i).Messages;
-            Bytes -= At(i).Bytes.Length;
+            ref var last = ref At(--_count);
+            Messages -= last.Messages;
+            Bytes -= last.Bytes.Length;
+            last = default;
         }
-        Remove(fixedEntries, _count - fixedEntries);
+        _gaps = 0;
     }
 
     /// <summary>Answers the latest ping; an answer that still waits need not be sent any more (RFC 6455 section 5.5.3).</summary>
@@ -158,6 +161,8 @@ internal sealed class Outbox(Connection connection) : IThreadPoolWorkItem
         control = 0;
         _inFlight = 0;
         int limit = connection.Options.WriteBufferSize;
+        if (_gaps > 0)
+            TellGaps(limit);
         bool between = _offset == 0, urgent = between && (_ping || _pong is not null);
         if (_count == 0 && !urgent && _close is null)
         {
@@ -211,13 +216,11 @@ internal sealed class Outbox(Connection connection) : IThreadPoolWorkItem
     {
         Bytes -= bytes;
         _offset += bytes;
-        while (_count > 0 && _offset >= At(0).Bytes.Length)
+        while (_offset > 0 && _offset >= At(0).Bytes.Length)
         {
             _offset -= At(0).Bytes.Length;
             Messages -= At(0).Messages;
-            _ring[_head] = default;
-            _head = (_head + 1) & (_ring.Length - 1);
-            _count--;
+            Remove(0);
         }
         _inFlight = 0;
         if (_space is not null && HasRoom(connection.Options))
@@ -226,17 +229,33 @@ internal sealed class Outbox(Connection connection) : IThreadPoolWorkItem
 
     private int FixedEntries => Math.Min(_count, Math.Max(_inFlight, _offset > 0 ? 1 : 0));
 
-    private Entry At(int index) => _ring[(_head + index) & (_ring.Length - 1)];
+    private ref Entry At(int index) => ref _ring[(_head + index) & (_ring.Length - 1)];
 
-    private void Remove(int from, int count)
+    // Moves the shorter side: it is mostly one near the head.
+    private void Remove(int index)
     {
-        if (count == 0)
-            return;
-        for (int i = from; i + count < _count; i++)
-            _ring[(_head + i) & (_ring.Length - 1)] = At(i + count);
-        for (int i = _count - count; i < _count; i++)
-            _ring[(_head + i) & (_ring.Length - 1)] = default;
-        _count -= count;
+        if (index < _count / 2)
+        {
+            for (int i = index; i > 0; i--)
+                At(i) = At(i - 1);
+            At(0) = default;
+            _head = (_head + 1) & (_ring.Length - 1);
+        }
+        else
+        {
+            for (int i = index; i + 1 < _count; i++)
+                At(i) = At(i + 1);
+            At(_count - 1) = default;
+        }
+        _count--;
+    }
+
+    private void Grow()
+    {
+        var larger = new Entry[2 * _ring.Length];
+        for (int i = 0; i < _count; i++)
+            larger[i] = At(i);
+        (_ring, _head) = (larger, 0);
     }
 
     private static void Copy(byte[] frame, byte[] buffer, ref int length)

@@ -104,7 +104,7 @@ public class SendTests
             sent++;
         Assert.InRange(sent, 10, int.MaxValue);
         Assert.False(connection.IsConnected);
-        Assert.Equal((CloseCodes.SlowConsumer, "slow consumer"), connection.CloseStatus);
+        Assert.Equal((CloseCodes.SlowConsumer, "slow consumer; reconnect and resume"), connection.CloseStatus);
         Assert.InRange(connection.QueuedMessages, 0, 1 + 65536 / 5000 + 1); // only what is being written
 
         // A peer that was slow, not dead, reads whole messages in order and then why.
@@ -116,7 +116,7 @@ public class SendTests
         Assert.InRange(next, 1, sent);
         await client.SendAsync(RawClient.Close(4000));
         await client.ReceiveEndAsync();
-        await _recorder.Until("closed 4000 slow consumer");
+        await _recorder.Until("closed 4000 slow consumer; reconnect and resume");
     }
 
     [Theory, CombinatorialPaths]
@@ -130,7 +130,7 @@ public class SendTests
         {
         }
         time.Advance(7);
-        await _recorder.Until("closed 4000 slow consumer");
+        await _recorder.Until("closed 4000 slow consumer; reconnect and resume");
     }
 
     [Theory, CombinatorialPaths]

@@ -10,10 +10,13 @@ public sealed class Frame
 {
     private byte[]? _compressed;
 
-    internal Frame(byte[] bytes, int messages)
+    private readonly FramePlace? _place;
+
+    internal Frame(byte[] bytes, int messages, FramePlace? place = null)
     {
         Bytes = bytes;
         Messages = messages;
+        _place = place;
     }
 
     /// <summary>How many messages it holds.</summary>
@@ -26,6 +29,13 @@ public sealed class Frame
 
     /// <summary>The same messages for peers that agreed on permessage-deflate: made at the first use, then shared.</summary>
     internal byte[] Compressed => _compressed ??= Deflate.Compress(Bytes);
+
+    /// <summary>Its place in its topic, ready for a queue; null for a frame of none.</summary>
+    internal FramePlace? PlaceToWait()
+    {
+        _place?.ReadKeys(Bytes);
+        return _place;
+    }
 
     /// <summary>A text message of bytes that are UTF-8 already; they are not checked again.</summary>
     public static Frame Text(ReadOnlySpan<byte> utf8) => Encode(MessageType.Text, utf8);
@@ -44,7 +54,7 @@ public sealed class Frame
     /// <summary>A binary message.</summary>
     public static Frame Binary(ReadOnlySpan<byte> data) => Encode(MessageType.Binary, data);
 
-    /// <summary>The messages of several frames in one buffer, so that they are written at once. At most 2 GiB together.</summary>
+    /// <summary>The messages of several frames in one buffer, so that they are written at once. At most 2 GiB together. They leave their topics.</summary>
     public static Frame Join(IReadOnlyList<Frame> frames)
     {
         ArgumentNullException.ThrowIfNull(frames);

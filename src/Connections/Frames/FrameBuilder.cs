@@ -67,11 +67,20 @@ public sealed class FrameBuilder : IBufferWriter<byte>
 
     /// <summary>Makes a frame of the messages written, and empties the builder.</summary>
     /// <exception cref="InvalidOperationException">A message was not ended.</exception>
-    public Frame Build()
+    public Frame Build() => Build(null, null, 0);
+
+    /// <summary>Makes a frame of messages of a topic, and empties the builder.</summary>
+    /// <param name="topic">Null for none.</param>
+    /// <param name="epoch">What the numbers count in: those of different epochs have nothing to do with each other.</param>
+    /// <param name="first">The first message's number, from 1 on; the others have those that follow. 0 when they have none.</param>
+    /// <exception cref="InvalidOperationException">A message was not ended.</exception>
+    public Frame Build(FrameTopic? topic, string? epoch, long first)
     {
+        ArgumentOutOfRangeException.ThrowIfNegative(first);
         if (_start != NotInMessage)
             throw new InvalidOperationException("The last message was not ended.");
-        var frame = new Frame(_buffer.AsSpan(0, _length).ToArray(), Messages);
+        var place = topic is null ? null : new FramePlace(topic, epoch, first, Messages);
+        var frame = new Frame(_buffer.AsSpan(0, _length).ToArray(), Messages, place);
         Reset();
         return frame;
     }
