@@ -8,7 +8,7 @@ namespace Realtime.Silo.Hosting;
 /// Starts what joins the cluster behind the web server instead of before it. Joining can take as long as the database or
 /// the first silo is away, and meanwhile the process must answer that it is alive and not ready.
 /// </summary>
-public sealed partial class LateStart : IHostedService
+public sealed partial class LateStart : IHostedLifecycleService
 {
     private static readonly object s_key = new();
 
@@ -59,15 +59,33 @@ public sealed partial class LateStart : IHostedService
     }
 
     /// <inheritdoc/>
-    public async Task StopAsync(CancellationToken cancellationToken)
+    public async Task StoppingAsync(CancellationToken cancellationToken)
     {
         await _stopping.CancelAsync();
         await _run.WaitAsync(cancellationToken);
-        while (_started.TryPop(out var service))
+        await StopEach(service => service is IHostedLifecycleService stopping ? stopping.StoppingAsync(cancellationToken) : Task.CompletedTask);
+    }
+
+    /// <inheritdoc/>
+    public Task StopAsync(CancellationToken cancellationToken) => StopEach(service => service.StopAsync(cancellationToken));
+
+    /// <inheritdoc/>
+    public Task StoppedAsync(CancellationToken cancellationToken) =>
+        StopEach(service => service is IHostedLifecycleService stopped ? stopped.StoppedAsync(cancellationToken) : Task.CompletedTask);
+
+    /// <summary>Nothing here: the services get theirs when they start.</summary>
+    public Task StartingAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
+    /// <summary>Nothing here: the services get theirs when they start.</summary>
+    public Task StartedAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
+    private async Task StopEach(Func<IHostedService, Task> stop)
+    {
+        foreach (var service in _started) // the last one first
         {
             try
             {
-                await service.StopAsync(cancellationToken);
+                await stop(service);
             }
             catch (Exception exception)
             {
@@ -84,8 +102,11 @@ public sealed partial class LateStart : IHostedService
             // Made here: what they need may refuse the configuration already when it is made.
             foreach (var service in _services.GetKeyedServices<IHostedService>(s_key))
             {
+                var life = service as IHostedLifecycleService;
+                await (life?.StartingAsync(stopping) ?? Task.CompletedTask);
                 await service.StartAsync(stopping);
                 _started.Push(service);
+                await (life?.StartedAsync(stopping) ?? Task.CompletedTask);
             }
             IsDone = true;
         }
