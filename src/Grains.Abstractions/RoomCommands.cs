@@ -82,12 +82,14 @@ public sealed record JoinedReply(
 /// <param name="Order">The room's event order: everything after it comes over the front's stream.</param>
 /// <param name="Missed">The messages after the front's position, in order; those of the whole epoch when the front was in another.</param>
 /// <param name="Complete">False when some of them are no longer in the log; then <paramref name="Missed"/> is empty.</param>
+/// <param name="Members">How many users are in the room.</param>
 [GenerateSerializer, Immutable, Alias("realtime.reply.synced")]
 public sealed record SyncedReply(
     [property: Id(0)] Position Position,
     [property: Id(1)] long Order,
     [property: Id(2)] FrontEvent[] Missed,
-    [property: Id(3)] bool Complete) : RoomReply;
+    [property: Id(3)] bool Complete,
+    [property: Id(4)] int Members) : RoomReply;
 
 /// <summary>The connection is not in the room (any more).</summary>
 [GenerateSerializer, Immutable, Alias("realtime.reply.left")]

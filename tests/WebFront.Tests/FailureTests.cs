@@ -1,6 +1,8 @@
 using System.Net.Http.Json;
 using System.Text.Json.Nodes;
 using Microsoft.Extensions.Configuration;
+using Orleans;
+using Orleans.Core.Internal;
 using Orleans.Hosting;
 using Orleans.TestingHost;
 using Realtime.Grains;
@@ -220,6 +222,59 @@ public sealed class FailureTests : IAsyncLifetime
         await room.Submit(front, 0, [new SyncCommand([new Member("alice", "other")], null)]);
         await room.Submit("another", 1, [new JoinCommand("bob", "c", null), new LeaveCommand("c")]);
         Assert.Equal("1", (string?)(await alice.Receive("message"))["content"]);
+    }
+
+    [Fact]
+    public async Task Members_are_told_when_their_room_has_lost_its_past()
+    {
+        await using var one = await StartFront();
+        await using var two = await StartFront();
+        await using var alice = await one.Connect("alice");
+        await using var bob = await two.Connect("bob");
+        await alice.Join("room");
+        await bob.Join("room");
+        await alice.Ask(new JsonObject { ["type"] = "message", ["room"] = "room", ["content"] = "1" }, _ => { });
+        await alice.Drain();
+        Assert.Equal("1", (string?)(await bob.Receive("message"))["content"]);
+
+        await _cluster.Client.GetGrain<IRoomGrain>("room").Cast<IGrainManagementExtension>().DeactivateOnIdle();
+        var told = new List<(string?, long, bool)>();
+        // Whoever comes to the room first finds it new; the others on that front are told then, and the rest when they hear of it.
+        await using var carol = await two.Connect("carol");
+        var epoch = (string?)(await carol.Join("room"))["epoch"];
+        Assert.Equal((epoch, 0L, false), Position(await bob.Receive("joined")));
+        while ((await _cluster.Client.GetGrain<IRoomGrain>("room").Describe()).Fronts < 2)
+            await alice.Ask(new JsonObject { ["type"] = "message", ["room"] = "room", ["content"] = "2" }, Take);
+        foreach (var frame in await alice.Drain())
+            Take(frame);
+        Assert.Equal([(epoch, 0L, false)], told);
+
+        void Take(JsonObject frame)
+        {
+            if ((string?)frame["type"] == "joined")
+                told.Add(Position(frame));
+        }
+
+        static (string?, long, bool) Position(JsonObject joined) => ((string?)joined["epoch"], (long)joined["seq"]!, (bool)joined["recovered"]!);
+    }
+
+    [Fact]
+    public async Task Late_events_of_a_room_that_was_lost_are_passed_over()
+    {
+        await using var one = await StartFront();
+        await using var alice = await one.Connect("alice");
+        var epoch = (string)(await alice.Join("room"))["epoch"]!;
+        var front = (string)(await one.Http.GetFromJsonAsync<JsonObject>("/api/cluster"))!["front"]!;
+        var stream = _cluster.Client.GetStreamProvider(FrontStreams.Provider).GetStream<FrontEvent>(FrontStreams.Of(front));
+        for (var order = 7; order < 10; order++)
+            await stream.OnNextAsync(new FrontEvent { Kind = FrontEventKind.Message, Target = "room", Epoch = "of before", Sequence = order, Order = order, Body = "\"content\":\"old\""u8.ToArray() });
+        await _cluster.Client.GetGrain<IRoomGrain>("room").Broadcast(new RoomMessage { Content = "new" });
+        var message = await alice.Receive("message");
+        Assert.Equal(("new", epoch), ((string?)message["content"], (string?)message["epoch"]));
+        Assert.Empty(await alice.Drain());
+        var metrics = await one.Http.GetStringAsync("/metrics");
+        var repairs = metrics.Split('\n').Single(line => line.StartsWith("realtime_front_repairs_total", StringComparison.Ordinal)).Split(' ')[^1];
+        Assert.InRange(int.Parse(repairs), 1, 6); // once a batch at most, and not for ever
     }
 
     [Fact]

@@ -99,7 +99,7 @@ internal sealed class Room(string name, RoomOptions options, TimeProvider time)
         // A front of another epoch has heard nothing of this one.
         var after = sync.Since is { } since && since.Epoch == Epoch ? since.Sequence : 0;
         var missed = _history.After(after, NowMs());
-        return new SyncedReply(Position, _order, missed ?? [], missed is not null);
+        return new SyncedReply(Position, _order, missed ?? [], missed is not null, _members.Users);
     }
 
     /// <summary>A front is gone, and all its connections with it.</summary>

@@ -42,6 +42,7 @@ internal static class ApiExtensions
         app.MapOpenApi();
         app.MapHealthChecks("/health/live", new() { Predicate = _ => false });
         app.MapHealthChecks("/health/ready", new() { Predicate = check => check.Tags.Contains(FrontHealth.Ready), ResponseWriter = HealthAnswer.Write });
+        app.Services.GetRequiredService<MetricsText>(); // counts from now on
         app.MapGet("/metrics", (MetricsText metrics) => Results.Text(metrics.Write(), MetricsText.ContentType)).ExcludeFromDescription();
     }
 

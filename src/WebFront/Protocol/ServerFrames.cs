@@ -16,16 +16,20 @@ internal static class ServerFrames
     /// </summary>
     public static FrameBuilder Builder => t_builder ??= new FrameBuilder();
 
-    public static Frame Joined(string? id, LocalRoom room, JoinedReply reply)
+    public static Frame Joined(string? id, LocalRoom room, JoinedReply reply) =>
+        Joined(id, room, reply.Position, reply.Recovered, reply.Members);
+
+    /// <summary>The answer to a join; without an id, news for a member: something is lost, and this is where the room goes on.</summary>
+    public static Frame Joined(string? id, LocalRoom room, Position position, bool? recovered, int members)
     {
         var frame = Begin("joined"u8, id);
         frame.Write(",\"room\":"u8);
         frame.Write(room.QuotedName);
-        frame.WritePosition(reply.Position.Epoch, reply.Position.Sequence);
-        if (reply.Recovered is { } recovered)
-            frame.Write(recovered ? ",\"recovered\":true"u8 : ",\"recovered\":false"u8);
+        frame.WritePosition(position.Epoch, position.Sequence);
+        if (recovered is { } value)
+            frame.Write(value ? ",\"recovered\":true"u8 : ",\"recovered\":false"u8);
         frame.Write(",\"members\":"u8);
-        frame.WriteNumber(reply.Members);
+        frame.WriteNumber(members);
         return End(frame);
     }
 

@@ -11,6 +11,7 @@ internal sealed partial class LocalRoom
     private bool _syncing; // until it is answered, events wait
     private readonly List<FrontEvent> _held = [];
     private string? _epoch; // of the events below
+    private string? _pastEpoch; // the one before: what still comes of it is of a room that is lost
     private long _sequence; // of the last message that was fanned out
     private long _dispatched; // order of the last event that was fanned out
     private long _youngest; // the greatest order at which somebody here joined, until the events have reached it
@@ -30,7 +31,7 @@ internal sealed partial class LocalRoom
                     return;
                 }
                 var first = events[0];
-                if (first.Epoch == _epoch && first.Order <= _dispatched)
+                if ((first.Epoch == _epoch && first.Order <= _dispatched) || first.Epoch == _pastEpoch)
                 {
                     events = events[1..]; // a repeat
                     continue;
@@ -43,7 +44,7 @@ internal sealed partial class LocalRoom
                     continue;
                 }
                 if (first.Epoch != _epoch)
-                    BeginEpoch(first.Epoch);
+                    BeginEpoch(first.Epoch); // nobody is here
                 var run = 1;
                 while (run < events.Length && IsMessage(first) && IsMessage(events[run]) && events[run].Epoch == _epoch
                     && events[run].Order == events[run - 1].Order + 1)
@@ -117,6 +118,20 @@ internal sealed partial class LocalRoom
         return frame.Build();
     }
 
+    /// <summary>The room has lost its past. Who is in it is told, since some of what was said may not have come here.</summary>
+    private void ChangeEpoch(string epoch, int members)
+    {
+        foreach (var member in router.Registry.Members(Name))
+        {
+            if (Session.Of(member).SeatIn(this) is { } seat)
+                seat.JoinedOrder = 0;
+        }
+        if (_epoch is not null)
+            router.Registry.BroadcastToRoom(Name, ServerFrames.Joined(null, this, new Position(epoch, 0), recovered: false, members));
+        _pastEpoch = _epoch;
+        BeginEpoch(epoch);
+    }
+
     private void BeginEpoch(string? epoch)
     {
         _epoch = epoch;
@@ -145,7 +160,8 @@ internal sealed partial class LocalRoom
                 return;
             }
             CatchUp(reply);
-            Dispatch(held);
+            // What is of another epoch is of before; should the room be lost once more meanwhile, its next events show it.
+            Dispatch(Array.FindAll(held, item => item.Epoch == _epoch));
         }
     }
 
@@ -153,16 +169,12 @@ internal sealed partial class LocalRoom
     private void CatchUp(SyncedReply reply)
     {
         if (reply.Position.Epoch != _epoch)
-        {
-            BeginEpoch(reply.Position.Epoch);
-            foreach (var member in router.Registry.Members(Name))
-            {
-                if (Session.Of(member).SeatIn(this) is { } seat)
-                    seat.JoinedOrder = 0;
-            }
-        }
+            ChangeEpoch(reply.Position.Epoch, reply.Members);
         if (!reply.Complete)
+        {
             router.LogLost(Name, reply.Position.Sequence - _sequence);
+            router.Registry.BroadcastToRoom(Name, ServerFrames.Joined(null, this, reply.Position, recovered: false, reply.Members));
+        }
         FrontEvent[] missed = [.. reply.Missed.Where(item => item.Order > _dispatched)];
         foreach (var message in missed)
             FanOut([message]);
@@ -195,8 +207,12 @@ internal sealed partial class LocalRoom
         session.Connection.Deliver(ServerFrames.Joined(id, this, reply));
         if (reply.Missed.Length > 0)
             session.Connection.Deliver(Encode(reply.Missed));
-        seat.JoinedOrder = reply.Order;
-        if (reply.Position.Epoch != _epoch)
+        if (reply.Position.Epoch != _epoch && router.Registry.CountRoom(Name) > 0)
+        {
+            ChangeEpoch(reply.Position.Epoch, reply.Members);
+            BeginSync(); // what the others lack of the new epoch
+        }
+        else if (reply.Position.Epoch != _epoch)
             BeginEpoch(reply.Position.Epoch);
         else if (_recent is not null)
         {
@@ -206,6 +222,7 @@ internal sealed partial class LocalRoom
                     session.Connection.Deliver(Encode([item]));
             }
         }
+        seat.JoinedOrder = reply.Order;
         if (reply.Order > _dispatched && router.Registry.CountRoom(Name) == 0)
         {
             // The first one here: nobody waits for what was before.

@@ -103,6 +103,7 @@ internal sealed partial class LocalRoom(string name, RoomRouter router)
         if (_syncing)
             return;
         _syncing = _syncIsDue = true;
+        router.Repairs.Add(1);
         _syncedAt = router.Time.GetTimestamp();
         if (_calling)
             return;

@@ -28,14 +28,17 @@ internal sealed partial class RoomRouter : IAsyncBatchObserver<FrontEvent>
         IMeterFactory meters, ILogger<RoomRouter> logger)
     {
         (_grains, Registry, Options, Time, _logger) = (grains, registry, options.Value, time, logger);
-        meters.Create("Realtime.WebFront").CreateObservableGauge(
-            "realtime.front.rooms", () => _rooms.Count, "{room}", "Rooms with connections at this front.");
+        var meter = meters.Create("Realtime.WebFront");
+        meter.CreateObservableGauge("realtime.front.rooms", () => _rooms.Count, "{room}", "Rooms with connections at this front.");
+        Repairs = meter.CreateCounter<long>("realtime.front.repairs", "{repair}", "Times that a room was asked for what had not come.");
     }
 
     /// <summary>This front's id: new at each start, so that what was said to a former process never reaches this one.</summary>
     public string Front { get; } = Guid.NewGuid().ToString("N")[..12];
 
     public ConnectionRegistry Registry { get; }
+
+    public Counter<long> Repairs { get; }
 
     public FrontOptions Options { get; }
 
