@@ -5,6 +5,7 @@ using Microsoft.Extensions.Logging;
 using Orleans.Configuration;
 using Orleans.Hosting;
 using Realtime.Silo.Postgres;
+using Realtime.Silo.Redis;
 
 namespace Realtime.Silo.Hosting;
 
@@ -15,8 +16,8 @@ public static class ClusterExtensions
     private const string Invariant = "Npgsql";
 
     /// <summary>
-    /// Joins the silo to the cluster. With PostgreSQL it waits for the database, brings its schema up to date and keeps the
-    /// state of grains there.
+    /// Joins the silo to the cluster. With PostgreSQL or Redis it waits for the database, brings its schema, if it has one, up
+    /// to date and keeps the state of grains there.
     /// </summary>
     public static ISiloBuilder UseCluster(this ISiloBuilder silo, ClusterSettings settings)
     {
@@ -31,7 +32,10 @@ public static class ClusterExtensions
             services.GetRequiredService<SiloState>().Joined();
             return Task.CompletedTask;
         });
-        return settings.UsesPostgres ? UsePostgres(silo, settings, advertised) : UseLocalhost(silo, settings);
+        if (settings.UsesLocalhost)
+            return UseLocalhost(silo, settings);
+        UseNetwork(silo, settings, advertised);
+        return settings.UsesRedis ? silo.UseRedis(settings) : UsePostgres(silo, settings);
     }
 
     /// <summary>Joins the client to the cluster; until a silo can be reached it tries again and says why.</summary>
@@ -41,10 +45,10 @@ public static class ClusterExtensions
         client.UseClusterTimings();
         client.Services.AddSingleton(provider => new ConnectionRetry(settings, provider.GetRequiredService<ILogger<ConnectionRetry>>()));
         client.Services.AddSingleton<IClientConnectionRetryFilter>(provider => provider.GetRequiredService<ConnectionRetry>());
-        if (!settings.UsesPostgres)
+        if (settings.UsesLocalhost)
             return client.UseLocalhostClustering(settings.GatewayPort, settings.ServiceId, settings.ClusterId);
         client.Configure<ClusterOptions>(options => (options.ClusterId, options.ServiceId) = (settings.ClusterId, settings.ServiceId));
-        return client.UseAdoNetClustering(options => (options.Invariant, options.ConnectionString) = (Invariant, settings.ConnectionString));
+        return settings.UsesRedis ? client.UseRedis(settings) : client.UseAdoNetClustering(options => (options.Invariant, options.ConnectionString) = (Invariant, settings.ConnectionString));
     }
 
     /// <summary>
@@ -66,7 +70,7 @@ public static class ClusterExtensions
         silo.UseLocalhostClustering(settings.SiloPort, settings.GatewayPort, new IPEndPoint(IPAddress.Loopback, settings.PrimarySiloPort),
             settings.ServiceId, settings.ClusterId);
 
-    private static ISiloBuilder UsePostgres(ISiloBuilder silo, ClusterSettings settings, IPAddress? advertised)
+    private static void UseNetwork(ISiloBuilder silo, ClusterSettings settings, IPAddress? advertised)
     {
         silo.Configure<ClusterOptions>(options => (options.ClusterId, options.ServiceId) = (settings.ClusterId, settings.ServiceId));
         if (advertised is null)
@@ -74,6 +78,11 @@ public static class ClusterExtensions
         else
             silo.ConfigureEndpoints(advertised, settings.SiloPort, settings.GatewayPort, listenOnAnyHostAddress: !IPAddress.IsLoopback(advertised));
         silo.Services.TryAddSingleton(TimeProvider.System);
+        silo.Services.AddSingleton<DatabaseWait>();
+    }
+
+    private static ISiloBuilder UsePostgres(ISiloBuilder silo, ClusterSettings settings)
+    {
         silo.Services.AddSingleton(services => ActivatorUtilities.CreateInstance<Schema>(services, settings.ConnectionString!));
         silo.AddStartupTask((services, cancellation) => services.GetRequiredService<Schema>().Wait(cancellation), ServiceLifecycleStage.First + 1);
         silo.UseAdoNetClustering(options => (options.Invariant, options.ConnectionString) = (Invariant, settings.ConnectionString));
@@ -81,5 +90,5 @@ public static class ClusterExtensions
     }
 
     private static IPAddress Listens(ClusterSettings settings, IPAddress? advertised) =>
-        !settings.UsesPostgres || (advertised is not null && IPAddress.IsLoopback(advertised)) ? IPAddress.Loopback : IPAddress.Any;
+        settings.UsesLocalhost || (advertised is not null && IPAddress.IsLoopback(advertised)) ? IPAddress.Loopback : IPAddress.Any;
 }

@@ -2,6 +2,7 @@ using System.Net;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.Options;
 using Npgsql;
+using Realtime.Silo.Redis;
 
 namespace Realtime.Silo.Hosting;
 
@@ -14,7 +15,7 @@ public sealed class ClusterSettings
     /// <summary>For a front. <c>single</c>: it runs the grains too and needs nobody. <c>client</c>: it joins a cluster of silos.</summary>
     public string Mode { get; set; } = "single";
 
-    /// <summary>How processes find each other: <c>localhost</c> (one machine, for development) or <c>postgres</c>.</summary>
+    /// <summary>How processes find each other: <c>localhost</c> (one machine, for development), <c>postgres</c> or <c>redis</c>.</summary>
     public string Clustering { get; set; } = "localhost";
 
     /// <summary>Processes with the same id and the same database are one cluster. 1 to 150 characters.</summary>
@@ -23,7 +24,10 @@ public sealed class ClusterSettings
     /// <summary>Whose stored state this is; stays the same when <see cref="ClusterId"/> changes. 1 to 150 characters.</summary>
     public string ServiceId { get; set; } = "realtime";
 
-    /// <summary>The database of <c>postgres</c>: <c>Host=db;Database=realtime;Username=realtime;Password=..</c></summary>
+    /// <summary>
+    /// The database of <c>postgres</c>: <c>Host=db;Database=realtime;Username=realtime;Password=..</c>; the server of
+    /// <c>redis</c>: <c>db:6379,user=realtime,password=..</c>
+    /// </summary>
     public string? ConnectionString { get; set; }
 
     /// <summary>Where a silo listens for other silos. 1 to 65535.</summary>
@@ -44,6 +48,13 @@ public sealed class ClusterSettings
     internal bool IsClient => Mode == "client";
 
     internal bool UsesPostgres => Clustering == "postgres";
+
+    internal bool UsesRedis => Clustering == "redis";
+
+    internal bool UsesLocalhost => Clustering == "localhost";
+
+    /// <summary>Membership compares the times of silos, in steps of 5 s; a clock that is wrong by more is worth a word.</summary>
+    internal static readonly TimeSpan AllowedSkew = TimeSpan.FromSeconds(2);
 
     /// <summary>Reads and checks the section.</summary>
     /// <exception cref="OptionsValidationException">A setting is out of its range; the message names it, its value and what is allowed.</exception>
@@ -82,8 +93,8 @@ public sealed class ClusterSettings
     {
         if (Mode is not ("single" or "client"))
             yield return $"Cluster:Mode is '{Mode}'; it must be single or client.";
-        if (Clustering is not ("localhost" or "postgres"))
-            yield return $"Cluster:Clustering is '{Clustering}'; it must be localhost or postgres.";
+        if (Clustering is not ("localhost" or "postgres" or "redis"))
+            yield return $"Cluster:Clustering is '{Clustering}'; it must be localhost, postgres or redis.";
         foreach (var (name, id) in new[] { (nameof(ClusterId), ClusterId), (nameof(ServiceId), ServiceId) })
         {
             if (string.IsNullOrWhiteSpace(id) || id.Length > 150)
@@ -100,6 +111,10 @@ public sealed class ClusterSettings
             yield return "Cluster:ConnectionString is missing; with Cluster:Clustering = postgres it names the database: Host=..;Database=..;Username=..;Password=..";
         else if (UsesPostgres && !IsConnectionString(ConnectionString!))
             yield return "Cluster:ConnectionString is not a PostgreSQL connection string with a host; it must look like Host=..;Database=..;Username=..;Password=..";
+        if (UsesRedis && string.IsNullOrWhiteSpace(ConnectionString))
+            yield return "Cluster:ConnectionString is missing; with Cluster:Clustering = redis it names the server: host:6379,user=..,password=..";
+        else if (UsesRedis && !RedisAddress.IsValid(ConnectionString!))
+            yield return "Cluster:ConnectionString is not a Redis connection string; it must look like host:6379,user=..,password=.. with the addresses first and no comma in the password.";
         if (AdvertisedAddress is not null && Uri.CheckHostName(AdvertisedAddress) == UriHostNameType.Unknown)
             yield return $"Cluster:AdvertisedAddress is '{AdvertisedAddress}'; it must be an IP address or a host name.";
     }

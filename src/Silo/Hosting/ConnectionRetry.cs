@@ -1,6 +1,7 @@
 using Microsoft.Extensions.Logging;
 using Npgsql;
 using Realtime.Silo.Postgres;
+using Realtime.Silo.Redis;
 
 namespace Realtime.Silo.Hosting;
 
@@ -35,7 +36,11 @@ internal sealed partial class ConnectionRetry(ClusterSettings settings, ILogger<
                 ? $"{database} has no schema yet: no silo has been started on it"
                 : $"{database}: {PostgresProblem.Reason(problem)}";
         }
-        var where = settings.UsesPostgres ? PostgresProblem.Address(settings.ConnectionString!) : $"127.0.0.1:{settings.GatewayPort}";
+        if (RedisUnavailableException.Find(exception) is { } unavailable)
+            return unavailable.Message;
+        var where = settings.UsesPostgres ? PostgresProblem.Address(settings.ConnectionString!)
+            : settings.UsesRedis ? RedisAddress.Name(settings.ConnectionString!)
+            : $"127.0.0.1:{settings.GatewayPort}";
         return $"no silo of cluster {settings.ClusterId} can be reached ({where})";
     }
 

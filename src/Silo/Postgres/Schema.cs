@@ -12,13 +12,10 @@ namespace Realtime.Silo.Postgres;
 /// <remarks>
 /// Steps only add to what is there: while a new release is rolled out, silos of the one before still use the tables.
 /// </remarks>
-internal sealed partial class Schema(string connectionString, SiloState state, TimeProvider time, ILogger<Schema> logger)
+internal sealed partial class Schema(string connectionString, DatabaseWait wait, TimeProvider time, ILogger<Schema> logger)
 {
     /// <summary>Held while steps are applied, so that silos which start at once do it one after another. Any number does, if it is always the same.</summary>
     private const long LockKey = 0x7265616C74696D65; // "realtime"
-
-    /// <summary>Membership compares the times of silos, in steps of 5 s; a clock that is wrong by more is worth a word.</summary>
-    private static readonly TimeSpan s_allowedSkew = TimeSpan.FromSeconds(2);
 
     private static readonly string s_createVersions = """
         CREATE TABLE IF NOT EXISTS realtime_schema (
@@ -28,26 +25,11 @@ internal sealed partial class Schema(string connectionString, SiloState state, T
         """;
 
     /// <summary>Tries until the database is there and its schema is up to date.</summary>
-    public async Task Wait(CancellationToken cancellation)
-    {
-        var backOff = new BackOff(first: TimeSpan.FromSeconds(1), longest: TimeSpan.FromSeconds(15));
-        while (true)
-        {
-            try
-            {
-                await Apply(cancellation);
-                return;
-            }
-            catch (Exception exception) when (PostgresProblem.Find(exception) is { } problem && !cancellation.IsCancellationRequested)
-            {
-                var wait = backOff.Next();
-                var what = $"{PostgresProblem.Address(connectionString)}: {PostgresProblem.Reason(problem)}";
-                state.Wait(what);
-                LogWaits(what, wait.TotalSeconds);
-                await Task.Delay(wait, time, cancellation);
-            }
-        }
-    }
+    public Task Wait(CancellationToken cancellation) => wait.Until(Apply, Explain, cancellation);
+
+    private string? Explain(Exception exception) => PostgresProblem.Find(exception) is { } problem
+        ? $"{PostgresProblem.Address(connectionString)}: {PostgresProblem.Reason(problem)}"
+        : null;
 
     /// <summary>Applies the steps that the database does not have yet, all or none.</summary>
     public async Task Apply(CancellationToken cancellation)
@@ -71,7 +53,7 @@ internal sealed partial class Schema(string connectionString, SiloState state, T
             LogNewer(version, steps[^1].Version);
         var databaseTime = (DateTime)(await Execute(connection, "SELECT clock_timestamp()", cancellation))!;
         var skew = time.GetUtcNow().UtcDateTime - databaseTime;
-        if (skew.Duration() > s_allowedSkew)
+        if (skew.Duration() > ClusterSettings.AllowedSkew)
             LogSkew(skew.TotalSeconds);
         await transaction.CommitAsync(cancellation);
     }
@@ -98,9 +80,6 @@ internal sealed partial class Schema(string connectionString, SiloState state, T
             })
             .OrderBy(step => step.Version)];
     }
-
-    [LoggerMessage(1, LogLevel.Warning, "{What}; trying again in {Seconds} s.")]
-    private partial void LogWaits(string what, double seconds);
 
     [LoggerMessage(2, LogLevel.Information, "Database schema: applied step {Version}, {Name}.")]
     private partial void LogApplied(int version, string name);
