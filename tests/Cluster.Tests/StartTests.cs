@@ -7,7 +7,7 @@ namespace Realtime.Cluster.Tests;
 public sealed class StartTests(PostgresServer postgres)
 {
     [Theory]
-    [InlineData("Silo", "Cluster:Clustering", "etcd", "Cluster:Clustering is 'etcd'; it must be localhost or postgres.")]
+    [InlineData("Silo", "Cluster:Clustering", "etcd", "Cluster:Clustering is 'etcd'; it must be localhost, postgres or redis.")]
     [InlineData("Silo", "Streams:Provider", "kafka", "Streams:Provider is 'kafka'; it must be push or memory.")]
     [InlineData("WebFront", "Cluster:Mode", "server", "Cluster:Mode is 'server'; it must be single or client.")]
     [InlineData("Silo", "Cluster:SiloPort", "70000", "Cluster:SiloPort is 70000; it must be from 1 to 65535.")]

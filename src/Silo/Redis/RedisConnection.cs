@@ -43,7 +43,8 @@ internal sealed partial class RedisConnection(ClusterSettings settings, TimeProv
         }
         catch (Exception exception) when (IsOfRedis(exception))
         {
-            throw Unavailable(exception.InnerException?.Message ?? await WhyUnreachable(options));
+            // What Redis answers stands in an exception of its own: "Error: WRONGPASS invalid username-password pair".
+            throw Unavailable(exception.InnerException?.Message.Replace("Error: ", "") ?? await WhyUnreachable(options));
         }
         try
         {

@@ -13,6 +13,9 @@ public sealed class RefusalTests
     {
         { "UseAdoNetClustering", silo => Call(silo, "UseAdoNetClustering", typeof(Action<>)) },
         { "UseRedisClustering", silo => Call(silo, "UseRedisClustering", typeof(string)) },
+        { "UseRedisClustering", silo => Call(silo, "UseRedisClustering", typeof(Action<>)) },
+        { "AddRedisGrainStorage", silo => Call(silo, "AddRedisGrainStorage", typeof(string), typeof(Action<>)) },
+        { "AddRedisGrainStorage", silo => Call(silo, "AddRedisGrainStorageAsDefault", typeof(Action<>)) },
         { "AddAdoNetGrainStorage", silo => Call(silo, "AddAdoNetGrainStorage", typeof(string), typeof(Action<>)) },
         { "AddAdoNetGrainStorage", silo => Call(silo, "AddAdoNetGrainStorageAsDefault", typeof(Action<>)) },
         { "UseDevelopmentClustering", silo => silo.UseDevelopmentClustering(new IPEndPoint(IPAddress.Loopback, 11111)) },
