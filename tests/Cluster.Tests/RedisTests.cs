@@ -105,6 +105,7 @@ public sealed class RedisTests
     [Theory]
     [InlineData("", "Cluster:ConnectionString is missing; with Cluster:Clustering = redis it names the server")]
     [InlineData("password=hidden", "Cluster:ConnectionString is not a Redis connection string")]
+    [InlineData("db:many,password=hidden", "Cluster:ConnectionString is not a Redis connection string")]
     [InlineData("db:6379,password=hid,den", "Cluster:ConnectionString is not a Redis connection string")]
     public async Task A_wrong_connection_string_ends_the_start_with_one_line_without_it(string connectionString, string told)
     {
@@ -117,13 +118,11 @@ public sealed class RedisTests
         Assert.DoesNotContain("den", line);
     }
 
-    [Theory]
-    [InlineData("db:6379,passwd=hidden")]
-    [InlineData("db:many,password=hidden")]
-    public async Task What_the_client_of_Redis_does_not_know_ends_the_start_too(string connectionString)
+    [Fact]
+    public Task An_option_that_the_client_of_Redis_does_not_know_ends_the_start_too()
     {
         Engine.NeedsOrleans(); // the other one has no such client
-        await A_wrong_connection_string_ends_the_start_with_one_line_without_it(connectionString, "Cluster:ConnectionString is not a Redis connection string");
+        return A_wrong_connection_string_ends_the_start_with_one_line_without_it("db:6379,passwd=hidden", "Cluster:ConnectionString is not a Redis connection string");
     }
 
     [Theory]

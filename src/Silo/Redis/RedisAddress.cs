@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Net;
 using StackExchange.Redis;
 
@@ -12,8 +13,8 @@ internal static class RedisAddress
         var parts = connectionString.Split(',', StringSplitOptions.TrimEntries);
         // An address behind an option is the rest of a password with a comma, more likely than not; as an address it would
         // be shown.
-        var addresses = parts.TakeWhile(part => part.Length > 0 && !part.Contains('=')).Count();
-        if (addresses == 0 || parts.Skip(addresses).Any(part => part.Length > 0 && !part.Contains('=')))
+        var addresses = parts.TakeWhile(part => part.Length > 0 && !part.Contains('=')).ToArray();
+        if (addresses.Length == 0 || !addresses.All(HasPort) || parts.Skip(addresses.Length).Any(part => part.Length > 0 && !part.Contains('=')))
             return false;
         try
         {
@@ -23,6 +24,14 @@ internal static class RedisAddress
         {
             return false; // and its message is not shown: it can repeat parts of a password
         }
+    }
+
+    /// <summary>What stands behind the colon is a port; the client would leave such an address out.</summary>
+    private static bool HasPort(string address)
+    {
+        var colon = address.LastIndexOf(':');
+        var isName = colon < 0 || address.EndsWith(']') || Uri.CheckHostName(address) == UriHostNameType.IPv6;
+        return isName || (colon > 0 && ushort.TryParse(address.AsSpan(colon + 1), NumberStyles.None, CultureInfo.InvariantCulture, out var port) && port > 0);
     }
 
     /// <summary>Which server it is: <c>Redis at db:6379, database 0, user realtime</c>.</summary>
