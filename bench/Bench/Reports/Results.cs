@@ -1,0 +1,52 @@
+using System.Text.Json;
+using Realtime.Bench.Scenarios;
+
+namespace Realtime.Bench.Reports;
+
+/// <summary>
+/// <c>RESULTS.md</c>, and beside it <c>results.json</c>, which has the sections of earlier runs: a scenario that runs again
+/// replaces its own only.
+/// </summary>
+internal sealed class Results
+{
+    private static readonly JsonSerializerOptions s_json = new() { WriteIndented = true, PropertyNameCaseInsensitive = true };
+
+    private readonly string _folder;
+    private readonly List<Section> _sections;
+
+    private Results(string folder, List<Section> sections) => (_folder, _sections) = (folder, sections);
+
+    public string File => Path.Combine(_folder, "RESULTS.md");
+
+    private string Data => Path.Combine(_folder, "results.json");
+
+    public static Results Read(string folder)
+    {
+        var results = new Results(folder, []);
+        if (System.IO.File.Exists(results.Data))
+            results._sections.AddRange(JsonSerializer.Deserialize<Section[]>(System.IO.File.ReadAllText(results.Data), s_json)!);
+        return results;
+    }
+
+    public void Put(Section section)
+    {
+        _sections.RemoveAll(old => (old.Scenario, old.Engine) == (section.Scenario, section.Engine));
+        _sections.Add(section);
+        var order = Scenario.All.Select(scenario => scenario.Name).ToList();
+        _sections.Sort((one, other) => (order.IndexOf(one.Scenario), one.Engine).CompareTo((order.IndexOf(other.Scenario), other.Engine)));
+    }
+
+    public void Write()
+    {
+        Directory.CreateDirectory(_folder);
+        System.IO.File.WriteAllText(Data, JsonSerializer.Serialize(_sections, s_json) + "\n");
+        System.IO.File.WriteAllText(File, $"""
+            # Results
+
+            Written by `./realtime bench`; [README.md](README.md) says how it measures. Compare figures of one section only:
+            they were measured together.
+
+            {string.Join('\n', _sections.Select(section => section.Markdown()))}
+            """.TrimEnd() + "\n");
+    }
+}

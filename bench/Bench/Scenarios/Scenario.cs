@@ -1,0 +1,24 @@
+using Realtime.Bench.Reports;
+
+namespace Realtime.Bench.Scenarios;
+
+/// <summary>Something that is measured.</summary>
+/// <param name="name">On the command line.</param>
+/// <param name="title">Above its tables.</param>
+internal abstract class Scenario(string name, string title)
+{
+    public static readonly Scenario[] All =
+    [
+        LoadScenario.FanOut, LoadScenario.Paced, LoadScenario.Rooms, new IdleScenario(), new ClusterLatencyScenario(), new RoomMemoryScenario(),
+    ];
+
+    public string Name => name;
+    public string Title => title;
+
+    /// <summary>Why it cannot be run; null when it can.</summary>
+    public virtual string? Missing(Options options) => null;
+
+    /// <summary>Measures, and puts what came of it into the section.</summary>
+    /// <exception cref="InvalidOperationException">A server or a client did not work.</exception>
+    public abstract void Run(Options options, Section section);
+}
