@@ -16,6 +16,7 @@ public sealed class RealtimeScriptTests : IDisposable
     [InlineData("help run", "--port", "--engine", "5080")]
     [InlineData("help test", "N passed, N failed, N skipped", "--format", "--filter")]
     [InlineData("help cluster", "--silos", "--fronts", "--postgres", "1 to 16", "5080")]
+    [InlineData("help bench", "fanout", "--quick", "RESULTS.md")]
     [InlineData("use --help", "orleans", "embedded", "auto")]
     public async Task Help_tells_what_there_is(string arguments, params string[] words)
     {
@@ -42,6 +43,7 @@ public sealed class RealtimeScriptTests : IDisposable
     [InlineData("cluster --postgres db", "Host=..")]
     [InlineData("cluster --engine akka", "orleans or embedded")]
     [InlineData("cluster --redis", "--redis")]
+    [InlineData("bench --engine akka", "orleans or embedded")]
     [InlineData("test --engine akka", "orleans or embedded")]
     [InlineData("test --filter X", "--filter")]
     [InlineData("use akka", "akka")]
