@@ -37,6 +37,13 @@ internal sealed class Client : IAsyncDisposable
 
     public IReadOnlyCollection<Heard> HeardIn(string room) => _heard.TryGetValue(room, out var heard) ? heard : [];
 
+    /// <summary>Completes with the close code and its reason when the server has closed.</summary>
+    public async Task<(int Code, string Reason)> Closed()
+    {
+        await _reading.WaitAsync(Patience);
+        return ((int)(_socket.CloseStatus ?? 0), _socket.CloseStatusDescription ?? "");
+    }
+
     public Task Join(string room) => Done(Ask($$"""{"type":"join","room":"{{room}}"}"""), "joined");
 
     /// <summary>Publishes, and waits for the ack.</summary>

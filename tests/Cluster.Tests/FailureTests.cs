@@ -82,6 +82,29 @@ public sealed class FailureTests(PostgresServer postgres, ITestOutputHelper outp
     }
 
     [Fact]
+    public async Task A_front_that_is_stopped_sends_its_clients_elsewhere()
+    {
+        await using var cluster = await ProcessCluster.Start(postgres);
+        await using var stays = await Client.Connect(cluster.Fronts[1], "stays");
+        await stays.Join("lobby");
+        await using var goes = await Client.Connect(cluster.Fronts[0], "goes");
+        await goes.Join("lobby");
+        Assert.Equal(("join", "goes"), await stays.NextPresence());
+
+        await cluster.Fronts[0].Signal("TERM");
+        var (code, reason) = await goes.Closed();
+        Assert.Equal(1001, code);
+        Assert.Matches(@"^server shuts down; retry after \d+ ms$", reason);
+        Assert.Equal(("leave", "goes"), await stays.NextPresence());
+        Assert.Equal(0, await cluster.Fronts[0].WaitForExit());
+
+        await using var back = await Client.Connect(cluster.Fronts[1], "goes");
+        await back.Join("lobby");
+        await back.Publish("lobby", "here again");
+        await stays.WaitFor("lobby", "here again");
+    }
+
+    [Fact]
     public async Task Silos_that_are_stopped_and_started_one_after_another_under_load_fail_no_publish_and_lose_no_message()
     {
         await using var cluster = await ProcessCluster.Start(postgres);
