@@ -14,7 +14,8 @@ internal sealed class Run(ChaosOptions options, ICluster cluster, Stopwatch cloc
     /// </summary>
     private static readonly TimeSpan s_rest = TimeSpan.FromSeconds(30);
 
-    private readonly string[] _rooms = [.. Enumerable.Range(0, options.Rooms).Select(i => $"room{i}")];
+    // With names of their own, so that nothing is left of an earlier run in the same database.
+    private readonly string[] _rooms = Names(options.Rooms, $"{Random.Shared.Next(0x10000):x4}");
     private readonly List<Client> _clients = [];
     private readonly List<Publisher> _publishers = [];
     private readonly List<(TimeSpan At, Victim[] Victims)> _strikes = [];
@@ -50,6 +51,8 @@ internal sealed class Run(ChaosOptions options, ICluster cluster, Stopwatch cloc
         Result = new RunResult(history, Checker.Check(history), _strikes, end - start,
             Silence.After([.. _strikes.Select(strike => strike.At)], history.Clients, end));
     }
+
+    private static string[] Names(int rooms, string run) => [.. Enumerable.Range(0, rooms).Select(i => $"room{i}-{run}")];
 
     private void AddClients()
     {
