@@ -41,6 +41,9 @@ internal sealed record ChaosOptions
     /// <summary>Where histories and logs are written to; nowhere when null.</summary>
     public string? Out { get; private set; }
 
+    private static readonly string[] s_names =
+        ["--seconds", "--kill-every", "--publishers", "--rate", "--members", "--rooms", "--fronts", "--silos", "--seed", "--log", "--out"];
+
     /// <summary>Reads the command line.</summary>
     /// <exception cref="ArgumentException">An option is unknown, without its value or out of its range.</exception>
     public static ChaosOptions Parse(IReadOnlyList<string> arguments)
@@ -56,7 +59,9 @@ internal sealed record ChaosOptions
                 options.UsesProcesses = true;
                 continue;
             }
-            value ??= i + 1 < arguments.Count ? arguments[++i] : throw new ArgumentException($"{name} is not an option of chaos, or its value is missing.");
+            if (!s_names.Contains(name))
+                throw new ArgumentException($"chaos has no option '{name}'; see ./realtime help chaos.");
+            value ??= i + 1 < arguments.Count ? arguments[++i] : throw new ArgumentException($"{name} needs a value.");
             switch (name)
             {
                 case "--seconds": options.Seconds = Whole(5, 86_400); break;
@@ -79,7 +84,6 @@ internal sealed record ChaosOptions
                 case "--out":
                     options.Out = value.Length > 0 ? value : throw new ArgumentException("--out needs a folder.");
                     break;
-                default: throw new ArgumentException($"chaos has no option '{name}'; see ./realtime help chaos.");
             }
 
             int Whole(int least, int most) =>

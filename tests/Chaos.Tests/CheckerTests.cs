@@ -40,10 +40,10 @@ public sealed class CheckerTests
     {
         // A publish that nobody had, though it was acknowledged, and one that was tried again in the new epoch.
         Acked("a4", "a", 4);
-        Client("bob").Joined("a", 0).Messages("a", 1, 2, 3).Message("b", 1, "again").Message("b", 2, "b2");
+        Client("bob").Joined("a", 0).Messages("a", 1, 2, 3).Joined("b", 0, recovered: false).Message("b", 1, "again").Message("b", 2, "b2");
         Client("carl").Joined("a", 0).Messages("a", 1, 2, 3).Lost()
             .Joined("b", 1, recovered: false).Message("b", 2, "b2");
-        _clients[0].Events.Add(new HistoryEvent(default, EventKind.Message, Room, new("b", 2), Content: "b2"));
+        Alice.Joined("b", 1, recovered: false).Message("b", 2, "b2");
         _ends[Room] = new("b", 2);
 
         var verdict = Check();
@@ -98,6 +98,15 @@ public sealed class CheckerTests
     }
 
     [Fact]
+    public void A_message_of_a_new_epoch_that_nothing_told_of_is_a_silent_gap()
+    {
+        Client("bob").Joined("a", 0).Messages("a", 1, 2, 3).Message("b", 1, "b1");
+        Alice.Joined("b", 0, recovered: false).Message("b", 1, "b1");
+        _ends[Room] = new("b", 1);
+        FindsOnly(Rule.SilentGap);
+    }
+
+    [Fact]
     public void A_resume_that_is_not_answered_is_a_silent_gap()
     {
         Client("bob").Joined("a", 0).Messages("a", 1).Lost().Joined("a", 1).Messages("a", 2, 3);
@@ -129,7 +138,7 @@ public sealed class CheckerTests
     public void One_publish_at_two_positions_is_a_duplicate()
     {
         Client("bob").Joined("a", 2).Messages("a", 3).Message("a", 4, "a1");
-        _clients[0].Events.Add(new HistoryEvent(default, EventKind.Message, Room, new("a", 4), Content: "a1"));
+        Alice.Message("a", 4, "a1");
         _ends[Room] = new("a", 4);
         FindsOnly(Rule.Duplicate);
     }
@@ -137,7 +146,7 @@ public sealed class CheckerTests
     [Fact]
     public void One_publish_in_two_epochs_is_a_duplicate_where_the_log_outlives_silos()
     {
-        _clients[0].Events.Add(new HistoryEvent(default, EventKind.Message, Room, new("b", 1), Content: "a3"));
+        Alice.Joined("b", 0, recovered: false).Message("b", 1, "a3");
         _ends[Room] = new("b", 1);
         Assert.Empty(Check().Findings);
         _logOutlivesSilos = true;
@@ -162,7 +171,7 @@ public sealed class CheckerTests
     [Fact]
     public void An_epoch_that_comes_back_is_a_reorder()
     {
-        Client("bob").Joined("a", 1).Message("b", 1, "b1").Message("a", 3, "a3");
+        Client("bob").Joined("a", 1).Joined("b", 1, recovered: false).Joined("a", 3, recovered: false);
         FindsOnly(Rule.Reorder);
     }
 
@@ -240,6 +249,8 @@ public sealed class CheckerTests
         _ends.Clear();
         FindsOnly(Rule.NotBack);
     }
+
+    private History Alice => new(_clients[0].Events);
 
     private History Client(string name)
     {

@@ -14,7 +14,7 @@ public enum EventKind
     /// <summary>The connection is gone, and with it the stay in every room.</summary>
     Lost,
 
-    /// <summary>The server has answered a join.</summary>
+    /// <summary>The server has answered a join, or says to somebody who is in the room that messages are lost.</summary>
     Joined,
 
     /// <summary>A message was handed to the application, after the client's own dedupe.</summary>

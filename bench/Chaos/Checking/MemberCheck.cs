@@ -58,8 +58,7 @@ internal sealed class MemberCheck(string client, RoomCheck room)
         }
         if (position.Epoch != at.Epoch)
         {
-            // The new epoch in the message says that the room has lost its history.
-            room.GapsFlagged++;
+            Find(Rule.SilentGap, $"{position} came after {at}, and nothing said that the room has lost its past");
             Begin(position with { Sequence = position.Sequence - 1 });
         }
         else if (position.Sequence < at.Sequence)

@@ -205,7 +205,8 @@ internal sealed class Client(string name, string[] rooms, Func<IReadOnlyList<Uri
 
     private void Joined(RoomStay stay, ServerFrame frame)
     {
-        if (stay.Request != frame.Id)
+        // Without an id it is the server that says that messages are lost.
+        if (frame.Id is null ? !stay.IsJoined : stay.Request != frame.Id)
             return;
         Write(new HistoryEvent(clock.Elapsed, EventKind.Joined, stay.Name, frame.At, frame.Recovered));
         // When recovered, the position moves with the missed messages: a loss among them then resumes where it was.

@@ -1,0 +1,34 @@
+using System.Diagnostics;
+using Realtime.Chaos.Checking;
+using Realtime.Chaos.Clusters;
+
+namespace Realtime.Chaos.Tests;
+
+public sealed class SmokeTests(ITestOutputHelper output)
+{
+    private static readonly TimeSpan s_bound = TimeSpan.FromMinutes(2);
+
+    /// <summary>A short run on the engine at hand, with all kinds of ends in it.</summary>
+    [Fact]
+    public async Task Every_guarantee_holds_while_silos_and_fronts_die()
+    {
+        // The seed has a silo killed, a silo stopped, a front killed and a front stopped.
+        var options = ChaosOptions.Parse(["--seconds", "6", "--kill-every", "1", "--members", "24", "--publishers", "8", "--rooms", "4", "--rate", "100", "--seed", "3"]);
+        var clock = Stopwatch.StartNew();
+        using var table = new StringWriter();
+        await using var cluster = await InProcessCluster.Start(options.Silos, options.Fronts, [], null);
+        var run = new Run(options, cluster, clock, table);
+
+        await run.Execute().WaitAsync(s_bound);
+
+        Report.Write(table, options, "this engine", run.Result);
+        output.WriteLine(table.ToString());
+        Assert.Empty(run.Result.Verdict.Findings);
+        Assert.Contains("chaos: every guarantee held", table.ToString());
+        Assert.True(run.Result.Strikes.Count >= 2);
+        var events = run.Result.History.Clients.SelectMany(client => client.Events).ToArray();
+        Assert.Contains(events, item => item.Kind == EventKind.Lost);
+        Assert.Contains(events, item => item is { Kind: EventKind.Joined, Recovered: true });
+        Assert.True(run.Result.History.Publishes.Count(publish => publish.Ack is not null) > 300);
+    }
+}
