@@ -93,6 +93,13 @@ export interface Missed extends Position {
   readonly room: string;
   /** The last position before the loss. */
   readonly since: Position | null;
+  /**
+   * When the server left them out because this client reads too slowly for the room's policy (`Front:SlowConsumers`);
+   * in a room that conflates, newer messages of the same keys follow.
+   */
+  readonly dropped?: true;
+  /** Events `join`, `leave` or `presence` are lost too, or nothing else (then `since` is where the room goes on): ask `members`. */
+  readonly presence?: true;
 }
 
 export interface RealtimeEvents {
@@ -106,7 +113,7 @@ export interface RealtimeEvents {
   joined: Joined;
   /** Out of a room without having asked for it. */
   left: { readonly room: string; readonly error: RealtimeError };
-  /** Messages of the room are lost to this client. */
+  /** Messages of the room are lost to this client, or who came and went. */
   missed: Missed;
   /** A user came into a room. */
   join: { readonly room: string; readonly from: string };

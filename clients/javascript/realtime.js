@@ -76,6 +76,10 @@ const defaults = {
 const stableAfter = 5_000;
 /** What "after a while" is at the least (ms), after close codes by which the server says that it is in trouble. */
 const whileMin = 1_000;
+/** The close code of a server that stops; its reason ends with how long to stay away, so that its clients do not all come at once. */
+const goingAway = 1001;
+/** The longest such wait (ms) that is heeded: twice the longest time over which a server closes its connections. */
+const hintMax = 20 * 60_000;
 /** The longest wait of a timer (ms): browsers and Node take a longer one for none. */
 const timerMax = 2 ** 31 - 1;
 /** The bounds of the server, in bytes of UTF-8. */
@@ -351,7 +355,9 @@ export class RealtimeClient {
 
     const lived = this.#isOnline ? performance.now() - this.#onlineSince : 0;
     const attempt = lived >= stableAfter ? 0 : this.#status.attempt;
-    const wait = (whileCodes.has(code) ? whileMin : 0) + backoff(attempt, this.#options.retryBase, this.#options.retryMax);
+    const hint = code === goingAway ? retryHint(reason) : null;
+    const wait = hint !== null ? hint + backoff(0, this.#options.retryBase, this.#options.retryMax)
+      : (whileCodes.has(code) ? whileMin : 0) + backoff(attempt, this.#options.retryBase, this.#options.retryMax);
     this.#dropSocket();
     this.#retryTimer = setTimeout(() => this.#open({ state: 'reconnecting' }), wait);
     this.#endRequests(new RealtimeError('offline', 'The connection was lost before the server answered.'));
@@ -504,6 +510,20 @@ export class RealtimeClient {
     this.#emit('message', /** @type {RoomMessage} */ (message));
   }
 
+  /** The server has left messages out, or who came and went, because this client reads too slowly for the room. */
+  #dropped(/** @type {any} */ frame) {
+    const room = this.#rooms.get(frame.room);
+    if (!room?.joined) return;
+    const before = /** @type {Position} */ (room.position);
+    const isRepeat = frame.to === undefined || (before.epoch === frame.epoch && frame.to <= before.seq);
+    if (isRepeat && !frame.presence) return;
+    if (!isRepeat) {
+      room.position = { epoch: frame.epoch, seq: frame.to };
+      room.rawSeen = this.#raw;
+    }
+    this.#emit('missed', { room: room.name, since: before, .../** @type {Position} */ (room.position), dropped: true, ...(frame.presence && { presence: true }) });
+  }
+
   /** Fetches what is missing before this message by joining again; false when that was tried, and it has to be told. */
   #repair(/** @type {Room} */ room, /** @type {any} */ frame) {
     const before = /** @type {Position} */ (room.position);
@@ -641,6 +661,7 @@ export class RealtimeClient {
     switch (frame?.type) {
       case 'message': return frame.room === undefined ? this.#direct(frame) : this.#roomMessage(frame);
       case 'joined': return this.#joined(frame);
+      case 'dropped': return this.#dropped(frame);
       case 'ack': return this.#acknowledged(frame);
       case 'left':
       case 'members':
@@ -709,6 +730,12 @@ function parse(/** @type {string} */ text) {
   } catch {
     return null;
   }
+}
+
+/** The milliseconds at the end of a 1001's reason (`server shuts down; retry after 734 ms`), or null. */
+function retryHint(/** @type {string} */ reason) {
+  const found = /\bretry after (\d+) ms$/.exec(reason);
+  return found && Math.min(Number(found[1]), hintMax);
 }
 
 function randomPrefix() {

@@ -27,6 +27,12 @@ public sealed class FrontOptions
     /// </summary>
     public TimeSpan CallTimeout { get; set; } = TimeSpan.FromSeconds(20);
 
+    /// <summary>
+    /// What a full queue means, by room: the first rule that fits counts. Rooms that none fits follow
+    /// <see cref="Connections.ConnectionOptions.SlowConsumer"/>.
+    /// </summary>
+    public IList<SlowConsumerRule> SlowConsumers { get; set; } = [];
+
     internal sealed class Validator : IValidateOptions<FrontOptions>
     {
         public ValidateOptionsResult Validate(string? name, FrontOptions options)
@@ -38,6 +44,8 @@ public sealed class FrontOptions
             Check(options.MembersPageSize, nameof(MembersPageSize), 1, Limits.PageSize);
             if (options.CallTimeout < TimeSpan.FromSeconds(1) || options.CallTimeout > TimeSpan.FromMinutes(5))
                 problems.Add($"Front:CallTimeout is {options.CallTimeout}; it must be from 00:00:01 to 00:05:00.");
+            for (var i = 0; i < options.SlowConsumers.Count; i++)
+                problems.AddRange(options.SlowConsumers[i].Problems($"Front:SlowConsumers:{i}"));
             return problems.Count == 0 ? ValidateOptionsResult.Success : ValidateOptionsResult.Fail(problems);
 
             void Check(int value, string setting, int from, int to)

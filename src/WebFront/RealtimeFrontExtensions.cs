@@ -28,6 +28,7 @@ public static class RealtimeFrontExtensions
         services.AddRealtimeConnections();
         services.AddRealtimeSecurity(builder.Configuration, builder.Environment);
         services.AddRealtimeApi();
+        services.TryAddSingleton<SlowConsumers>();
         services.TryAddSingleton<RoomRouter>();
         services.TryAddSingleton<TokenExpiry>();
         services.TryAddSingleton<FrontService>();
@@ -44,8 +45,11 @@ public static class RealtimeFrontExtensions
         app.UseStaticFiles(new StaticFileOptions { OnPrepareResponse = file => file.Context.Response.Headers.CacheControl = "no-cache" });
         app.UseAuthentication();
         app.UseAuthorization();
-        app.MapConnections<RealtimeProtocol>("/ws", options => options.Subprotocols = [RealtimeProtocol.Name])
-            .RequireAuthorization(RealtimePolicies.Client);
+        app.MapConnections<RealtimeProtocol>("/ws", options =>
+        {
+            options.Subprotocols = [RealtimeProtocol.Name];
+            options.SlowConsumer = SlowConsumerPolicy.Disconnect; // of what is not a room's; see SlowConsumers
+        }).RequireAuthorization(RealtimePolicies.Client);
         app.MapConnections("/ws/echo", async (Connection connection) =>
         {
             await foreach (var message in connection.ReceiveAllAsync())

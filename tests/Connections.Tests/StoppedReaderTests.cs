@@ -41,14 +41,15 @@ public class StoppedReaderTests
                 Assert.Equal($"T{first + i}", await ReadAsync(reader));
             if (policy == "disconnect")
                 await reader.ReceiveAsync();
-            Assert.InRange(connection.QueuedMessages, 0, QueueMessages + PerFrame + InOneWrite / Size);
-            Assert.InRange(connection.QueuedBytes, 0, QueueBytes + FrameBytes + InOneWrite);
+            // The last frame that is taken may go over the bound, and the last one of a write over its size.
+            Assert.InRange(connection.QueuedMessages, 0, QueueMessages + InOneWrite / Size + 2 * PerFrame);
+            Assert.InRange(connection.QueuedBytes, 0, QueueBytes + InOneWrite + 2 * FrameBytes);
             if (first == 1)
                 memory = GC.GetTotalMemory(forceFullCollection: true);
         }
         // 10 MB went by. The write is there twice, as frames and joined; the rest is for what else a process does.
         long growth = GC.GetTotalMemory(forceFullCollection: true) - memory;
-        Assert.InRange(growth, long.MinValue, QueueBytes + FrameBytes + 2 * InOneWrite + 512 * 1024);
+        Assert.InRange(growth, long.MinValue, QueueBytes + 2 * FrameBytes + 2 * InOneWrite + 512 * 1024);
 
         if (policy == "disconnect")
         {

@@ -13,18 +13,20 @@ public sealed class TestClient : IAsyncDisposable
     private readonly byte[] _buffer = new byte[256 * 1024];
     private int _ids;
 
-    public static async Task<TestClient> Connect(Uri address, Action<ClientWebSocketOptions>? configure = null)
+    public static async Task<TestClient> Connect(Uri address, Action<ClientWebSocketOptions>? configure = null, HttpMessageInvoker? invoker = null)
     {
         var client = new TestClient();
         configure?.Invoke(client._socket.Options);
         using var bound = new CancellationTokenSource(Bound);
-        await client._socket.ConnectAsync(address, bound.Token);
+        await client._socket.ConnectAsync(address, invoker, bound.Token);
         return client;
     }
 
     public string? Subprotocol => _socket.SubProtocol;
 
     public WebSocketCloseStatus? CloseStatus => _socket.CloseStatus;
+
+    public string? CloseReason => _socket.CloseStatusDescription;
 
     public Task Send(string text) => Send(Encoding.UTF8.GetBytes(text), WebSocketMessageType.Text);
 

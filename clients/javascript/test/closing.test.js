@@ -83,6 +83,25 @@ for (const [code, least] of [[1001, 0], [1006, 0], [1011, 1_000], [1013, 1_000],
   });
 }
 
+test('a server that stops says when to come back, and the client heeds it', async () => {
+  const bounds = [['server shuts down; retry after 734 ms', 734, 754], ['retry after 0 ms', 0, 20], ['retry after 99999999999 ms', 1_200_000, 1_200_020],
+    // Not such words, and the client's own back-off.
+    ['retry after 734 ms or so', 0, 20], ['retry after -5 ms', 0, 20]];
+  for (const [reason, least, most] of bounds) {
+    const alice = await member(proxy.url, 'alice', 'hint', { retryBase: 20 });
+    const before = Date.now();
+    const status = await closeWith(alice, 1001, reason);
+    const after = Date.now();
+    assert.equal(status.state, 'reconnecting');
+    assert.ok(status.retryAt >= before + least && status.retryAt <= after + most, `${reason}: waits ${status.retryAt - before} ms`);
+    alice.close();
+  }
+  // Other codes do not mean it.
+  const alice = await member(proxy.url, 'alice', 'hint');
+  const before = Date.now();
+  assert.ok((await closeWith(alice, 4004, 'retry after 60000 ms')).retryAt < before + 30_000);
+});
+
 test('a message over the size of the server is rejected, and what went with it arrives', async () => {
   const small = await startFront('--Connections:MaxMessageSize=2000');
   try {

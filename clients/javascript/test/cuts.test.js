@@ -90,6 +90,38 @@ test('one who was away gets what was missed, all of it', async () => {
   assert.deepEqual(seen.missed, []);
 });
 
+test('what the server drops for a slow client is told, and not fetched', async () => {
+  const alice = await member(proxy.url, 'alice', 'slow');
+  const seen = history(alice, 'slow');
+  const order = [];
+  alice.on('missed', ({ seq, dropped, presence }) => order.push({ missed: seq, dropped, presence }));
+  alice.on('message', ({ seq }) => order.push(seq));
+  let joins = 0;
+  alice.on('joined', () => joins++);
+  // 2 to 4 give way, and tell so in the place of 4; then somebody's coming; 6 tells again what is known.
+  proxy.change = text => {
+    const frame = JSON.parse(text);
+    if (frame.type !== 'message') return text;
+    const { room, epoch, seq } = frame;
+    if (seq === 2 || seq === 3) return null;
+    if (seq === 4) return JSON.stringify({ type: 'dropped', room, epoch, from: 2, to: 4 });
+    if (seq === 6) return JSON.stringify({ type: 'dropped', room, presence: true });
+    if (seq === 7) return JSON.stringify({ type: 'dropped', room, epoch, from: 6, to: 7, presence: true });
+    if (seq === 9) return JSON.stringify({ type: 'dropped', room, epoch, from: 6, to: 7 });
+    return text;
+  };
+  const { epoch } = alice.position('slow');
+  for (let i = 1; i <= 9; i++) await post('slow', `${i}`);
+  await seen.until(3);
+  await alice.ping();
+  assert.deepEqual(order, [
+    1, { missed: 4, dropped: true, presence: undefined }, 5, { missed: 5, dropped: true, presence: true },
+    { missed: 7, dropped: true, presence: true }, 8]);
+  assert.deepEqual(seen.missed[0], { room: 'slow', since: { epoch, seq: 1 }, epoch, seq: 4, dropped: true });
+  assert.deepEqual(alice.position('slow'), { epoch, seq: 8 });
+  assert.equal(joins, 0);
+});
+
 test('when more was missed than the room has kept, that is told with the new position, and no part of it comes', async () => {
   const small = await startFront('--Rooms:HistoryMessages=5');
   const between = await startProxy(small.port);

@@ -120,9 +120,12 @@ internal static class ServerFrames
         frame.End();
     }
 
+    /// <summary>How a room's message begins.</summary>
+    public static ReadOnlySpan<byte> MessageStart => "{\"type\":\"message\",\"room\":"u8;
+
     private static void WriteMessage(this FrameBuilder frame, LocalRoom room, FrontEvent message)
     {
-        frame.Write("{\"type\":\"message\",\"room\":"u8);
+        frame.Write(MessageStart);
         frame.Write(room.QuotedName);
         if (message.From is { } from)
         {
@@ -166,7 +169,7 @@ internal static class ServerFrames
         frame.Write(room.QuotedName);
         frame.Write(",\"from\":"u8);
         frame.WriteString(presence.From!);
-        return End(frame);
+        return End(frame, room.Topic);
     }
 
     /// <summary>How many are in a large room.</summary>
@@ -177,6 +180,26 @@ internal static class ServerFrames
         frame.Write(room.QuotedName);
         frame.Write(",\"members\":"u8);
         frame.WriteNumber(presence.Members);
+        return End(frame, room.Topic);
+    }
+
+    /// <summary>What a slow client does not get of a room.</summary>
+    public static Frame Dropped(ReadOnlySpan<byte> quotedRoom, in MissingMessages missing)
+    {
+        var frame = Begin("dropped"u8, null);
+        frame.Write(",\"room\":"u8);
+        frame.Write(quotedRoom);
+        if (missing.Epoch is not null)
+        {
+            frame.Write(",\"epoch\":"u8);
+            frame.WriteString(missing.Epoch);
+            frame.Write(",\"from\":"u8);
+            frame.WriteNumber(missing.From);
+            frame.Write(",\"to\":"u8);
+            frame.WriteNumber(missing.To);
+        }
+        if (missing.Unnumbered)
+            frame.Write(",\"presence\":true"u8);
         return End(frame);
     }
 
@@ -195,11 +218,11 @@ internal static class ServerFrames
         return frame;
     }
 
-    private static Frame End(FrameBuilder frame)
+    private static Frame End(FrameBuilder frame, FrameTopic? topic = null)
     {
         frame.Write("}"u8);
         frame.End();
-        return frame.Build();
+        return frame.Build(topic, null, 0);
     }
 
     private static void WritePosition(this FrameBuilder frame, string epoch, long sequence)

@@ -115,7 +115,7 @@ internal sealed partial class LocalRoom
         var frame = ServerFrames.Builder;
         foreach (var message in events)
             frame.AddMessage(this, message);
-        return frame.Build();
+        return frame.Build(Topic, events[0].Epoch, events[0].Sequence);
     }
 
     /// <summary>The room has lost its past. Who is in it is told, since some of what was said may not have come here.</summary>

@@ -32,6 +32,9 @@ internal sealed partial class LocalRoom(string name, RoomRouter router)
     /// <summary>The name as JSON text.</summary>
     public byte[] QuotedName { get; } = JsonText.Quoted(name);
 
+    /// <summary>What its messages belong to in the queues of slow members; null when those are disconnected.</summary>
+    public RoomTopic? Topic { get; } = router.SlowConsumers.TopicOf(name);
+
     /// <summary>A user id as JSON text. The last one is kept: in a busy room the same sender often comes again.</summary>
     public byte[] Quoted(string from)
     {

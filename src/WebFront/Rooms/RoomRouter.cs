@@ -24,10 +24,10 @@ internal sealed partial class RoomRouter : IAsyncBatchObserver<FrontEvent>
     private long _heardAt;
 
     public RoomRouter(
-        IGrainFactory grains, ConnectionRegistry registry, IOptions<FrontOptions> options, TimeProvider time,
-        IMeterFactory meters, ILogger<RoomRouter> logger)
+        IGrainFactory grains, ConnectionRegistry registry, IOptions<FrontOptions> options, SlowConsumers slowConsumers,
+        TimeProvider time, IMeterFactory meters, ILogger<RoomRouter> logger)
     {
-        (_grains, Registry, Options, Time, _logger) = (grains, registry, options.Value, time, logger);
+        (_grains, Registry, Options, SlowConsumers, Time, _logger) = (grains, registry, options.Value, slowConsumers, time, logger);
         var meter = meters.Create("Realtime.WebFront");
         meter.CreateObservableGauge("realtime.front.rooms", () => _rooms.Count, "{room}", "Rooms with connections at this front.");
         Repairs = meter.CreateCounter<long>("realtime.front.repairs", "{repair}", "Times that a room was asked for what had not come.");
@@ -41,6 +41,8 @@ internal sealed partial class RoomRouter : IAsyncBatchObserver<FrontEvent>
     public Counter<long> Repairs { get; }
 
     public FrontOptions Options { get; }
+
+    public SlowConsumers SlowConsumers { get; }
 
     public TimeProvider Time { get; }
 

@@ -1,0 +1,51 @@
+using Realtime.Grains;
+
+namespace Realtime.WebFront;
+
+/// <summary>What a full queue means to the messages of a room.</summary>
+public enum RoomPolicy
+{
+    /// <summary>The connection is closed with 4000; it comes back and resumes.</summary>
+    Disconnect,
+
+    /// <summary>The room's oldest waiting messages give way, and the client is told which.</summary>
+    DropOldest,
+
+    /// <summary>Waiting messages with a newer one of the same key behind them give way, then the oldest; the client is told which.</summary>
+    Conflate,
+}
+
+/// <summary>The policy of the rooms of a pattern.</summary>
+public sealed class SlowConsumerRule
+{
+    /// <summary>A room's name, or the beginning of names and <c>*</c>.</summary>
+    public string Room { get; set; } = "";
+
+    /// <summary>The name of a <see cref="RoomPolicy"/>. Text, so that another one is refused with what is allowed.</summary>
+    public string Policy { get; set; } = "";
+
+    /// <summary>
+    /// For <see cref="RoomPolicy.Conflate"/>, and needed there: which member of a message's <c>data</c> is its key. The member's value is
+    /// a string or a number, of 128 bytes at most as the message has it; any other message has no key and is never older than another.
+    /// </summary>
+    public string? Key { get; set; }
+
+    internal RoomPolicy ParsedPolicy => Enum.Parse<RoomPolicy>(Policy, ignoreCase: true);
+
+    /// <summary>Says what is wrong; each begins with the setting's name.</summary>
+    internal IEnumerable<string> Problems(string setting)
+    {
+        if (NamePattern.Problem(Room) is { } problem)
+            yield return $"{setting}:Room is '{Room}': {problem}";
+        var names = Enum.GetNames<RoomPolicy>();
+        if (!names.Contains(Policy, StringComparer.OrdinalIgnoreCase))
+        {
+            yield return $"{setting}:Policy is '{Policy}'; it must be {string.Join(", ", names[..^1])} or {names[^1]}.";
+            yield break;
+        }
+        if (ParsedPolicy == RoomPolicy.Conflate && string.IsNullOrEmpty(Key))
+            yield return $"{setting}:Key is missing; with Conflate it names the member of 'data' that is a message's key.";
+        if (ParsedPolicy != RoomPolicy.Conflate && Key is not null)
+            yield return $"{setting}:Key is '{Key}'; it is for Conflate only, and the policy is {ParsedPolicy}.";
+    }
+}
