@@ -30,8 +30,9 @@ try
         {
             scenario.Run(options, section);
         }
-        catch (InvalidOperationException exception)
+        catch (Exception exception)
         {
+            // Whatever it is: the servers have been stopped on the way here, and the other scenarios can go on.
             section.Fail($"It did not come to an end: {exception.Message}");
         }
         failed += section.IsValid ? 0 : 1;

@@ -46,4 +46,11 @@ internal sealed record Dialect(
         Hello: """{"protocol":"json","version":1}""" + End,
         HelloAnswer: "{}" + End,
         KeepAlive: """{"type":6}""" + End);
+
+    /// <summary>The same with a group for each user, which is how SignalR reaches one.</summary>
+    public static readonly Dialect SignalRDirect = SignalR with
+    {
+        Publish = """{"type":1,"target":"Send","arguments":["u{listener}","{payload}"]}""" + End,
+        Join = """{"type":1,"invocationId":"j","target":"Join","arguments":["u{user}"]}""" + End,
+    };
 }

@@ -134,6 +134,14 @@ internal sealed partial class LoadClient : IDisposable
         return new LoadResult(seconds, messages, _delivered, (long)messages * _workload.Copies, _disorder, _closed - closedBefore, _sendLag / 1e6);
     }
 
+    /// <summary>The slow readers read after all, so that they see whether the server has let them go.</summary>
+    public void WakeSlow(TimeSpan time)
+    {
+        foreach (var connection in _connections.Where(connection => connection is { IsSlow: true, State: LoadState.Ready }))
+            _poller.Change(connection.Socket, connection.Index, Native.In);
+        Idle(time);
+    }
+
     public void Dispose()
     {
         foreach (var connection in _connections)
@@ -155,6 +163,8 @@ internal sealed partial class LoadClient : IDisposable
     /// <summary>Looks for messages in what came, and checks that each is the next one of its room.</summary>
     private void Scan(LoadConnection connection, ReadOnlySpan<byte> content, long now)
     {
+        if (connection.IsSlow)
+            return; // it gets what it gets
         for (int at; (at = Payload.Find(content, out var sentAt, out var number)) >= 0; content = content[Math.Min(content.Length, at + _payload.Length)..])
         {
             if (number != connection.NextNumber)

@@ -30,18 +30,34 @@ internal static unsafe partial class Native
         return fd;
     }
 
+    /// <summary>A socket that listens on a loopback port.</summary>
+    /// <exception cref="InvalidOperationException">The port is taken.</exception>
+    public static int Listen(int port)
+    {
+        var fd = Socket(0);
+        var address = stackalloc byte[AddressLength];
+        WriteAddress(address, port);
+        if (bind(fd, address, AddressLength) != 0 || listen(fd, 4096) != 0)
+            throw new InvalidOperationException($"Port {port} cannot be listened on (error {Marshal.GetLastPInvokeError()}).");
+        return fd;
+    }
+
+    /// <summary>The next client's socket, or a negative number when there is none.</summary>
+    public static int Accept(int fd)
+    {
+        var client = accept4(fd, null, null, NonBlock | CloseOnExec);
+        var one = 1;
+        if (client >= 0)
+            setsockopt(client, Tcp, NoDelay, &one, sizeof(int));
+        return client;
+    }
+
     /// <summary>Begins to connect to a loopback port; 0 or an error number.</summary>
     public static int Connect(int fd, int port)
     {
-        // sockaddr_in: family, port and address (127.0.0.1) in network order, eight bytes of padding.
-        var address = stackalloc byte[16];
-        new Span<byte>(address, 16).Clear();
-        *(ushort*)address = Inet;
-        address[2] = (byte)(port >> 8);
-        address[3] = (byte)port;
-        address[4] = 127;
-        address[7] = 1;
-        if (connect(fd, address, 16) == 0)
+        var address = stackalloc byte[AddressLength];
+        WriteAddress(address, port);
+        if (connect(fd, address, AddressLength) == 0)
             return 0;
         var error = Marshal.GetLastPInvokeError();
         return error == InProgress ? 0 : error;
@@ -75,6 +91,19 @@ internal static unsafe partial class Native
         }
     }
 
+    private const int AddressLength = 16;
+
+    // sockaddr_in: family, port and address (127.0.0.1) in network order, eight bytes of padding.
+    private static void WriteAddress(byte* address, int port)
+    {
+        new Span<byte>(address, AddressLength).Clear();
+        *(ushort*)address = Inet;
+        address[2] = (byte)(port >> 8);
+        address[3] = (byte)port;
+        address[4] = 127;
+        address[7] = 1;
+    }
+
     [LibraryImport("libc", EntryPoint = "close")]
     public static partial int Close(int fd);
 
@@ -101,6 +130,15 @@ internal static unsafe partial class Native
 
     [LibraryImport("libc", SetLastError = true)]
     private static partial int connect(int fd, byte* address, int length);
+
+    [LibraryImport("libc", SetLastError = true)]
+    private static partial int bind(int fd, byte* address, int length);
+
+    [LibraryImport("libc", SetLastError = true)]
+    private static partial int listen(int fd, int backlog);
+
+    [LibraryImport("libc", SetLastError = true)]
+    private static partial int accept4(int fd, byte* address, int* length, int flags);
 
     [LibraryImport("libc", SetLastError = true)]
     private static partial nint send(int fd, byte* data, nuint length, int flags);

@@ -5,18 +5,22 @@ using Realtime.Bench.Servers;
 namespace Realtime.Bench.Scenarios;
 
 /// <summary>Rooms under load: server CPU per delivery and latency, for us and for peers, in turn so that all have the same weather.</summary>
-internal sealed class LoadScenario(string name, string title, params (string Title, Workload Workload)[] loads)
+internal sealed class LoadScenario(string name, string title, bool isDirect, params (string Title, Workload Workload)[] loads)
     : Scenario(name, title)
 {
-    public static readonly LoadScenario FanOut = new("fanout", "One room of 1,000, closed loop",
+    public static readonly LoadScenario FanOut = new("fanout", "One room of 1,000, closed loop", isDirect: false,
         ("1,000 members, 16 messages under way", new() { Connections = 1000 }));
 
-    public static readonly LoadScenario Paced = new("paced", "One room of 1,000, paced",
+    public static readonly LoadScenario Paced = new("paced", "One room of 1,000, paced", isDirect: false,
         ("100 messages a second", new() { Connections = 1000, Rate = 100 }),
         ("50 messages a second", new() { Connections = 1000, Rate = 50 }));
 
-    public static readonly LoadScenario Rooms = new("rooms", "200 rooms of 10, closed loop",
+    public static readonly LoadScenario Rooms = new("rooms", "200 rooms of 10, closed loop", isDirect: false,
         ("64 messages under way", new() { Connections = 2000, Rooms = 200, Window = 64 }));
+
+    public static readonly LoadScenario Direct = new("direct", "Direct messages", isDirect: true,
+        ("500 pairs, closed loop, 64 messages under way", new() { Connections = 1000, Rooms = 500, Window = 64, PublisherHears = false }),
+        ("500 pairs, 1,000 messages a second", new() { Connections = 1000, Rooms = 500, Rate = 1000, PublisherHears = false }));
 
     public override void Run(Options options, Section section)
     {
@@ -25,7 +29,7 @@ internal sealed class LoadScenario(string name, string title, params (string Tit
         (string Title, Workload Workload)[] all =
             [.. options.Payloads.SelectMany(bytes => loads.Select(load => ($"{load.Title}, {bytes} B", load.Workload with { PayloadBytes = bytes })))];
         var measured = new Dictionary<(TargetKind, string), List<Measurement>>();
-        var kinds = Available(options, section);
+        var kinds = Available(options, section, isDirect ? kind => kind.Direct is not null : null);
         for (var run = 0; run < options.Runs; run++)
         {
             foreach (var kind in kinds)
@@ -36,7 +40,7 @@ internal sealed class LoadScenario(string name, string title, params (string Tit
                     Console.WriteLine($"  run {run + 1}: {kind.Name}, {title}");
                     if (!measured.TryGetValue((kind, title), out var list))
                         measured[(kind, title)] = list = [];
-                    list.Add(Measurement.Take(target, workload, warmUp, time));
+                    list.Add(Measurement.Take(target, workload, isDirect ? kind.Direct! : target.Dialect, warmUp, time));
                 }
             }
         }

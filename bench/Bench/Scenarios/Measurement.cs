@@ -29,9 +29,9 @@ internal sealed record Measurement(LoadResult Load, double Cpu, double Others, d
     }
 
     /// <summary>Warms up, measures, and looks for copies that come too late or too often.</summary>
-    public static Measurement Take(Target target, Workload workload, TimeSpan warmUp, TimeSpan time)
+    public static Measurement Take(Target target, Workload workload, Dialect dialect, TimeSpan warmUp, TimeSpan time)
     {
-        using var client = new LoadClient(workload, target.Dialect, target.Ports);
+        using var client = new LoadClient(workload, dialect, target.Ports);
         client.Connect(TimeSpan.FromSeconds(60));
         client.Idle(TimeSpan.FromSeconds(0.5)); // presence of the last ones
         client.Run(warmUp, closedLoop: true);

@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Net;
+using System.Net.Sockets;
 using System.Text;
 using Realtime.Bench.Load;
 using Realtime.Bench.Machines;
@@ -73,7 +74,7 @@ internal sealed class ServerProcess : IDisposable
 
     /// <summary>Waits until something answers at this address with success.</summary>
     /// <exception cref="InvalidOperationException">It has ended, or did not come up in a minute.</exception>
-    public ServerProcess WaitFor(string url, params HttpStatusCode[] answers)
+    public void WaitFor(string url)
     {
         var last = "nothing";
         WaitUntil(() =>
@@ -82,7 +83,7 @@ internal sealed class ServerProcess : IDisposable
             {
                 using var answer = s_http.GetAsync(url).GetAwaiter().GetResult();
                 last = $"{(int)answer.StatusCode}";
-                return answer.IsSuccessStatusCode || answers.Contains(answer.StatusCode);
+                return answer.IsSuccessStatusCode;
             }
             catch (Exception exception) when (exception is HttpRequestException or TaskCanceledException)
             {
@@ -90,8 +91,22 @@ internal sealed class ServerProcess : IDisposable
                 return false;
             }
         }, () => $"{url} answers {last}");
-        return this;
     }
+
+    /// <summary>Waits until it listens.</summary>
+    public void WaitForPort(int port) => WaitUntil(() =>
+    {
+        using var probe = new TcpClient();
+        try
+        {
+            probe.Connect(IPAddress.Loopback, port);
+            return true;
+        }
+        catch (SocketException)
+        {
+            return false;
+        }
+    }, () => $"nobody listens on port {port}");
 
     public void WaitUntil(Func<bool> isUp, Func<string> state)
     {

@@ -7,20 +7,26 @@ namespace Realtime.Bench.Servers;
 /// <param name="Title">For tables.</param>
 /// <param name="Start">Starts one, with settings of ours that the peers do not have.</param>
 /// <param name="Missing">Why it cannot be started here; null when it can.</param>
-internal sealed record TargetKind(string Name, string Title, Func<string[], Target> Start, Func<string?> Missing)
+/// <param name="Direct">How one client's message is sent to one other; null when there is no such thing.</param>
+internal sealed record TargetKind(string Name, string Title, Func<string[], Target> Start, Func<string?> Missing, Dialect? Direct = null)
 {
-    public static readonly TargetKind Realtime = new("realtime", "Realtime, one process", SingleProcess, () => null);
+    public static readonly TargetKind Realtime = new("realtime", "Realtime, one process", SingleProcess, () => null, Dialect.RealtimeDirect);
 
     public static readonly TargetKind Cluster = new("cluster", "Realtime, silo and front",
         settings => new Cluster(fronts: 1, settings).AsTarget(),
-        () => Engine.Name == "orleans" ? null : "a cluster of processes needs the orleans engine");
+        () => Engine.Name == "orleans" ? null : "a cluster of processes needs the orleans engine", Dialect.RealtimeDirect);
 
     public static readonly TargetKind RawAspNet = new("aspnet", "ASP.NET Core WebSocket and channel",
-        _ => Peer("RawAspNet", Dialect.Plain), () => null);
+        _ => Peer("RawAspNet", "--urls=http://127.0.0.1:{0}", Dialect.Plain), () => null);
 
-    public static readonly TargetKind SignalR = new("signalr", "SignalR, JSON", _ => Peer("SignalR", Dialect.SignalR), () => null);
+    public static readonly TargetKind SignalR = new("signalr", "SignalR, JSON",
+        _ => Peer("SignalR", "--urls=http://127.0.0.1:{0}", Dialect.SignalR), () => null, Dialect.SignalRDirect);
 
-    public static readonly TargetKind[] All = [Realtime, Cluster, RawAspNet, SignalR];
+    public static readonly TargetKind Ws = new("ws", "ws (Node)", _ => NodePeer.Start("ws"), () => NodePeer.Missing("ws"));
+
+    public static readonly TargetKind Floor = new("floor", "floor: system calls alone", _ => Peer("Floor", "{0}", Dialect.Plain), () => null);
+
+    public static readonly TargetKind[] All = [Floor, Realtime, Cluster, RawAspNet, SignalR, Ws];
 
     /// <summary>Those of this project, which have all scenarios.</summary>
     public bool IsOurs => this == Realtime || this == Cluster;
@@ -29,20 +35,22 @@ internal sealed record TargetKind(string Name, string Title, Func<string[], Targ
     {
         var port = Ports.Free();
         var server = ServerProcess.StartProject("WebFront", [$"--urls=http://127.0.0.1:{port}", .. settings]);
-        return Ready(server, port, "/health/ready", Dialect.Realtime);
+        return Ready(server, port, Dialect.Realtime, () => server.WaitFor($"http://127.0.0.1:{port}/health/ready"));
     }
 
-    private static Target Peer(string project, Dialect dialect)
+    private static Target Peer(string project, string argument, Dialect dialect)
     {
         var port = Ports.Free();
-        return Ready(ServerProcess.StartProject(project, [$"--urls=http://127.0.0.1:{port}"]), port, "/", dialect);
+        var server = ServerProcess.StartProject(project, [string.Format(argument, port)]);
+        return Ready(server, port, dialect, () => server.WaitForPort(port));
     }
 
-    private static Target Ready(ServerProcess server, int port, string path, Dialect dialect)
+    /// <summary>Waits for a server that has been started.</summary>
+    public static Target Ready(ServerProcess server, int port, Dialect dialect, Action wait)
     {
         try
         {
-            server.WaitFor($"http://127.0.0.1:{port}{path}", System.Net.HttpStatusCode.NotFound); // peers have no pages
+            wait();
             return new Target([server], dialect, [port]);
         }
         catch
