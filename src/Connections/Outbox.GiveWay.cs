@@ -3,14 +3,16 @@ using System.Runtime.InteropServices;
 namespace Realtime.Connections;
 
 // A full queue that holds messages of topics. Those that wait give way, and a gap takes their place, which becomes a message only when
-// it is written. There is never more than one between two messages of a topic and epoch. What the pump is writing cannot be taken back; it is not counted here, or a queue that is all in one write would have
-// no place for the newest.
+// it is written; gaps of a topic with nothing between them are one. What the pump is writing cannot be taken back; it is not counted
+// here, or a queue that is all in one write would have no place for the newest.
 internal sealed partial class Outbox
 {
     [ThreadStatic]
     private static List<Entry>? t_kept;
     [ThreadStatic]
-    private static Dictionary<string, int>? t_ofKey;
+    private static Dictionary<(FrameTopic, string), int>? t_ofKey;
+    [ThreadStatic]
+    private static Dictionary<FrameTopic, int>? t_lastOf;
 
     private static readonly byte[] NotTold = [];
 
@@ -23,6 +25,8 @@ internal sealed partial class Outbox
     /// <returns>Whether there is room now.</returns>
     public bool GiveWay(ConnectionOptions options, ref int dropped)
     {
+        if (!HasRoomBehindWrite(options, newest: 0))
+            dropped += Conflate();
         while (!HasRoomBehindWrite(options, newest: 0))
         {
             int oldest = OldestOf(null, _count);
@@ -39,8 +43,7 @@ internal sealed partial class Outbox
         Add(bytes, messages, place);
         if (HasRoomBehindWrite(options, newest: 1))
             return;
-        if (place.Keys is not null)
-            dropped += Conflate(place.Topic);
+        dropped += Conflate();
         while (!HasRoomBehindWrite(options, newest: 1))
         {
             int oldest = OldestOf(place.Topic, _count - 1);
@@ -87,53 +90,62 @@ internal sealed partial class Outbox
         var (bytes, messages, place, _) = At(index);
         Messages -= messages;
         Bytes -= bytes.Length;
-        int last = index - 1;
-        while (last >= FixedEntries && TopicOf(At(last)) != place!.Topic)
-            last--;
-        if (last >= FixedEntries && TryWiden(At(last), place!))
+        At(index) = NewGap(place!);
+        if (OfTopic(place!.Topic, index, -1) is var last and >= 0 && TryMerge(At(last), At(index)))
+        {
             Remove(index);
-        else
-            At(index) = NewGap(place!);
+            index = last;
+        }
+        if (OfTopic(place.Topic, index, +1) is var next and >= 0 && TryMerge(At(index), At(next)))
+            Remove(next);
         return messages;
     }
 
+    /// <summary>The nearest entry of a topic before or after another; -1 for none.</summary>
+    private int OfTopic(FrameTopic topic, int index, int step)
+    {
+        int first = FixedEntries;
+        for (int i = index + step; i >= first && i < _count; i += step)
+            if (TopicOf(At(i)) == topic)
+                return i;
+        return -1;
+    }
+
     /// <summary>Of messages of a topic with the same key, drops all but the newest; frames of several are taken apart. Returns how many.</summary>
-    private int Conflate(FrameTopic topic)
+    private int Conflate()
     {
         var ofKey = t_ofKey ??= [];
         int first = FixedEntries, keys = 0;
         for (int i = first; i < _count; i++)
         {
-            if (KeysOf(At(i), topic) is not { } of)
+            if (At(i).Place is not { Keys: { } own } place)
                 continue;
-            foreach (var key in of)
+            foreach (var key in own)
             {
                 if (key is null)
                     continue;
-                CollectionsMarshal.GetValueRefOrAddDefault(ofKey, key, out _)++;
+                CollectionsMarshal.GetValueRefOrAddDefault(ofKey, (place.Topic, key), out _)++;
                 keys++;
             }
         }
         int dropped = keys - ofKey.Count;
         if (dropped > 0)
-            TakeApart(topic, first, ofKey);
+            TakeApart(first, ofKey);
         ofKey.Clear();
         return dropped;
     }
 
     // Goes through the queue once more, in order: a message is the newest of its key when none is left to come.
-    private void TakeApart(FrameTopic topic, int first, Dictionary<string, int> toCome)
+    private void TakeApart(int first, Dictionary<(FrameTopic, string), int> toCome)
     {
         var kept = t_kept ??= [];
-        int last = -1; // the topic's last entry that is kept
+        var lastOf = t_lastOf ??= []; // where in it each topic's last entry is
         for (int i = first; i < _count; i++)
         {
             var entry = At(i);
-            if (KeysOf(entry, topic) is not { } keys)
+            if (entry.Place is not { Keys: { } keys, Topic: var topic })
             {
-                if (TopicOf(entry) == topic)
-                    last = kept.Count;
-                kept.Add(entry);
+                Keep(kept, lastOf, entry);
                 continue;
             }
             Messages -= entry.Messages;
@@ -142,18 +154,14 @@ internal sealed partial class Outbox
             for (int message = 0; message < keys.Length; message++)
             {
                 var single = Single(entry, message, ref at);
-                if (keys[message] is not { } key || --CollectionsMarshal.GetValueRefOrNullRef(toCome, key) == 0)
+                if (keys[message] is not { } key || --CollectionsMarshal.GetValueRefOrNullRef(toCome, (topic, key)) == 0)
                 {
-                    last = kept.Count;
-                    kept.Add(single);
+                    Keep(kept, lastOf, single);
                     Messages++;
                     Bytes += single.Bytes.Length;
                 }
-                else if (last < 0 || !TryWiden(kept[last], single.Place!))
-                {
-                    last = kept.Count;
-                    kept.Add(NewGap(single.Place!));
-                }
+                else
+                    Keep(kept, lastOf, NewGap(single.Place!));
             }
         }
         while (_ring.Length < first + kept.Count)
@@ -162,6 +170,18 @@ internal sealed partial class Outbox
             At(i) = i - first < kept.Count ? kept[i - first] : default;
         _count = first + kept.Count;
         kept.Clear();
+        lastOf.Clear();
+    }
+
+    private void Keep(List<Entry> kept, Dictionary<FrameTopic, int> lastOf, in Entry entry)
+    {
+        if (TopicOf(entry) is { } topic)
+        {
+            if (lastOf.TryGetValue(topic, out int last) && TryMerge(kept[last], entry))
+                return;
+            lastOf[topic] = kept.Count;
+        }
+        kept.Add(entry);
     }
 
     private static Entry Single(in Entry entry, int message, ref int at)
@@ -180,11 +200,16 @@ internal sealed partial class Outbox
         return new(NotTold, 0, null, new(lost)); // not one of the messages that are counted: what gives way has to make room
     }
 
-    private static bool TryWiden(in Entry entry, FramePlace lost) => entry.Gap is { } gap && entry.Bytes == NotTold && gap.TryAdd(lost);
+    /// <summary>Makes one gap of two that are not told yet, and follow each other in their topic.</summary>
+    private bool TryMerge(in Entry into, in Entry next)
+    {
+        if (into.Bytes != NotTold || next.Bytes != NotTold || !into.Gap!.TryAdd(next.Gap!.Missing))
+            return false;
+        _gaps--;
+        return true;
+    }
 
     private static FrameTopic? TopicOf(in Entry entry) => entry.Place?.Topic ?? entry.Gap?.Topic;
-
-    private static string?[]? KeysOf(in Entry entry, FrameTopic topic) => entry.Place is { } place && place.Topic == topic ? place.Keys : null;
 
     /// <summary>Makes messages of the gaps that the next write may reach.</summary>
     private void TellGaps(int limit)
@@ -194,7 +219,7 @@ internal sealed partial class Outbox
             ref var entry = ref At(i);
             if (entry.Bytes == NotTold)
             {
-                entry = entry with { Bytes = connection.BytesOf(entry.Gap!.Tell()) };
+                entry = entry with { Bytes = connection.BytesOf(entry.Gap!.Topic.Missing(entry.Gap.Missing)) };
                 Bytes += entry.Bytes.Length;
                 _gaps--;
             }

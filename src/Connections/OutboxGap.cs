@@ -1,31 +1,23 @@
 namespace Realtime.Connections;
 
 /// <summary>Messages of a topic that gave way in one queue; it stands there in their place until it is told.</summary>
-internal sealed class OutboxGap
+internal sealed class OutboxGap(FramePlace lost)
 {
-    private MissingMessages _missing;
+    public FrameTopic Topic => lost.Topic;
 
-    public OutboxGap(FramePlace lost)
+    public MissingMessages Missing { get; private set; } = lost.AsMissing;
+
+    /// <summary>Adds what is missing of the topic right after it; false when it does not go on where this ends.</summary>
+    public bool TryAdd(in MissingMessages next)
     {
-        Topic = lost.Topic;
-        TryAdd(lost);
-    }
-
-    public FrameTopic Topic { get; }
-
-    /// <summary>Adds messages of the topic that follow; false when they do not go on where this ends.</summary>
-    public bool TryAdd(FramePlace lost)
-    {
-        if (lost.First == 0)
-            _missing = _missing with { Unnumbered = true };
-        else if (_missing.From == 0)
-            _missing = _missing with { Epoch = lost.Epoch, From = lost.First, To = lost.Last };
-        else if (_missing.Epoch == lost.Epoch && lost.First == _missing.To + 1)
-            _missing = _missing with { To = lost.Last };
+        if (Missing.From == 0)
+            Missing = next with { Unnumbered = true };
+        else if (next.From == 0)
+            Missing = Missing with { Unnumbered = true };
+        else if (Missing.Epoch == next.Epoch && next.From == Missing.To + 1)
+            Missing = Missing with { To = next.To, Unnumbered = Missing.Unnumbered || next.Unnumbered };
         else
             return false;
         return true;
     }
-
-    public Frame Tell() => Topic.Missing(_missing);
 }

@@ -37,6 +37,19 @@ public class TopicTests
     }
 
     [Theory, CombinatorialPaths]
+    public async Task Superseded_messages_give_way_to_anything_before_the_oldest_do(Path path)
+    {
+        await using var server = await StartAsync(path, queue: 6);
+        using var client = await ClogAsync(server);
+        var connection = await ConnectionAsync();
+        var other = new NumberedTopic("L", keys: true);
+        Deliver(connection, _keyed.Of("e", 1, "a"), _keyed.Of("e", 2, "b"), other.Of("e", 1, "b"), other.Of("e", 2, "b"), _keyed.Of("e", 3, "b"), _a.Of("e", 1, " "));
+        Deliver(connection, Frame.Text("else"), _keyed.Of("e", 4, "a"), other.Of("e", 3, " "), _keyed.Of("e", 5, " "));
+        Deliver(connection, Frame.Text("end"));
+        Assert.Equal(["K e:1-3", "L e:1-2", "A1", "else", "K4", "L3", "K5", "end"], await ReadToEndAsync(client));
+    }
+
+    [Theory, CombinatorialPaths]
     public async Task Frames_of_several_messages_are_taken_apart_by_key(Path path)
     {
         await using var server = await StartAsync(path, queue: 8);

@@ -12,7 +12,8 @@ internal sealed class FramePlace(FrameTopic topic, string? epoch, long first, in
     /// <summary>0 for messages without numbers.</summary>
     public long First => first;
 
-    public long Last => first + messages - 1;
+    /// <summary>What is missing when the frame is.</summary>
+    public MissingMessages AsMissing => first == 0 ? new(null, 0, 0, Unnumbered: true) : new(epoch, first, first + messages - 1, Unnumbered: false);
 
     /// <summary>The key of each message; null when none has one.</summary>
     public string?[]? Keys { get; private set; }

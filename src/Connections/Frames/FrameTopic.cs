@@ -2,14 +2,13 @@ namespace Realtime.Connections;
 
 /// <summary>
 /// Numbered messages of which a slow peer may miss some, and is told which: those of a room, for one. When a connection's queue is full,
-/// waiting messages of topics give way, before any policy of the connection applies: first those of the topic that wants in, then those
-/// of any other, the oldest first. One object stands for a topic in all its frames; see <see cref="FrameBuilder.Build(FrameTopic, string, long)"/>.
+/// waiting messages of topics give way, before any policy of the connection applies: first those with a newer one of the same key behind
+/// them, then the oldest of the topic that wants in, then the oldest of any. One object stands for a topic in all its frames; see <see cref="FrameBuilder.Build(FrameTopic, string, long)"/>.
 /// </summary>
 public abstract class FrameTopic
 {
     /// <summary>
-    /// Whether messages have keys: then those with a newer one of the same key behind them give way before the oldest do. It makes each
-    /// message that meets a full queue look through all of it.
+    /// Whether messages have keys. They make each message that meets a full queue look through all of it.
     /// </summary>
     public virtual bool HasKeys => false;
 
