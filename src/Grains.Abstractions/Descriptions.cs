@@ -10,6 +10,16 @@ public sealed record MembersPage(
     [property: Id(1)] int Total,
     [property: Id(2)] string? Next);
 
+/// <summary>A page of a room's messages.</summary>
+/// <param name="Epoch">The room's epoch.</param>
+/// <param name="Messages">Oldest first.</param>
+/// <param name="More">Whether the room has older ones; the next page is before the first of these.</param>
+[GenerateSerializer, Immutable, Alias("realtime.history")]
+public sealed record HistoryPage(
+    [property: Id(0)] string Epoch,
+    [property: Id(1)] FrontEvent[] Messages,
+    [property: Id(2)] bool More);
+
 /// <summary>A room as it is now.</summary>
 /// <param name="Members">Users in it.</param>
 /// <param name="Connections">Their connections in it.</param>

@@ -8,12 +8,17 @@ namespace Realtime.Grains;
 /// Any service with a cluster client may call this:
 /// <c>await client.GetGrain&lt;IRoomGrain&gt;("lobby").Broadcast(new RoomMessage { From = "billing", Content = "paid" });</c>
 /// A room exists as soon as it is addressed and goes away when nobody is in it.
-/// Every method throws <see cref="ArgumentException"/> when the room's name or an argument is not allowed.
+/// Every method throws <see cref="ArgumentException"/> when the room's name or an argument is not allowed. Those that send
+/// or read messages throw <see cref="RoomException"/> when the room's log is out of reach.
 /// </remarks>
 [Alias("realtime.room")]
 public interface IRoomGrain : IGrainWithStringKey
 {
     /// <summary>Sends a message to every member. The receipt is given once the message is in the room's log.</summary>
+    /// <exception cref="RoomException">
+    /// <see cref="RoomException.IdConflict"/>: the id stands for another message. <see cref="RoomException.Unavailable"/>: the
+    /// message may be kept or not; sent again with the same id it is kept once.
+    /// </exception>
     [Alias("Broadcast")]
     Task<Receipt> Broadcast(RoomMessage message);
 
@@ -24,6 +29,18 @@ public interface IRoomGrain : IGrainWithStringKey
     /// <summary>Sends <paramref name="data"/> to every member as a binary frame of its own, without the protocol's envelope.</summary>
     [Alias("BroadcastBinary")]
     Task<Receipt> BroadcastBinary([Immutable] byte[] data);
+
+    /// <summary>A page of the messages that the room still has, oldest first.</summary>
+    /// <param name="before">The page ends before the message of this sequence, 1 or more; null for the newest page.</param>
+    /// <param name="limit">
+    /// 1 to <see cref="Limits.HistoryPage"/> messages; there are fewer when they are over <see cref="Limits.HistoryBytes"/> together.
+    /// </param>
+    /// <param name="epoch">The epoch of <paramref name="before"/>, if it is to be checked.</param>
+    /// <exception cref="RoomException">
+    /// <see cref="RoomException.PositionInvalid"/>: another epoch, or from the future; <see cref="RoomException.Unavailable"/>.
+    /// </exception>
+    [Alias("History"), ReadOnly]
+    Task<HistoryPage> History(long? before = null, int limit = Limits.HistoryPage, string? epoch = null);
 
     /// <summary>
     /// The user ids in the room, in ordinal order, those after <paramref name="after"/> only.

@@ -13,6 +13,15 @@ public static class Limits
 
     /// <summary>The most entries on a page.</summary>
     public const int PageSize = 1000;
+
+    /// <summary>The most messages on a page of history.</summary>
+    public const int HistoryPage = 100;
+
+    /// <summary>
+    /// The most bytes of bodies on a page of history, unless its only message has more: a frame that clients, and the queue of
+    /// one that reads slowly, take well.
+    /// </summary>
+    public const int HistoryBytes = 256 * 1024;
 }
 
 /// <summary>

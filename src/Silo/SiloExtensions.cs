@@ -4,6 +4,7 @@ using Microsoft.Extensions.Options;
 using Orleans.Hosting;
 using Realtime.PushStreams;
 using Realtime.Silo.Fronts;
+using Realtime.Silo.Logs;
 using Realtime.Silo.Rooms;
 
 namespace Realtime.Silo;
@@ -12,10 +13,10 @@ namespace Realtime.Silo;
 public static class SiloExtensions
 {
     /// <summary>
-    /// Adds what rooms and users need: their options (section <c>Rooms</c>), and the streams to the fronts (section
-    /// <c>Streams</c>; its <c>Provider</c> is <c>push</c>, the default, or <c>memory</c>).
+    /// Adds what rooms and users need: their options (section <c>Rooms</c>), their log (section <c>Log</c>), and the streams to the
+    /// fronts (section <c>Streams</c>; its <c>Provider</c> is <c>push</c>, the default, or <c>memory</c>).
     /// </summary>
-    /// <exception cref="OptionsValidationException">There is no such provider of streams; or, at start, a setting is out of its range.</exception>
+    /// <exception cref="OptionsValidationException">There is no such provider of streams, or the log is set wrongly; or, at start, a setting is out of its range.</exception>
     public static ISiloBuilder AddRealtime(this ISiloBuilder silo, Action<RoomOptions>? configure = null)
     {
         silo.Services.AddOptions<RoomOptions>()
@@ -30,6 +31,7 @@ public static class SiloExtensions
         silo.Services.TryAddSingleton<LocalRooms>();
         silo.Services.TryAddSingleton<SiloLease>();
         silo.Services.AddHostedService(provider => provider.GetRequiredService<SiloLease>());
+        silo.AddRoomLogs(LogSettings.Read(silo.Configuration));
         switch (StreamSettings.ProviderOf(silo.Configuration))
         {
             case StreamSettings.Push:

@@ -139,8 +139,8 @@ public sealed class GrainTests(SiloCluster cluster) : IClassFixture<SiloCluster>
         var message = new RoomMessage { From = "billing", Content = "paid", Id = "order-7" };
         var first = await Room.Broadcast(message);
         Assert.Equal(first, await Room.Broadcast(message));
-        var conflict = await Assert.ThrowsAsync<ArgumentException>(() => Room.Broadcast(message with { Content = "other" }));
-        Assert.Contains("order-7", conflict.Message);
+        var conflict = await Assert.ThrowsAsync<RoomException>(() => Room.Broadcast(message with { Content = "other" }));
+        Assert.Equal(RoomException.IdConflict, conflict.Code);
     }
 
     [Theory]

@@ -1,5 +1,6 @@
 using System.Text;
 using Realtime.Grains;
+using Realtime.Silo.Logs;
 using Realtime.Silo.Rooms;
 
 namespace Realtime.Silo.Tests;
@@ -10,7 +11,20 @@ public sealed class RoomRulesTests
     private readonly ManualTime _time = new();
     private readonly RoomOptions _options = new();
 
-    private Room NewRoom() => new("lobby", _options, _time);
+    private Room NewRoom()
+    {
+        var room = new Room("lobby", _options, _time);
+        room.Open(new MemoryLogs().Open("lobby", _options.HistoryMessages).Result);
+        return room;
+    }
+
+    /// <summary>A turn of one command, whose messages are kept.</summary>
+    private static RoomReply Apply(Room room, string front, RoomCommand command)
+    {
+        var reply = room.Apply(front, command);
+        room.Kept();
+        return reply;
+    }
 
     private static JoinCommand Join(string user, string connection, Position? since = null) => new(user, connection, since);
 
@@ -23,11 +37,11 @@ public sealed class RoomRulesTests
     public void Messages_are_numbered_from_one_without_holes()
     {
         var room = NewRoom();
-        room.Apply("f1", Join("alice", "c1"));
+        Apply(room, "f1", Join("alice", "c1"));
         room.TakeEvents();
 
         var receipts = Enumerable.Range(1, 5)
-            .Select(i => Assert.IsType<PublishedReply>(room.Apply("f1", Say("alice", $"m{i}"))).Receipt)
+            .Select(i => Assert.IsType<PublishedReply>(Apply(room, "f1", Say("alice", $"m{i}"))).Receipt)
             .ToArray();
 
         Assert.Equal([1, 2, 3, 4, 5], receipts.Select(receipt => receipt.Sequence));
@@ -39,17 +53,17 @@ public sealed class RoomRulesTests
     public void A_second_connection_of_a_user_neither_joins_nor_leaves()
     {
         var room = NewRoom();
-        room.Apply("f1", Join("alice", "c1"));
+        Apply(room, "f1", Join("alice", "c1"));
         Assert.Equal(FrontEventKind.Joined, Assert.Single(room.TakeEvents()).Kind);
 
-        var second = Assert.IsType<JoinedReply>(room.Apply("f2", Join("alice", "c2")));
+        var second = Assert.IsType<JoinedReply>(Apply(room, "f2", Join("alice", "c2")));
         Assert.Equal(1, second.Members);
         Assert.Empty(room.TakeEvents());
         Assert.Equal(new RoomDescription(1, 2, 2, room.Position), room.Describe());
 
-        room.Apply("f1", new LeaveCommand("c1"));
+        Apply(room, "f1", new LeaveCommand("c1"));
         Assert.Empty(room.TakeEvents());
-        room.Apply("f2", new LeaveCommand("c2"));
+        Apply(room, "f2", new LeaveCommand("c2"));
         var left = Assert.Single(room.TakeEvents());
         Assert.Equal((FrontEventKind.Left, "alice"), (left.Kind, left.From));
         Assert.True(room.IsEmpty);
@@ -59,12 +73,12 @@ public sealed class RoomRulesTests
     public void Joining_and_leaving_may_be_repeated()
     {
         var room = NewRoom();
-        room.Apply("f1", Join("alice", "c1"));
-        room.Apply("f1", Join("alice", "c1"));
+        Apply(room, "f1", Join("alice", "c1"));
+        Apply(room, "f1", Join("alice", "c1"));
         Assert.Equal(1, room.Describe().Connections);
-        room.Apply("f1", new LeaveCommand("c1"));
-        room.Apply("f1", new LeaveCommand("c1"));
-        room.Apply("f9", new LeaveCommand("c1"));
+        Apply(room, "f1", new LeaveCommand("c1"));
+        Apply(room, "f1", new LeaveCommand("c1"));
+        Apply(room, "f9", new LeaveCommand("c1"));
         Assert.Equal(0, room.Describe().Connections);
         Assert.Equal(2, room.TakeEvents().Length);
     }
@@ -73,11 +87,11 @@ public sealed class RoomRulesTests
     public void Order_numbers_messages_and_presence_without_holes()
     {
         var room = NewRoom();
-        room.Apply("f1", Join("alice", "c1"));
-        room.Apply("f1", Say("alice", "a"));
-        room.Apply("f1", Join("bob", "c2"));
-        room.Apply("f1", Say("bob", "b"));
-        room.Apply("f1", new LeaveCommand("c1"));
+        Apply(room, "f1", Join("alice", "c1"));
+        Apply(room, "f1", Say("alice", "a"));
+        Apply(room, "f1", Join("bob", "c2"));
+        Apply(room, "f1", Say("bob", "b"));
+        Apply(room, "f1", new LeaveCommand("c1"));
         Assert.Equal([1, 2, 3, 4, 5], room.TakeEvents().Select(item => item.Order));
     }
 
@@ -86,14 +100,14 @@ public sealed class RoomRulesTests
     {
         var room = NewRoom();
         for (var i = 1; i <= 10; i++)
-            room.Apply("f1", Say("alice", $"m{i}"));
+            Apply(room, "f1", Say("alice", $"m{i}"));
 
-        var reply = Assert.IsType<JoinedReply>(room.Apply("f1", Join("bob", "c1", new Position(room.Epoch, 7))));
+        var reply = Assert.IsType<JoinedReply>(Apply(room, "f1", Join("bob", "c1", new Position(room.Epoch, 7))));
         Assert.True(reply.Recovered);
         Assert.Equal([8, 9, 10], Sequences(reply.Missed));
         Assert.Equal(10, reply.Position.Sequence);
 
-        reply = Assert.IsType<JoinedReply>(room.Apply("f1", Join("bob", "c2", new Position(room.Epoch, 10))));
+        reply = Assert.IsType<JoinedReply>(Apply(room, "f1", Join("bob", "c2", new Position(room.Epoch, 10))));
         Assert.True(reply.Recovered);
         Assert.Empty(reply.Missed);
     }
@@ -105,8 +119,8 @@ public sealed class RoomRulesTests
     {
         var room = NewRoom();
         for (var i = 1; i <= 10; i++)
-            room.Apply("f1", Say("alice", $"m{i}"));
-        var reply = Assert.IsType<JoinedReply>(room.Apply("f1", Join("bob", "c1", new Position(room.Epoch, sequence))));
+            Apply(room, "f1", Say("alice", $"m{i}"));
+        var reply = Assert.IsType<JoinedReply>(Apply(room, "f1", Join("bob", "c1", new Position(room.Epoch, sequence))));
         Assert.False(reply.Recovered);
         Assert.Empty(reply.Missed);
     }
@@ -117,15 +131,15 @@ public sealed class RoomRulesTests
         _options.HistoryMessages = 5;
         var room = NewRoom();
         for (var i = 1; i <= 10; i++)
-            room.Apply("f1", Say("alice", $"m{i}"));
+            Apply(room, "f1", Say("alice", $"m{i}"));
 
-        var gone = Assert.IsType<JoinedReply>(room.Apply("f1", Join("bob", "c1", new Position(room.Epoch, 4))));
+        var gone = Assert.IsType<JoinedReply>(Apply(room, "f1", Join("bob", "c1", new Position(room.Epoch, 4))));
         Assert.False(gone.Recovered);
         Assert.Empty(gone.Missed);
-        var kept = Assert.IsType<JoinedReply>(room.Apply("f1", Join("bob", "c2", new Position(room.Epoch, 5))));
+        var kept = Assert.IsType<JoinedReply>(Apply(room, "f1", Join("bob", "c2", new Position(room.Epoch, 5))));
         Assert.True(kept.Recovered);
         Assert.Equal([6, 7, 8, 9, 10], Sequences(kept.Missed));
-        var other = Assert.IsType<JoinedReply>(room.Apply("f1", Join("bob", "c3", new Position("another", 5))));
+        var other = Assert.IsType<JoinedReply>(Apply(room, "f1", Join("bob", "c3", new Position("another", 5))));
         Assert.False(other.Recovered);
     }
 
@@ -134,13 +148,13 @@ public sealed class RoomRulesTests
     {
         _options.HistoryAge = TimeSpan.FromMinutes(10);
         var room = NewRoom();
-        room.Apply("f1", Say("alice", "old"));
+        Apply(room, "f1", Say("alice", "old"));
         _time.Advance(TimeSpan.FromMinutes(6));
-        room.Apply("f1", Say("alice", "young"));
+        Apply(room, "f1", Say("alice", "young"));
         _time.Advance(TimeSpan.FromMinutes(6));
 
-        Assert.False(Assert.IsType<JoinedReply>(room.Apply("f1", Join("bob", "c1", new Position(room.Epoch, 0)))).Recovered);
-        var kept = Assert.IsType<JoinedReply>(room.Apply("f1", Join("bob", "c2", new Position(room.Epoch, 1))));
+        Assert.False(Assert.IsType<JoinedReply>(Apply(room, "f1", Join("bob", "c1", new Position(room.Epoch, 0)))).Recovered);
+        var kept = Assert.IsType<JoinedReply>(Apply(room, "f1", Join("bob", "c2", new Position(room.Epoch, 1))));
         Assert.True(kept.Recovered);
         Assert.Equal([2], Sequences(kept.Missed));
     }
@@ -149,18 +163,18 @@ public sealed class RoomRulesTests
     public void A_repeated_publish_id_gets_the_first_receipt_and_is_not_sent_again()
     {
         var room = NewRoom();
-        room.Apply("f1", Join("alice", "c1"));
-        var first = Assert.IsType<PublishedReply>(room.Apply("f1", Say("alice", "hi", "1"))).Receipt;
+        Apply(room, "f1", Join("alice", "c1"));
+        var first = Assert.IsType<PublishedReply>(Apply(room, "f1", Say("alice", "hi", "1"))).Receipt;
         room.TakeEvents();
         _time.Advance(TimeSpan.FromMinutes(4));
 
-        Assert.Equal(first, Assert.IsType<PublishedReply>(room.Apply("f2", Say("alice", "hi", "1"))).Receipt);
+        Assert.Equal(first, Assert.IsType<PublishedReply>(Apply(room, "f2", Say("alice", "hi", "1"))).Receipt);
         Assert.Empty(room.TakeEvents());
-        Assert.Equal("id_conflict", Assert.IsType<RefusedReply>(room.Apply("f1", Say("alice", "other", "1"))).Code);
+        Assert.Equal("id_conflict", Assert.IsType<RefusedReply>(Apply(room, "f1", Say("alice", "other", "1"))).Code);
         // Another user's id is another id.
-        Assert.Equal(2, Assert.IsType<PublishedReply>(room.Apply("f1", Say("bob", "hi", "1"))).Receipt.Sequence);
+        Assert.Equal(2, Assert.IsType<PublishedReply>(Apply(room, "f1", Say("bob", "hi", "1"))).Receipt.Sequence);
         _time.Advance(TimeSpan.FromMinutes(2));
-        Assert.Equal(3, Assert.IsType<PublishedReply>(room.Apply("f1", Say("alice", "hi", "1"))).Receipt.Sequence);
+        Assert.Equal(3, Assert.IsType<PublishedReply>(Apply(room, "f1", Say("alice", "hi", "1"))).Receipt.Sequence);
     }
 
     [Fact]
@@ -168,11 +182,11 @@ public sealed class RoomRulesTests
     {
         _options.DedupeEntries = 2;
         var room = NewRoom();
-        room.Apply("f1", Say("alice", "a", "1"));
-        room.Apply("f1", Say("alice", "a", "2"));
-        room.Apply("f1", Say("alice", "a", "3")); // forgets 1
-        Assert.Equal(2, Assert.IsType<PublishedReply>(room.Apply("f1", Say("alice", "a", "2"))).Receipt.Sequence);
-        Assert.Equal(4, Assert.IsType<PublishedReply>(room.Apply("f1", Say("alice", "a", "1"))).Receipt.Sequence);
+        Apply(room, "f1", Say("alice", "a", "1"));
+        Apply(room, "f1", Say("alice", "a", "2"));
+        Apply(room, "f1", Say("alice", "a", "3")); // forgets 1
+        Assert.Equal(2, Assert.IsType<PublishedReply>(Apply(room, "f1", Say("alice", "a", "2"))).Receipt.Sequence);
+        Assert.Equal(4, Assert.IsType<PublishedReply>(Apply(room, "f1", Say("alice", "a", "1"))).Receipt.Sequence);
     }
 
     [Fact]
@@ -180,15 +194,15 @@ public sealed class RoomRulesTests
     {
         _options.PresenceLimit = 2;
         var room = NewRoom();
-        room.Apply("f1", Join("u1", "c1"));
-        room.Apply("f1", Join("u2", "c2"));
+        Apply(room, "f1", Join("u1", "c1"));
+        Apply(room, "f1", Join("u2", "c2"));
         Assert.All(room.TakeEvents(), item => Assert.Equal(FrontEventKind.Joined, item.Kind));
 
-        room.Apply("f1", Join("u3", "c3"));
+        Apply(room, "f1", Join("u3", "c3"));
         var told = Assert.Single(room.TakeEvents());
         Assert.Equal((FrontEventKind.Presence, 3), (told.Kind, told.Members));
-        room.Apply("f1", Join("u4", "c4"));
-        room.Apply("f1", Join("u5", "c5"));
+        Apply(room, "f1", Join("u4", "c4"));
+        Apply(room, "f1", Join("u5", "c5"));
         Assert.Empty(room.TakeEvents());
         Assert.True(room.CountIsDue);
 
@@ -203,7 +217,7 @@ public sealed class RoomRulesTests
     {
         var room = NewRoom();
         foreach (var user in new[] { "dora", "alice", "carl", "bob", "Zoe" })
-            room.Apply("f1", Join(user, $"c-{user}"));
+            Apply(room, "f1", Join(user, $"c-{user}"));
 
         var page = room.Page(null, 2);
         Assert.Equal(["Zoe", "alice"], page.Users);

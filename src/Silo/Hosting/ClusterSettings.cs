@@ -119,7 +119,7 @@ public sealed class ClusterSettings
             yield return $"Cluster:AdvertisedAddress is '{AdvertisedAddress}'; it must be an IP address or a host name.";
     }
 
-    private static bool IsConnectionString(string text)
+    internal static bool IsConnectionString(string text)
     {
         try
         {

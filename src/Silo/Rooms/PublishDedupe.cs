@@ -6,54 +6,54 @@ namespace Realtime.Silo.Rooms;
 /// <summary>Remembers the receipts of publishes that carried an id, bounded in count and age.</summary>
 internal sealed class PublishDedupe(int capacity, TimeSpan window)
 {
-    private readonly Dictionary<(string? User, string Id), Entry> _entries = [];
-    private readonly Queue<(string? User, string Id, long At)> _order = new();
+    // Made for the first id: most rooms of many never see one.
+    private Dictionary<(string? User, string Id), KnownPublish>? _entries;
+    private Queue<(string? User, string Id)> _order = null!;
 
-    /// <summary>The first receipt for this id, and whether the body was the same then.</summary>
-    public bool TryGet(string? user, string id, byte[] body, long nowMs, out Receipt receipt, out bool sameBody)
+    /// <summary>The first publish with this id.</summary>
+    public bool TryGet(string? user, string id, long nowMs, out KnownPublish publish)
     {
+        publish = default;
+        if (_entries is null)
+            return false;
         Trim(nowMs);
-        var found = _entries.TryGetValue((user, id), out var entry);
-        receipt = entry.Receipt;
-        sameBody = found && entry.BodyHash == Hash(body);
-        return found;
+        return _entries.TryGetValue((user, id), out publish);
     }
 
-    public void Add(string? user, string id, byte[] body, Receipt receipt) => Add(new KnownPublish(user, id, Hash(body), receipt));
+    public void Add(KnownPublish publish)
+    {
+        if (capacity == 0)
+            return;
+        _entries ??= [];
+        _order ??= new();
+        if (_order.Count == capacity)
+            Forget();
+        _entries[(publish.User, publish.Id)] = publish;
+        _order.Enqueue((publish.User, publish.Id));
+    }
 
-    public KnownPublish[] Save() => [.. _order.Select(entry => (entry.User, entry.Id)).Select(key =>
-        new KnownPublish(key.User, key.Id, _entries[key].BodyHash, _entries[key].Receipt))];
+    /// <summary>Forgets those that came after a message: they were not kept.</summary>
+    public void Retract(long sequence)
+    {
+        if (_entries is null)
+            return;
+        KnownPublish[] kept = [.. Save().Where(publish => publish.Receipt.Sequence <= sequence)];
+        Load(kept);
+    }
 
+    public KnownPublish[] Save() => _entries is null ? [] : [.. _order.Select(key => _entries[key])];
+
+    /// <summary>Remembers these and no others; oldest first.</summary>
     public void Load(KnownPublish[] publishes)
     {
+        _entries?.Clear();
+        _order?.Clear();
         foreach (var publish in publishes)
             Add(publish);
     }
 
-    private void Add(KnownPublish publish)
-    {
-        if (capacity == 0)
-            return;
-        if (_order.Count == capacity)
-            Forget();
-        _entries[(publish.User, publish.Id)] = new Entry(publish.Receipt, publish.BodyHash);
-        _order.Enqueue((publish.User, publish.Id, publish.Receipt.Timestamp));
-    }
-
-    private void Trim(long nowMs)
-    {
-        while (_order.TryPeek(out var oldest) && nowMs - oldest.At > window.TotalMilliseconds)
-            Forget();
-    }
-
-    private void Forget()
-    {
-        var (user, id, _) = _order.Dequeue();
-        _entries.Remove((user, id));
-    }
-
-    /// <summary>The same in every process, as it goes with the room to another silo. It finds mistakes, not forgeries.</summary>
-    private static ulong Hash(byte[] body)
+    /// <summary>The same in every process and release, as it is stored. It finds mistakes, not forgeries.</summary>
+    public static ulong Hash(byte[] body)
     {
         var crc = uint.MaxValue;
         var rest = body.AsSpan();
@@ -64,5 +64,11 @@ internal sealed class PublishDedupe(int capacity, TimeSpan window)
         return (ulong)body.Length << 32 | crc;
     }
 
-    private readonly record struct Entry(Receipt Receipt, ulong BodyHash);
+    private void Trim(long nowMs)
+    {
+        while (_order.TryPeek(out var oldest) && nowMs - _entries![oldest].Receipt.Timestamp > window.TotalMilliseconds)
+            Forget();
+    }
+
+    private void Forget() => _entries!.Remove(_order.Dequeue());
 }

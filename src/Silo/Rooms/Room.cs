@@ -1,22 +1,36 @@
-using System.Security.Cryptography;
+using Realtime.Silo.Logs;
 
 namespace Realtime.Silo.Rooms;
 
 /// <summary>
-/// The rules of a room, without any engine: applies commands one after another and collects the events that go to the
-/// fronts. <see cref="RoomGrain"/> hosts it and calls it from one turn at a time.
+/// The rules of a room, without any engine: applies commands one after another and collects the messages that go to the
+/// log, and the events that go to the fronts. <see cref="RoomGrain"/> hosts it and calls it from one turn at a time.
 /// </summary>
+/// <remarks>
+/// What <see cref="Pending"/> has must be kept in the log, and then <see cref="Kept"/> be called, or
+/// <see cref="NotKept"/>, before anything else is asked.
+/// </remarks>
 internal sealed class Room(string name, RoomOptions options, TimeProvider time)
 {
     private readonly RoomMembers _members = new();
-    private readonly RoomHistory _history = new(options.HistoryMessages, options.HistoryAge);
+    private readonly RoomHistory _history = new(options.RetentionOf(name));
     private readonly PublishDedupe _dedupe = new(options.DedupeEntries, options.DedupeWindow);
-    private long _sequence;
+    private readonly List<LogEntry> _pending = [];
+    private long _sequence; // pending messages included
     private long _order;
     private long _countToldAt;
 
-    /// <summary>New whenever the room starts without its past, so that positions of before mean nothing. 64 random bits.</summary>
-    public string Epoch { get; private set; } = Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(8));
+    /// <summary>Another one whenever the room starts without its past, so that positions of before mean nothing. Empty until the log was open.</summary>
+    public string Epoch { get; private set; } = "";
+
+    /// <summary>The log has been open, so the room knows how far it is. Until then it has members and nothing to tell them.</summary>
+    public bool HasPast => Epoch.Length > 0;
+
+    /// <summary>The log is open. While it is not, publishes are refused.</summary>
+    public bool IsWritable { get; private set; }
+
+    /// <summary>Messages that are to be appended to the log.</summary>
+    public IReadOnlyCollection<LogEntry> Pending => _pending;
 
     /// <summary>How many users are in it.</summary>
     public int Members => _members.Users;
@@ -59,11 +73,58 @@ internal sealed class Room(string name, RoomOptions options, TimeProvider time)
     /// <summary>Goes on where another one was; before anything else.</summary>
     public void Load(RoomState state)
     {
-        (Epoch, _sequence, _order) = (state.Epoch, state.Sequence, state.Order);
+        (Epoch, _sequence, _order, IsWritable) = (state.Epoch, state.Sequence, state.Order, state.Log is not null);
         _members.Load(state.Members);
         _history.Load(state.History, state.Sequence);
         _dedupe.Load(state.Publishes);
         CountIsDue = _members.Users > options.PresenceLimit; // what was due is told again
+    }
+
+    /// <summary>
+    /// The log is open: what it has counts. That may be more than the room knows: an append that was taken for failed.
+    /// </summary>
+    public void Open(OpenedLog opened)
+    {
+        (Epoch, _sequence, _order, IsWritable) = (opened.Epoch, opened.Sequence, opened.Log.Mark.FirstOrder, true);
+        _history.Load(opened.Messages, opened.Sequence);
+        _dedupe.Load(opened.Publishes);
+    }
+
+    /// <summary>What was pending is in the log; gives the sequence from which on the room still needs it.</summary>
+    public long Kept()
+    {
+        foreach (var entry in _pending)
+            _history.Add(entry.Message);
+        _pending.Clear();
+        _history.Trim(NowMs());
+        return _history.First;
+    }
+
+    /// <summary>
+    /// What was pending is not in the log, or nobody knows: it counts as never said, whatever else the turn did stays, and
+    /// until the log is open again nothing new is taken.
+    /// </summary>
+    /// <param name="replies">The answers of the turn, which are corrected.</param>
+    public void NotKept(Span<RoomReply> replies)
+    {
+        IsWritable = false;
+        var kept = _sequence -= _pending.Count;
+        _pending.Clear();
+        _dedupe.Retract(kept);
+        _events.RemoveAll(item => item.Sequence > kept);
+        foreach (ref var reply in replies)
+        {
+            reply = reply switch
+            {
+                PublishedReply { Receipt: var receipt } when receipt.Epoch == Epoch && receipt.Sequence > kept => s_unavailable,
+                JoinedReply joined => joined with { Position = Until(joined.Position), Missed = Only(joined.Missed) },
+                SyncedReply synced => synced with { Position = Until(synced.Position), Missed = Only(synced.Missed) },
+                _ => reply,
+            };
+        }
+
+        Position Until(Position position) => position.Sequence > kept ? Position : position;
+        FrontEvent[] Only(FrontEvent[] missed) => missed is [.., var last] && last.Sequence > kept ? [.. missed.Where(item => item.Sequence <= kept)] : missed;
     }
 
     public RoomReply Apply(string front, RoomCommand command) => command switch
@@ -75,13 +136,15 @@ internal sealed class Room(string name, RoomOptions options, TimeProvider time)
         _ => throw new ArgumentException($"A room knows no command {command?.GetType().Name ?? "null"}."),
     };
 
-    private JoinedReply Join(string front, JoinCommand join)
+    private RoomReply Join(string front, JoinCommand join)
     {
+        if (!HasPast)
+            return s_unavailable;
         if (_members.Add(front, join.Connection, join.User))
             TellPresence(FrontEventKind.Joined, join.User);
         if (join.Since is not { } since)
             return new JoinedReply(Position, _order, _members.Users, null, []);
-        var missed = since.Epoch == Epoch ? _history.After(since.Sequence, NowMs()) : null;
+        var missed = since.Epoch == Epoch ? After(since.Sequence) : null;
         return new JoinedReply(Position, _order, _members.Users, missed is not null, missed ?? []);
     }
 
@@ -92,13 +155,15 @@ internal sealed class Room(string name, RoomOptions options, TimeProvider time)
         return LeftReply.Instance;
     }
 
-    private SyncedReply Sync(string front, SyncCommand sync)
+    private RoomReply Sync(string front, SyncCommand sync)
     {
         foreach (var member in sync.Members)
             _members.Add(front, member.Connection, member.User);
+        if (!HasPast)
+            return s_unavailable; // but the front is known now, so it hears, and sees that it lacks something, when the log is open
         // A front of another epoch has heard nothing of this one.
         var after = sync.Since is { } since && since.Epoch == Epoch ? since.Sequence : 0;
-        var missed = _history.After(after, NowMs());
+        var missed = After(after);
         return new SyncedReply(Position, _order, missed ?? [], missed is not null, _members.Users);
     }
 
@@ -111,20 +176,18 @@ internal sealed class Room(string name, RoomOptions options, TimeProvider time)
 
     public bool HasFront(string front) => _members.HasFront(front);
 
-    private RoomReply Publish(PublishCommand publish)
-    {
-        if (TryPublish(FrontEventKind.Message, publish.User, publish.Id, publish.Body, out var receipt))
-            return new PublishedReply(receipt);
-        return new RefusedReply("id_conflict", "This id was used for another message; a new message needs a new id.");
-    }
+    private RoomReply Publish(PublishCommand publish) => Publish(FrontEventKind.Message, publish.User, publish.Id, publish.Body);
 
-    /// <summary>Accepts a message, or recognises one that it has; false when the id stands for another message.</summary>
-    public bool TryPublish(FrontEventKind kind, string? from, string? id, byte[] body, out Receipt receipt)
+    /// <summary>Takes a message, or recognises one that it has.</summary>
+    public RoomReply Publish(FrontEventKind kind, string? from, string? id, byte[] body)
     {
         var now = NowMs();
-        if (id is not null && _dedupe.TryGet(from, id, body, now, out receipt, out var sameBody))
-            return sameBody;
-        receipt = new Receipt(Epoch, ++_sequence, now);
+        var hash = id is null ? 0 : PublishDedupe.Hash(body);
+        if (id is not null && _dedupe.TryGet(from, id, now, out var known))
+            return known.BodyHash == hash ? new PublishedReply(known.Receipt) : s_conflict;
+        if (!IsWritable)
+            return s_unavailable;
+        var receipt = new Receipt(Epoch, ++_sequence, now);
         var message = new FrontEvent
         {
             Kind = kind,
@@ -136,11 +199,23 @@ internal sealed class Room(string name, RoomOptions options, TimeProvider time)
             Timestamp = now,
             Body = body,
         };
-        _history.Add(message);
+        _pending.Add(new LogEntry(message, id, hash));
         if (id is not null)
-            _dedupe.Add(from, id, body, receipt);
+            _dedupe.Add(new KnownPublish(from, id, hash, receipt));
         _events.Add(message);
-        return true;
+        return new PublishedReply(receipt);
+    }
+
+    /// <summary>A page of the messages before a sequence, or of the newest ones.</summary>
+    /// <exception cref="RoomException">The position is of another epoch, or after the next message.</exception>
+    public HistoryPage History(long? before, int limit, string? epoch)
+    {
+        if (epoch is not null && epoch != Epoch)
+            throw new RoomException(RoomException.PositionInvalid, $"The room is in epoch {Epoch}; positions of '{epoch}' mean nothing in it.");
+        if (before > _sequence + 1)
+            throw new RoomException(RoomException.PositionInvalid, $"'before' is {before}, and the room's last message is {_sequence}.");
+        var messages = _history.Before(before ?? long.MaxValue, limit, Limits.HistoryBytes, NowMs());
+        return new HistoryPage(Epoch, messages, messages is [var first, ..] && first.Sequence > _history.First);
     }
 
     public MembersPage Page(string? after, int limit) => _members.Page(after, limit);
@@ -151,7 +226,7 @@ internal sealed class Room(string name, RoomOptions options, TimeProvider time)
     public void TellCount()
     {
         var now = NowMs();
-        if (!CountIsDue || now - _countToldAt < options.PresenceCountInterval.TotalMilliseconds)
+        if (!CountIsDue || !HasPast || now - _countToldAt < options.PresenceCountInterval.TotalMilliseconds)
             return;
         CountIsDue = false;
         _countToldAt = now;
@@ -160,6 +235,8 @@ internal sealed class Room(string name, RoomOptions options, TimeProvider time)
 
     private void TellPresence(FrontEventKind kind, string user)
     {
+        if (!HasPast)
+            return; // no front has an answer yet, and it will be given the state that is then
         if (_members.Users <= options.PresenceLimit)
         {
             _events.Add(Presence(kind, user, NowMs()));
@@ -179,6 +256,23 @@ internal sealed class Room(string name, RoomOptions options, TimeProvider time)
         Timestamp = now,
         Members = _members.Users,
     };
+
+    /// <summary>As <see cref="RoomHistory.After"/>, and then what is pending.</summary>
+    private FrontEvent[]? After(long sequence)
+    {
+        if (_pending.Count == 0)
+            return _history.After(sequence, NowMs());
+        var kept = _sequence - _pending.Count;
+        if (sequence > _sequence || _history.After(Math.Min(sequence, kept), NowMs()) is not { } missed)
+            return null;
+        return [.. missed, .. _pending.Select(entry => entry.Message).Where(message => message.Sequence > sequence)];
+    }
+
+    private static readonly RefusedReply s_conflict =
+        new(RoomException.IdConflict, "This id was used for another message; a new message needs a new id.");
+
+    private static readonly RefusedReply s_unavailable =
+        new(RoomException.Unavailable, "The room's log cannot be written now; try again, with the same id.");
 
     private long NowMs() => time.GetUtcNow().ToUnixTimeMilliseconds();
 }

@@ -1,20 +1,27 @@
 using System.Text;
 using Microsoft.Extensions.Options;
 using Realtime.Silo.Fronts;
+using Realtime.Silo.Logs;
 
 namespace Realtime.Silo.Rooms;
 
 /// <summary>
-/// Hosts a <see cref="Room"/>: a turn applies what came in, pushes the events that this made to the fronts, and
-/// answers when their streams have taken them. Not reentrant, so turns and events have one order.
+/// Hosts a <see cref="Room"/>: a turn applies what came in, appends its messages to the log, pushes the events that this
+/// made to the fronts, and answers when their streams have taken them. Not reentrant, so turns and events have one order.
 /// </summary>
+/// <remarks>
+/// The log is opened by the first turn that needs it. After an append that failed it is opened again, by the next turn, and
+/// then says how far it goes; members stay meanwhile, and fronts see by the hole in the order that they have to ask.
+/// </remarks>
 internal sealed class RoomGrain(
-    IOptions<RoomOptions> options, TimeProvider time, FrontPublisher publisher, SiloLease lease, LocalRooms local)
+    IOptions<RoomOptions> options, IRoomLogs logs, TimeProvider time, FrontPublisher publisher, SiloLease lease, LocalRooms local)
     : Grain, IRoomGrain, IGrainMigrationParticipant
 {
     private static readonly TimeSpan s_forever = TimeSpan.FromDays(3650);
 
     private Room _room = null!; // made in OnActivateAsync
+    private IRoomLog? _log; // null when it is not open
+    private Task<bool>? _opening;
     private RoomState? _handedOver;
     private IGrainTimer? _countTimer;
     private long _told; // the order of the last event that the streams have taken
@@ -41,6 +48,8 @@ internal sealed class RoomGrain(
         if (_handedOver is { } state)
         {
             _room.Load(state);
+            if (state.Log is { } mark)
+                _log = logs.Resume(mark);
             foreach (var last in state.Batches)
                 _last[last.Front] = (last.Batch, last.Reply);
             foreach (var front in _room.Fronts)
@@ -62,7 +71,11 @@ internal sealed class RoomGrain(
     }
 
     void IGrainMigrationParticipant.OnDehydrate(IDehydrationContext context) =>
-        context.TryAddValue("room", _room.Save() with { Batches = [.. _last.Select(last => new LastBatch(last.Key, last.Value.Batch, last.Value.Reply))] });
+        context.TryAddValue("room", _room.Save() with
+        {
+            Batches = [.. _last.Select(last => new LastBatch(last.Key, last.Value.Batch, last.Value.Reply))],
+            Log = _log?.Mark,
+        });
 
     void IGrainMigrationParticipant.OnRehydrate(IRehydrationContext context)
     {
@@ -81,9 +94,13 @@ internal sealed class RoomGrain(
                 : throw new ArgumentException($"Batch {batch} of front {front} comes after {last.Batch}; batches of a front must grow.");
         }
         var (wasEmpty, hadFront) = (_room.IsEmpty, _room.HasFront(front));
+        if (_log is null && Array.Exists(commands, command => command is not LeaveCommand))
+            await TryOpen(); // or else what needs it is refused
         var replies = new RoomReply[commands.Length];
         for (var i = 0; i < commands.Length; i++)
             replies[i] = _room.Apply(front, commands[i]);
+        if (_room.Pending.Count > 0)
+            await Keep(replies);
         var reply = new SubmitReply(lease.Id, hadFront, replies);
         _last[front] = (batch, reply);
         await Tell();
@@ -129,14 +146,90 @@ internal sealed class RoomGrain(
         return Task.FromResult(_room.Page(after, limit));
     }
 
-    public Task<RoomDescription> Describe() => Task.FromResult(_room.Describe());
+    public async Task<RoomDescription> Describe()
+    {
+        await OpenOrRefuse();
+        return _room.Describe();
+    }
+
+    public async Task<HistoryPage> History(long? before, int limit, string? epoch)
+    {
+        if (limit is < 1 or > Limits.HistoryPage)
+            throw new ArgumentOutOfRangeException(nameof(limit), limit, $"limit is {limit}; it must be 1 to {Limits.HistoryPage}.");
+        if (before is < 1)
+            throw new ArgumentOutOfRangeException(nameof(before), before, $"before is {before}; it must be 1 or more.");
+        await OpenOrRefuse();
+        return _room.History(before, limit, epoch);
+    }
 
     private async Task<Receipt> Send(FrontEventKind kind, byte[] body, string? from = null, string? id = null)
     {
-        if (!_room.TryPublish(kind, from, id, body, out var receipt))
-            throw new ArgumentException($"The id '{id}' was used for another message; a new message needs a new id.");
+        if (_log is null)
+            await TryOpen();
+        RoomReply[] replies = [_room.Publish(kind, from, id, body)];
+        if (_room.Pending.Count > 0)
+            await Keep(replies);
         await Tell();
-        return receipt;
+        return replies[0] switch
+        {
+            PublishedReply published => published.Receipt,
+            RefusedReply refused => throw new RoomException(refused.Code, refused.Reason),
+            var other => throw new InvalidOperationException($"A publish is not answered by {other.GetType().Name}."),
+        };
+    }
+
+    /// <summary>Appends what the turn has said; what is not kept is neither answered nor told.</summary>
+    private async ValueTask Keep(RoomReply[] replies)
+    {
+        try
+        {
+            await _log!.Append([.. _room.Pending]);
+            _log.Trim(_room.Kept());
+        }
+        catch (LogException exception)
+        {
+            _log = null;
+            _room.NotKept(replies);
+            if (exception is LogFencedException)
+                DeactivateOnIdle(); // the room is on another silo, and callers find it there
+        }
+    }
+
+    private async Task OpenOrRefuse()
+    {
+        if (!_room.HasPast && !await TryOpen())
+            throw new RoomException(RoomException.Unavailable, "The room's log cannot be read now; try again.");
+    }
+
+    /// <summary>Opens the log. Calls that only read come together, so they wait for one opening.</summary>
+    private async ValueTask<bool> TryOpen()
+    {
+        if (_log is not null)
+            return true;
+        _opening ??= Open();
+        try
+        {
+            return await _opening;
+        }
+        finally
+        {
+            _opening = null;
+        }
+
+        async Task<bool> Open()
+        {
+            try
+            {
+                var opened = await logs.Open(this.GetPrimaryKeyString(), options.Value.RetentionOf(this.GetPrimaryKeyString()).Messages);
+                _room.Open(opened);
+                _log = opened.Log;
+                return true;
+            }
+            catch (LogException)
+            {
+                return false; // the log has said why
+            }
+        }
     }
 
     private Task Tell()
@@ -197,5 +290,6 @@ internal sealed class RoomGrain(
     /// A room with members must stay in memory; an empty one is gone from it when nobody who comes back could still be
     /// given what was said.
     /// </summary>
-    private void KeepAlive() => DelayDeactivation(_room.IsEmpty ? options.Value.HistoryAge : s_forever);
+    private void KeepAlive() =>
+        DelayDeactivation(_room.IsEmpty ? options.Value.RetentionOf(this.GetPrimaryKeyString()).Age : s_forever);
 }

@@ -1,25 +1,30 @@
 namespace Realtime.Silo.Rooms;
 
 /// <summary>The last messages of a room, bounded in count and age.</summary>
-internal sealed class RoomHistory(int capacity, TimeSpan age)
+internal sealed class RoomHistory(Retention retention)
 {
     private readonly Queue<FrontEvent> _messages = new();
     private long _last; // the newest sequence ever added
 
+    /// <summary>The sequence of the oldest message that is here; that of the next one when there is none.</summary>
+    public long First => _last - _messages.Count + 1;
+
     public void Add(FrontEvent message)
     {
         _last = message.Sequence;
-        if (capacity == 0)
+        if (retention.Messages == 0)
             return;
-        if (_messages.Count == capacity)
+        if (_messages.Count == retention.Messages)
             _messages.Dequeue();
         _messages.Enqueue(message);
     }
 
     public FrontEvent[] Save() => [.. _messages];
 
+    /// <summary>Holds these and no others; without holes, up to the last.</summary>
     public void Load(FrontEvent[] messages, long last)
     {
+        _messages.Clear();
         foreach (var message in messages)
             Add(message);
         _last = last;
@@ -37,9 +42,28 @@ internal sealed class RoomHistory(int capacity, TimeSpan age)
         return missing == 0 ? [] : [.. _messages.Skip((int)(_messages.Count - missing))];
     }
 
-    private void Trim(long nowMs)
+    /// <summary>
+    /// The newest messages before <paramref name="sequence"/>, oldest first: at most <paramref name="limit"/>, and fewer
+    /// when their bodies are over <paramref name="bytes"/> together, but at least one if there is one.
+    /// </summary>
+    public FrontEvent[] Before(long sequence, int limit, int bytes, long nowMs)
     {
-        while (_messages.TryPeek(out var oldest) && nowMs - oldest.Timestamp > age.TotalMilliseconds)
+        Trim(nowMs);
+        var older = _messages.TakeWhile(message => message.Sequence < sequence).ToArray();
+        var start = older.Length;
+        while (start > 0 && older.Length - start < limit && (start == older.Length || bytes >= older[start - 1].Body.Length))
+            bytes -= older[--start].Body.Length;
+        return older[start..];
+    }
+
+    public void Trim(long nowMs)
+    {
+        while (_messages.TryPeek(out var oldest) && nowMs - oldest.Timestamp > retention.Age.TotalMilliseconds)
             _messages.Dequeue();
     }
 }
+
+/// <summary>How much of a room is kept for those who come back.</summary>
+/// <param name="Messages">The most messages.</param>
+/// <param name="Age">How old the oldest may be.</param>
+internal readonly record struct Retention(int Messages, TimeSpan Age);

@@ -24,6 +24,23 @@ public sealed class RoomOptions
     /// <summary>The most publish ids that a room remembers; beyond it the oldest are forgotten early. 0 to 1,000,000.</summary>
     public int DedupeEntries { get; set; } = 10_000;
 
+    /// <summary>Rooms that keep another number of messages, or keep them for another time. The first that matches counts.</summary>
+    public IList<RoomPattern> Patterns { get; set; } = [];
+
+    /// <summary>What the room of this name keeps.</summary>
+    internal Retention RetentionOf(string room)
+    {
+        foreach (var pattern in Patterns)
+        {
+            if (pattern.Matches(room))
+                return new Retention(pattern.HistoryMessages ?? HistoryMessages, pattern.HistoryAge ?? HistoryAge);
+        }
+        return new Retention(HistoryMessages, HistoryAge);
+    }
+
+    /// <summary>Older messages are of no use in any room.</summary>
+    internal TimeSpan LongestHistoryAge => Patterns.Select(pattern => pattern.HistoryAge ?? HistoryAge).Append(HistoryAge).Max();
+
     internal IEnumerable<string> Problems()
     {
         if (Out(PresenceLimit, 0, 100_000)) yield return Say(nameof(PresenceLimit), PresenceLimit, 0, 100_000);
@@ -35,8 +52,35 @@ public sealed class RoomOptions
         if (Out(DedupeWindow, second, day)) yield return Say(nameof(DedupeWindow), DedupeWindow, second, day);
         var (least, most) = (TimeSpan.FromMilliseconds(100), TimeSpan.FromHours(1));
         if (Out(PresenceCountInterval, least, most)) yield return Say(nameof(PresenceCountInterval), PresenceCountInterval, least, most);
+        for (var i = 0; i < Patterns.Count; i++)
+        {
+            var pattern = Patterns[i];
+            if (!RoomPattern.IsPattern(pattern.Room))
+                yield return $"Rooms:Patterns:{i}:Room is '{pattern.Room}'; it must be a room's name, or the begin of one and then *.";
+            if (pattern.HistoryMessages is { } messages && Out(messages, 0, 100_000)) yield return Say($"Patterns:{i}:HistoryMessages", messages, 0, 100_000);
+            if (pattern.HistoryAge is { } age && Out(age, second, day)) yield return Say($"Patterns:{i}:HistoryAge", age, second, day);
+        }
 
         static bool Out<T>(T value, T from, T to) where T : IComparable<T> => value.CompareTo(from) < 0 || value.CompareTo(to) > 0;
         static string Say<T>(string setting, T value, T from, T to) => $"Rooms:{setting} is {value}; it must be from {from} to {to}.";
     }
+}
+
+/// <summary>What rooms of some names do otherwise; an entry of <c>Rooms:Patterns</c>.</summary>
+public sealed class RoomPattern
+{
+    /// <summary>A room's name, or with <c>*</c> at its end the begin of many: <c>orders-*</c>.</summary>
+    public string Room { get; set; } = "";
+
+    /// <summary>Instead of <see cref="RoomOptions.HistoryMessages"/>. 0 to 100,000.</summary>
+    public int? HistoryMessages { get; set; }
+
+    /// <summary>Instead of <see cref="RoomOptions.HistoryAge"/>. 1 s to 1 day.</summary>
+    public TimeSpan? HistoryAge { get; set; }
+
+    internal bool Matches(string room) =>
+        Room.EndsWith('*') ? room.AsSpan().StartsWith(Room.AsSpan(0, Room.Length - 1), StringComparison.Ordinal) : room == Room;
+
+    internal static bool IsPattern(string? pattern) =>
+        Names.Problem(pattern, "room") is null && !pattern.AsSpan(0, pattern!.Length - 1).Contains('*');
 }

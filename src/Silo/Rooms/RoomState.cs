@@ -1,3 +1,5 @@
+using Realtime.Silo.Logs;
+
 namespace Realtime.Silo.Rooms;
 
 /// <summary>All that a room holds: what goes with it to another silo.</summary>
@@ -18,6 +20,9 @@ internal sealed record RoomState
 
     /// <summary>The last batch of each front.</summary>
     [Id(6)] public LastBatch[] Batches { get; init; } = [];
+
+    /// <summary>The room's log as it is open; null when it is not.</summary>
+    [Id(7)] public LogMark? Log { get; init; }
 }
 
 /// <summary>The members of a room on one front.</summary>

@@ -94,13 +94,17 @@ internal sealed partial class LocalRoom
         router.Registry.BroadcastToRoom(Name, Encode(events));
     }
 
-    /// <summary>Not what was before one's join, and nobody is told of one's own coming.</summary>
+    /// <summary>
+    /// Not what was before one's join, and nobody is told of one's own coming. Messages go by their sequence: one that a room
+    /// has read from its log again has another order than at first.
+    /// </summary>
     private bool Receives(Connection member, FrontEvent item)
     {
         var session = Session.Of(member);
         if (item.Kind == FrontEventKind.Joined && session.User == item.From)
             return false;
-        return session.SeatIn(this) is { } seat && item.Order > seat.JoinedOrder;
+        return session.SeatIn(this) is { } seat
+            && (IsMessage(item) ? item.Sequence > seat.JoinedSequence : item.Order > seat.JoinedOrder);
     }
 
     private Frame Encode(ReadOnlySpan<FrontEvent> events)
@@ -124,7 +128,7 @@ internal sealed partial class LocalRoom
         foreach (var member in router.Registry.Members(Name))
         {
             if (Session.Of(member).SeatIn(this) is { } seat)
-                seat.JoinedOrder = 0;
+                seat.JoinedOrder = seat.JoinedSequence = 0;
         }
         if (_epoch is not null)
             router.Registry.BroadcastToRoom(Name, ServerFrames.Joined(null, this, new Position(epoch, 0), recovered: false, members));
@@ -175,9 +179,14 @@ internal sealed partial class LocalRoom
             router.LogLost(Name, reply.Position.Sequence - _sequence);
             router.Registry.BroadcastToRoom(Name, ServerFrames.Joined(null, this, reply.Position, recovered: false, reply.Members));
         }
-        FrontEvent[] missed = [.. reply.Missed.Where(item => item.Order > _dispatched)];
+        FrontEvent[] missed = [.. reply.Missed.Where(item => item.Sequence > _sequence)];
         foreach (var message in missed)
-            FanOut([message]);
+        {
+            if (_youngest > 0)
+                router.Registry.BroadcastToRoom(Name, Encode([message]), member => Receives(member, message));
+            else
+                router.Registry.BroadcastToRoom(Name, Encode([message]));
+        }
         if (_joining > 0)
             (_recent ??= []).AddRange(missed);
         _dispatched = Math.Max(_dispatched, reply.Order);
@@ -204,9 +213,12 @@ internal sealed partial class LocalRoom
     /// <summary>Answers the join, gives what was missed and what came since, and opens the way for what comes.</summary>
     private void Enter(Session session, string? id, Seat seat, JoinedReply reply)
     {
+        if (reply.Missed.Sum(message => (long)message.Body.Length) > router.MostMissedBytes)
+            reply = reply with { Recovered = false, Missed = [] };
         session.Connection.Deliver(ServerFrames.Joined(id, this, reply));
         if (reply.Missed.Length > 0)
             session.Connection.Deliver(Encode(reply.Missed));
+        (seat.JoinedOrder, seat.JoinedSequence) = (reply.Order, reply.Position.Sequence);
         if (reply.Position.Epoch != _epoch && router.Registry.CountRoom(Name) > 0)
         {
             ChangeEpoch(reply.Position.Epoch, reply.Members);
@@ -218,11 +230,10 @@ internal sealed partial class LocalRoom
         {
             foreach (var item in _recent)
             {
-                if (item.Order > reply.Order && !(item.Kind == FrontEventKind.Joined && item.From == session.User))
+                if (Receives(session.Connection, item))
                     session.Connection.Deliver(Encode([item]));
             }
         }
-        seat.JoinedOrder = reply.Order;
         if (reply.Order > _dispatched && router.Registry.CountRoom(Name) == 0)
         {
             // The first one here: nobody waits for what was before.

@@ -14,6 +14,9 @@ internal sealed class Seat(LocalRoom room)
 
     /// <summary>Room events up to this order happened before the join. Read and written under the room's lock.</summary>
     public long JoinedOrder { get; set; }
+
+    /// <summary>Messages up to this sequence were said before the join, or were given with its answer. Likewise.</summary>
+    public long JoinedSequence { get; set; }
 }
 
 /// <summary>What the front keeps of a connection that speaks the protocol.</summary>

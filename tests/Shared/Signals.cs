@@ -1,6 +1,6 @@
 using System.Diagnostics;
 
-namespace Realtime.Cluster.Tests;
+namespace Realtime.Tests.Shared;
 
 internal static class Signals
 {

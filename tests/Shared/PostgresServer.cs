@@ -1,11 +1,7 @@
 using System.Diagnostics;
 using System.Security.Cryptography;
 using Npgsql;
-using Realtime.Cluster.Tests;
-
-[assembly: AssemblyFixture(typeof(PostgresServer))]
-
-namespace Realtime.Cluster.Tests;
+namespace Realtime.Tests.Shared;
 
 /// <summary>
 /// A PostgreSQL server of Debian's packages, for all tests: in a folder of its own, on a free loopback port, never as
@@ -20,23 +16,23 @@ public sealed class PostgresServer : IAsyncLifetime
     private readonly string _password = RandomNumberGenerator.GetHexString(32);
     private int _port;
     private int _databases;
-    private string? _missing;
     private Process? _server;
 
-    public async ValueTask InitializeAsync()
-    {
-        if (Engine.Name != "orleans")
-            _missing = "Only the orleans engine uses PostgreSQL.";
-        else if (Programs() is not { } programs)
-            _missing = "There is no PostgreSQL server on this machine (Debian: apt-get install postgresql).";
-        else
-            await Start(programs);
-    }
+    private Task? _started;
+
+    public ValueTask InitializeAsync() => default; // only when a test needs it
 
     /// <summary>A new, empty database of the server; skips the test where there is no server.</summary>
     public async Task<string> CreateDatabase()
     {
-        Assert.SkipWhen(_missing is not null, _missing ?? "");
+        if (Programs() is not { } programs)
+        {
+            Assert.Skip("There is no PostgreSQL server on this machine (Debian: apt-get install postgresql).");
+            return "";
+        }
+        lock (_folder)
+            _started ??= Make(programs);
+        await _started;
         var name = $"test{Interlocked.Increment(ref _databases)}";
         await using var connection = new NpgsqlConnection(ConnectionString("postgres"));
         await connection.OpenAsync().WaitAsync(s_patience);
@@ -44,6 +40,19 @@ public sealed class PostgresServer : IAsyncLifetime
         await command.ExecuteNonQueryAsync().WaitAsync(s_patience);
         return ConnectionString(name);
     }
+
+    /// <summary>Ends the server, as a power cut that its disk survives.</summary>
+    public async Task Kill()
+    {
+        // Its other processes die with it: the server restarts itself only when one of those is killed.
+        await Signals.Send("QUIT", _server!.Id);
+        await _server.WaitForExitAsync().WaitAsync(s_patience);
+        _server.Dispose();
+        _server = null;
+    }
+
+    /// <summary>Starts the server again, with the data that it had, on the same port.</summary>
+    public Task Restart() => Start(Programs()!);
 
     private string ConnectionString(string database) => $"Host=127.0.0.1;Port={_port};Database={database};Username=realtime;Password={_password}";
 
@@ -54,7 +63,7 @@ public sealed class PostgresServer : IAsyncLifetime
             .MaxBy(folder => int.TryParse(Path.GetFileName(Path.GetDirectoryName(folder)), out var version) ? version : 0)
         : null;
 
-    private async Task Start(string programs)
+    private async Task Make(string programs)
     {
         await File.WriteAllTextAsync(Path.Combine(_folder, "password"), _password);
         if (Environment.IsPrivilegedProcess)
@@ -62,6 +71,11 @@ public sealed class PostgresServer : IAsyncLifetime
         await RunAsPostgres(Path.Combine(programs, "initdb"), "--pgdata=data", "--username=realtime", "--pwfile=password",
             "--auth=scram-sha-256", "--encoding=UTF8", "--locale=C", "--no-sync");
         _port = Ports.Free();
+        await Start(programs);
+    }
+
+    private async Task Start(string programs)
+    {
         // No socket file: its path could be too long. No waiting for the disk: nothing outlives the tests.
         _server = Process.Start(AsPostgres(Path.Combine(programs, "postgres"), "-D", "data", "-p", $"{_port}", "-c", "listen_addresses=127.0.0.1",
             "-c", "unix_socket_directories=", "-c", "fsync=off", "-c", "max_connections=300"))!;

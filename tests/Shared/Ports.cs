@@ -1,7 +1,7 @@
 using System.Net;
 using System.Net.Sockets;
 
-namespace Realtime.Cluster.Tests;
+namespace Realtime.Tests.Shared;
 
 internal static class Ports
 {

@@ -1,0 +1,22 @@
+namespace Realtime.Grains;
+
+/// <summary>A room does not do what it was asked to, for a reason that the caller can act upon.</summary>
+[GenerateSerializer, Alias("realtime.room.exception")]
+public sealed class RoomException : Exception
+{
+    /// <summary>The room's log cannot be written or read now: nothing was kept that the caller could rely on. Try again, with the same id.</summary>
+    public const string Unavailable = "unavailable";
+
+    /// <summary>The publish id was used for another message.</summary>
+    public const string IdConflict = "id_conflict";
+
+    /// <summary>The position is of another epoch, or from the future.</summary>
+    public const string PositionInvalid = "position_invalid";
+
+    /// <summary>Makes one.</summary>
+    public RoomException(string code, string message) : base(message) => Code = code;
+
+    /// <summary>One of the constants here; an error code of the wire protocol.</summary>
+    [Id(0)]
+    public string Code { get; set; }
+}

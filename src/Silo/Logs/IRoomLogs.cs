@@ -1,0 +1,59 @@
+using Realtime.Silo.Rooms;
+
+namespace Realtime.Silo.Logs;
+
+/// <summary>
+/// Where rooms keep their messages. A room reads its log once, when it opens it, and has what it retains in memory from
+/// then on; so a log is appended to and trimmed, and read by nobody else.
+/// </summary>
+internal interface IRoomLogs
+{
+    /// <summary>Opens a room's log for the one activation that writes it; who had it open before cannot append any more.</summary>
+    /// <param name="room">The room's name.</param>
+    /// <param name="messages">The most messages to give: the newest ones.</param>
+    /// <exception cref="LogException">It cannot be opened now, or not by this release.</exception>
+    ValueTask<OpenedLog> Open(string room, int messages);
+
+    /// <summary>The log of a room that has come from another silo with all that it held, as it was open there.</summary>
+    IRoomLog Resume(LogMark mark);
+}
+
+/// <summary>A room's open log. One call at a time.</summary>
+internal interface IRoomLog
+{
+    /// <summary>Names this opening.</summary>
+    LogMark Mark { get; }
+
+    /// <summary>Appends messages, with consecutive sequences that begin after the last one; completes when they are kept.</summary>
+    /// <exception cref="LogException">
+    /// They may be kept or not. The log is of no use any more: opened again, it says how far it goes.
+    /// </exception>
+    ValueTask Append(LogEntry[] entries);
+
+    /// <summary>Messages before this sequence are not needed any more. They go away in the background, some time.</summary>
+    void Trim(long before);
+}
+
+/// <summary>A message, and the id under which it was published, if it had one.</summary>
+internal readonly record struct LogEntry(FrontEvent Message, string? Id, ulong BodyHash);
+
+/// <summary>An opening of a room's log.</summary>
+/// <param name="Room">The log's own number for the room.</param>
+/// <param name="Term">Grows with each opening; 0 in a log that begins a new epoch each time.</param>
+[GenerateSerializer, Immutable, Alias("realtime.log.mark")]
+internal readonly record struct LogMark([property: Id(0)] long Room, [property: Id(1)] long Term)
+{
+    /// <summary>
+    /// The room's events of this opening have greater orders than this, and all events before it had smaller ones: else
+    /// fronts would take them for repeats. Leaves place for 10^12 events of an opening, and 8 million openings.
+    /// </summary>
+    public long FirstOrder => Term << 40;
+}
+
+/// <summary>What a log held when it was opened.</summary>
+/// <param name="Log">To append to.</param>
+/// <param name="Epoch">The room's epoch.</param>
+/// <param name="Sequence">Of the last message.</param>
+/// <param name="Messages">The newest ones, without holes up to <paramref name="Sequence"/>; their order is that of the opening.</param>
+/// <param name="Publishes">The ids of the dedupe window, oldest first.</param>
+internal sealed record OpenedLog(IRoomLog Log, string Epoch, long Sequence, FrontEvent[] Messages, KnownPublish[] Publishes);

@@ -1,0 +1,104 @@
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Options;
+using Npgsql;
+using Realtime.Silo.Rooms;
+
+namespace Realtime.Silo.Logs;
+
+/// <summary>
+/// Deletes what rooms retain no more, on a connection of its own, a bounded number of rows at a time: by count for the rooms
+/// of this silo, by age for all, as the silo of a room may be gone.
+/// </summary>
+internal sealed partial class LogTrimmer(
+    PostgresLogs logs, LogSettings settings, IOptions<RoomOptions> rooms, TimeProvider time, ILogger<LogTrimmer> logger) : BackgroundService
+{
+    private static readonly TimeSpan s_period = TimeSpan.FromSeconds(5);
+
+    /// <summary>Ages are looked at in every such round: half a minute more or less is nothing to a message that is old.</summary>
+    private const int RoundsPerSweep = 6;
+
+    /// <summary>Short enough a statement that nobody waits for its rows, and large enough to keep up with the writer.</summary>
+    private const int Rows = 5000;
+
+    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    {
+        using var timer = new PeriodicTimer(s_period, time);
+        try
+        {
+            for (var round = 0; await timer.WaitForNextTickAsync(stoppingToken); round++)
+            {
+                try
+                {
+                    await TrimCounts(stoppingToken);
+                    if (round % RoundsPerSweep == 0)
+                        await TrimAges(stoppingToken);
+                }
+                catch (Exception exception) when (LogOutage.IsProblem(exception) && !stoppingToken.IsCancellationRequested)
+                {
+                    LogFailed(exception.Message); // what is left is trimmed later, by age at the latest
+                }
+            }
+        }
+        catch (OperationCanceledException)
+        {
+            // The silo stops.
+        }
+    }
+
+    /// <summary>Messages that the rooms of this silo do not retain.</summary>
+    public async Task TrimCounts(CancellationToken cancellation = default)
+    {
+        var trims = logs.Trims.Take();
+        if (trims.Count == 0)
+            return;
+        long[] ids = [.. trims.Keys], before = [.. trims.Values];
+        await Repeat("""
+            DELETE FROM realtime_messages WHERE ctid = ANY (ARRAY(
+                SELECT m.ctid FROM unnest($1, $2) AS t (room, before)
+                JOIN realtime_messages m ON m.room = t.room AND m.sequence < t.before
+                LIMIT $3))
+            """, cancellation, new NpgsqlParameter<long[]> { TypedValue = ids }, new NpgsqlParameter<long[]> { TypedValue = before });
+    }
+
+    /// <summary>Messages and ids that are too old for every room, and rooms that nobody has used for long.</summary>
+    public async Task TrimAges(CancellationToken cancellation = default)
+    {
+        // Rows that another silo is deleting are left to it.
+        foreach (var (table, age) in new[] { ("realtime_messages", rooms.Value.LongestHistoryAge), ("realtime_publishes", rooms.Value.DedupeWindow) })
+        {
+            await Repeat($"""
+                DELETE FROM {table} WHERE ctid = ANY (ARRAY(
+                    SELECT m.ctid FROM {table} m JOIN realtime_rooms r ON r.id = m.room
+                    WHERE m.timestamp < $1 AND r.service = $2
+                    LIMIT $3 FOR UPDATE OF m SKIP LOCKED))
+                """, cancellation, Before(age), Service());
+        }
+        await Repeat("""
+            DELETE FROM realtime_rooms WHERE ctid = ANY (ARRAY(
+                SELECT r.ctid FROM realtime_rooms r
+                WHERE r.used_at < to_timestamp($1 / 1000.0) AND r.service = $2
+                AND NOT EXISTS (SELECT FROM realtime_messages m WHERE m.room = r.id)
+                AND NOT EXISTS (SELECT FROM realtime_publishes p WHERE p.room = r.id)
+                LIMIT $3 FOR UPDATE SKIP LOCKED))
+            """, cancellation, Before(settings.RoomAge), Service());
+
+        NpgsqlParameter Before(TimeSpan age) => new NpgsqlParameter<long> { TypedValue = (time.GetUtcNow() - age).ToUnixTimeMilliseconds() };
+        NpgsqlParameter Service() => new NpgsqlParameter<string> { TypedValue = settings.Service };
+    }
+
+    private async Task Repeat(string sql, CancellationToken cancellation, params NpgsqlParameter[] parameters)
+    {
+        await using var connection = await logs.Source.OpenConnectionAsync(cancellation);
+        await using var command = new NpgsqlCommand(sql, connection);
+        command.Parameters.AddRange(parameters);
+        command.Parameters.Add(new NpgsqlParameter<int> { TypedValue = Rows });
+        while (await command.ExecuteNonQueryAsync(cancellation) == Rows)
+        {
+            // Another portion; in between the rows are free for who waits.
+        }
+    }
+
+    [LoggerMessage(1, LogLevel.Debug, "Messages could not be trimmed now: {Reason}")]
+    private partial void LogFailed(string reason);
+}

@@ -1,0 +1,32 @@
+using System.Security.Cryptography;
+
+namespace Realtime.Silo.Logs;
+
+/// <summary>
+/// No log but what the room holds itself. It lives as long as its room: it goes along to another silo, and is lost, which
+/// a new epoch tells, with a silo that is killed.
+/// </summary>
+internal sealed class MemoryLogs : IRoomLogs
+{
+    private static readonly MemoryLog s_log = new();
+
+    public ValueTask<OpenedLog> Open(string room, int messages) =>
+        new(new OpenedLog(s_log, NewEpoch(), 0, [], []));
+
+    public IRoomLog Resume(LogMark mark) => s_log;
+
+    /// <summary>64 random bits.</summary>
+    public static string NewEpoch() => Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(8));
+
+    private sealed class MemoryLog : IRoomLog
+    {
+        public LogMark Mark => default;
+
+        public ValueTask Append(LogEntry[] entries) => ValueTask.CompletedTask;
+
+        public void Trim(long before)
+        {
+            // The room's own history is all there is.
+        }
+    }
+}
