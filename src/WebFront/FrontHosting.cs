@@ -2,6 +2,7 @@ using Orleans.Hosting;
 using Realtime.Grains;
 using Realtime.Silo;
 using Realtime.Silo.Hosting;
+using Realtime.Silo.Logs;
 using Realtime.WebFront.Http;
 
 namespace Realtime.WebFront;
@@ -17,6 +18,8 @@ internal static class FrontHosting
         {
             builder.UseOrleans(silo => silo.UseSingleProcess().AddRealtime());
             builder.AddRealtimeFront();
+            if (LogSettings.Read(builder.Configuration).UsesPostgres)
+                LateStart.Defer(builder.Services); // the silo waits for the database
             return builder;
         }
         builder.UseOrleansClient(client => client.UseCluster(settings).AddRealtimeClient());

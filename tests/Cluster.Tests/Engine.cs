@@ -1,4 +1,7 @@
 using System.Reflection;
+using Realtime.Tests.Shared;
+
+[assembly: AssemblyFixture(typeof(PostgresServer))]
 
 // Bounds are measured, with all processes on one machine: one cluster at a time.
 [assembly: CollectionBehavior(DisableTestParallelization = true)]

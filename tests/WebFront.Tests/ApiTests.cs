@@ -77,7 +77,8 @@ public sealed class ApiTests(Cluster cluster) : IAsyncLifetime
         var first = await Post($"/api/rooms/{Room}/messages", """{"content":"x"}""", key: "k1");
         var second = await Post($"/api/rooms/{Room}/messages", """{"content":"x","id":"k1"}""");
         Assert.True(JsonNode.DeepEquals(first, second));
-        await Post($"/api/rooms/{Room}/messages", """{"content":"y","id":"k1"}""", HttpStatusCode.BadRequest);
+        var conflict = await Post($"/api/rooms/{Room}/messages", """{"content":"y","id":"k1"}""", HttpStatusCode.Conflict);
+        Assert.Equal("id_conflict", (string?)conflict["code"]);
         await Post($"/api/rooms/{Room}/messages", """{"content":"y","id":"k2"}""", HttpStatusCode.BadRequest, key: "k3");
         Assert.Equal("x", (string?)(await alice.Receive("message"))["content"]);
         Assert.Empty(await alice.Drain());

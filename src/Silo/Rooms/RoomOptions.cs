@@ -55,8 +55,8 @@ public sealed class RoomOptions
         for (var i = 0; i < Patterns.Count; i++)
         {
             var pattern = Patterns[i];
-            if (!RoomPattern.IsPattern(pattern.Room))
-                yield return $"Rooms:Patterns:{i}:Room is '{pattern.Room}'; it must be a room's name, or the begin of one and then *.";
+            if (NamePattern.Problem(pattern.Room) is { } problem)
+                yield return $"Rooms:Patterns:{i}:Room is '{pattern.Room}'. {problem}";
             if (pattern.HistoryMessages is { } messages && Out(messages, 0, 100_000)) yield return Say($"Patterns:{i}:HistoryMessages", messages, 0, 100_000);
             if (pattern.HistoryAge is { } age && Out(age, second, day)) yield return Say($"Patterns:{i}:HistoryAge", age, second, day);
         }
@@ -69,7 +69,7 @@ public sealed class RoomOptions
 /// <summary>What rooms of some names do otherwise; an entry of <c>Rooms:Patterns</c>.</summary>
 public sealed class RoomPattern
 {
-    /// <summary>A room's name, or with <c>*</c> at its end the begin of many: <c>orders-*</c>.</summary>
+    /// <summary>A room's name, or with <c>*</c> at its end the beginning of many: <c>orders-*</c>.</summary>
     public string Room { get; set; } = "";
 
     /// <summary>Instead of <see cref="RoomOptions.HistoryMessages"/>. 0 to 100,000.</summary>
@@ -78,9 +78,7 @@ public sealed class RoomPattern
     /// <summary>Instead of <see cref="RoomOptions.HistoryAge"/>. 1 s to 1 day.</summary>
     public TimeSpan? HistoryAge { get; set; }
 
-    internal bool Matches(string room) =>
-        Room.EndsWith('*') ? room.AsSpan().StartsWith(Room.AsSpan(0, Room.Length - 1), StringComparison.Ordinal) : room == Room;
+    private NamePattern? _pattern;
 
-    internal static bool IsPattern(string? pattern) =>
-        Names.Problem(pattern, "room") is null && !pattern.AsSpan(0, pattern!.Length - 1).Contains('*');
+    internal bool Matches(string room) => (_pattern ??= new NamePattern(Room)).Matches(room);
 }

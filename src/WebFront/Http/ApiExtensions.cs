@@ -1,5 +1,6 @@
 using System.Text.Json.Serialization;
 using Microsoft.AspNetCore.Diagnostics;
+using Realtime.Grains;
 using Realtime.Silo.Hosting;
 using Realtime.WebFront.Security;
 
@@ -59,7 +60,7 @@ internal static class ApiExtensions
         {
             return await next(context);
         }
-        catch (Exception exception) when (exception is ArgumentException or TimeoutException or Orleans.Runtime.OrleansException)
+        catch (Exception exception) when (exception is ArgumentException or RoomException or TimeoutException or Orleans.Runtime.OrleansException)
         {
             return ApiProblem.From(exception);
         }

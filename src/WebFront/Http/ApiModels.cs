@@ -1,3 +1,4 @@
+using System.Text;
 using System.Text.Json;
 using System.Text.Json.Serialization;
 using Realtime.Grains;
@@ -20,6 +21,33 @@ internal sealed record UserSendResponse(string User, int Connections);
 internal sealed record RoomsResponse(IReadOnlyList<RoomSummary> Rooms, string? Next);
 
 internal sealed record RoomResponse(string Room, int Members, int Connections, int Fronts, string Epoch, long Seq);
+
+/// <summary>Messages of a room, oldest first.</summary>
+/// <param name="More">Whether there are older ones: those before the first of these.</param>
+internal sealed record HistoryResponse(string Room, string Epoch, IReadOnlyList<HistoryMessage> Messages, bool More);
+
+/// <summary>A message as the members of the room got it.</summary>
+/// <param name="Type"><c>message</c>, or how a service sent it unwrapped: <c>text</c>, in <paramref name="Content"/>, or <c>binary</c>, as base64 in <paramref name="Data"/>.</param>
+internal sealed record HistoryMessage(string Type, string? From, string? Content, JsonElement? Data, long Seq, long Timestamp)
+{
+    public static HistoryMessage Of(FrontEvent message)
+    {
+        switch (message.Kind)
+        {
+            case FrontEventKind.Text:
+                return new("text", null, Encoding.UTF8.GetString(message.Body), null, message.Sequence, message.Timestamp);
+            case FrontEventKind.Binary:
+                return new("binary", null, null, JsonSerializer.SerializeToElement(Convert.ToBase64String(message.Body)), message.Sequence, message.Timestamp);
+        }
+        byte[] json = [(byte)'{', .. message.Body, (byte)'}'];
+        using var body = JsonDocument.Parse(json);
+        return new(
+            "message", message.From,
+            body.RootElement.TryGetProperty("content", out var content) ? content.GetString() : null,
+            body.RootElement.TryGetProperty("data", out var data) ? data.Clone() : null,
+            message.Sequence, message.Timestamp);
+    }
+}
 
 internal sealed record MembersResponse(string Room, IReadOnlyList<string> Members, int Total, string? Next);
 
@@ -47,6 +75,7 @@ internal sealed record BroadcastResponse(int Fronts);
 [JsonSerializable(typeof(UserSendResponse))]
 [JsonSerializable(typeof(RoomsResponse))]
 [JsonSerializable(typeof(RoomResponse))]
+[JsonSerializable(typeof(HistoryResponse))]
 [JsonSerializable(typeof(MembersResponse))]
 [JsonSerializable(typeof(UserResponse))]
 [JsonSerializable(typeof(DisconnectRequest))]

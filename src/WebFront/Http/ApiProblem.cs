@@ -1,3 +1,4 @@
+using Realtime.Grains;
 using Realtime.WebFront.Protocol;
 
 namespace Realtime.WebFront.Http;
@@ -13,10 +14,18 @@ internal static class ApiProblem
     public static IResult From(Exception? exception) => exception switch
     {
         BadHttpRequestException bad => Of(bad.StatusCode, ErrorCodes.BadRequest, bad.InnerException?.Message ?? bad.Message),
+        RoomException room => Of(StatusOf(room.Code), room.Code, room.Message),
         ArgumentException bad => BadRequest(ErrorCodes.BadRequest, bad.Message),
         TimeoutException or Orleans.Runtime.OrleansException => Of(
             StatusCodes.Status503ServiceUnavailable, ErrorCodes.Unavailable, "The room or user could not be reached; try again."),
         _ => Of(StatusCodes.Status500InternalServerError, "internal", "The server failed; its log says why."),
+    };
+
+    private static int StatusOf(string code) => code switch
+    {
+        RoomException.IdConflict => StatusCodes.Status409Conflict,
+        RoomException.Unavailable => StatusCodes.Status503ServiceUnavailable,
+        _ => StatusCodes.Status400BadRequest,
     };
 
     private static IResult Of(int status, string code, string detail) => Results.Problem(

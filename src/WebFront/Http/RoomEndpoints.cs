@@ -15,8 +15,10 @@ internal static class RoomEndpoints
             .Produces<RoomResponse>().ProducesProblem(StatusCodes.Status404NotFound);
         api.MapGet("/rooms/{room}/members", Members).WithTags("Rooms").WithSummary("The users in a room, in ordinal order.")
             .Produces<MembersResponse>().ProducesProblem(StatusCodes.Status404NotFound);
+        api.MapGet("/rooms/{room}/messages", History).WithTags("Rooms").WithSummary("The last messages of a room, oldest first, page by page backwards.")
+            .Produces<HistoryResponse>();
         api.MapPost("/rooms/{room}/messages", Send).WithTags("Rooms").WithSummary("Sends a message to everybody in a room.")
-            .Produces<RoomSendResponse>();
+            .Produces<RoomSendResponse>().ProducesProblem(StatusCodes.Status409Conflict);
     }
 
     private static async Task<IResult> List(RoomRouter router, string? after, int limit = ApiPaging.Default)
@@ -41,6 +43,17 @@ internal static class RoomEndpoints
         ApiPaging.Check(limit);
         var page = await router.Call(() => router.Grain(room).Members(after, limit));
         return page.Total == 0 ? NotFound(room) : Results.Ok(new MembersResponse(room, page.Users, page.Total, page.Next));
+    }
+
+    private static async Task<IResult> History(RoomRouter router, string room, long? before, string? epoch, int limit = Limits.HistoryPage)
+    {
+        Names.Check(room, "room");
+        if (limit is < 1 or > Limits.HistoryPage)
+            throw new ArgumentException($"'limit' is {limit}; it must be from 1 to {Limits.HistoryPage}.");
+        if (before is < 1)
+            throw new ArgumentException($"'before' is {before}; it must be 1 or more.");
+        var page = await router.Call(() => router.Grain(room).History(before, limit, epoch));
+        return Results.Ok(new HistoryResponse(room, page.Epoch, [.. page.Messages.Select(HistoryMessage.Of)], page.More));
     }
 
     private static async Task<IResult> Send(RoomRouter router, string room, SendRequest request, HttpContext context)

@@ -6,7 +6,7 @@ using Realtime.WebFront.Rooms;
 namespace Realtime.WebFront.Protocol;
 
 /// <summary>What a client may ask for.</summary>
-internal enum ClientFrameType : byte { None, Join, Leave, Message, Members, Ping, Unknown }
+internal enum ClientFrameType : byte { None, Join, Leave, Message, Members, History, Ping, Unknown }
 
 /// <summary>Something is wrong with what a client sent; becomes an <c>error</c> frame.</summary>
 internal sealed class ProtocolException(string code, string message) : Exception(message)
@@ -31,6 +31,7 @@ internal ref struct ClientFrame
     public string? Epoch { get; private set; }
     public long? Sequence { get; private set; }
     public string? After { get; private set; }
+    public long? Before { get; private set; }
     public long? Limit { get; private set; }
 
     public readonly bool HasBody => !_content.IsEmpty || !_data.IsEmpty;
@@ -134,6 +135,8 @@ internal ref struct ClientFrame
             Sequence = ReadNumber(ref reader, "seq");
         else if (reader.ValueTextEquals("after"u8))
             After = ReadString(ref reader, "after");
+        else if (reader.ValueTextEquals("before"u8))
+            Before = ReadNumber(ref reader, "before");
         else if (reader.ValueTextEquals("limit"u8))
             Limit = ReadNumber(ref reader, "limit");
         else
@@ -156,6 +159,8 @@ internal ref struct ClientFrame
             Type = ClientFrameType.Leave;
         else if (reader.ValueTextEquals("members"u8))
             Type = ClientFrameType.Members;
+        else if (reader.ValueTextEquals("history"u8))
+            Type = ClientFrameType.History;
         else if (reader.ValueTextEquals("ping"u8))
             Type = ClientFrameType.Ping;
         else

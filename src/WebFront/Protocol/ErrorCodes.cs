@@ -1,3 +1,5 @@
+using Realtime.Grains;
+
 namespace Realtime.WebFront.Protocol;
 
 /// <summary>The codes of <c>error</c> frames and of the HTTP API's problems.</summary>
@@ -28,7 +30,10 @@ public static class ErrorCodes
     public const string TooManyRooms = "too_many_rooms";
 
     /// <summary>The publish id was used for another message.</summary>
-    public const string IdConflict = "id_conflict";
+    public const string IdConflict = RoomException.IdConflict;
+
+    /// <summary>The position is of another epoch, or from the future.</summary>
+    public const string PositionInvalid = RoomException.PositionInvalid;
 
     /// <summary>Nobody is in the room (HTTP API).</summary>
     public const string RoomNotFound = "room_not_found";
@@ -36,6 +41,6 @@ public static class ErrorCodes
     /// <summary>The user is not connected (HTTP API).</summary>
     public const string UserNotFound = "user_not_found";
 
-    /// <summary>The room or user could not be reached; try again.</summary>
-    public const string Unavailable = "unavailable";
+    /// <summary>The room or user could not be reached, or the room's log; try again.</summary>
+    public const string Unavailable = RoomException.Unavailable;
 }

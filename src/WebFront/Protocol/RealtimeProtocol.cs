@@ -57,11 +57,12 @@ internal sealed partial class RealtimeProtocol(
                 ClientFrameType.Join => Join(session, frame),
                 ClientFrameType.Leave => Leave(session, frame),
                 ClientFrameType.Members => Members(session, frame),
+                ClientFrameType.History => History(session, frame),
                 ClientFrameType.Ping => Ping(session, frame),
                 ClientFrameType.None => throw new ProtocolException(ErrorCodes.BadRequest,
-                    "'type' is missing; it must be join, leave, message, members or ping."),
+                    "'type' is missing; it must be join, leave, message, members, history or ping."),
                 _ => throw new ProtocolException(ErrorCodes.UnknownType,
-                    $"The type '{Shorten(frame.TypeName!)}' is not known; it must be join, leave, message, members or ping."),
+                    $"The type '{Shorten(frame.TypeName!)}' is not known; it must be join, leave, message, members, history or ping."),
             };
         }
         catch (ProtocolException problem)
@@ -164,6 +165,43 @@ internal sealed partial class RealtimeProtocol(
         }
     }
 
+    private ValueTask History(Session session, in ClientFrame frame)
+    {
+        var seat = SeatOf(session, frame);
+        var limit = frame.Limit ?? Limits.HistoryPage;
+        if (limit is < 1 or > Limits.HistoryPage)
+            throw new ProtocolException(ErrorCodes.BadRequest, $"'limit' is {limit}; it must be from 1 to {Limits.HistoryPage}.");
+        if (frame.Before is < 1)
+            throw new ProtocolException(ErrorCodes.BadRequest, $"'before' is {frame.Before}; it must be 1 or more.");
+        if (frame.Epoch is { } epoch)
+            CheckEpoch(epoch);
+        var mayGoOn = session.BeginCommand(_options.MaxCommandsInFlight);
+        _ = History(session, frame.Id, seat.Room, frame.Before, (int)limit, frame.Epoch);
+        return mayGoOn;
+    }
+
+    private async Task History(Session session, string? id, LocalRoom room, long? before, int limit, string? epoch)
+    {
+        try
+        {
+            var page = await router.Call(() => router.Grain(room.Name).History(before, limit, epoch));
+            session.Connection.Deliver(ServerFrames.History(id, room, page));
+        }
+        catch (RoomException refused)
+        {
+            session.Connection.Deliver(ServerFrames.Error(id, room.Name, refused.Code, refused.Message));
+        }
+        catch (Exception exception)
+        {
+            router.LogCallFailed(room.Name, 1, exception);
+            session.Connection.Deliver(ServerFrames.Error(id, room.Name, ErrorCodes.Unavailable, "The room could not be reached; try again."));
+        }
+        finally
+        {
+            session.EndCommand();
+        }
+    }
+
     private ValueTask Ping(Session session, in ClientFrame frame)
     {
         session.Connection.Deliver(ServerFrames.Pong(frame.Id, time.GetUtcNow().ToUnixTimeMilliseconds()));
@@ -187,14 +225,23 @@ internal sealed partial class RealtimeProtocol(
             : throw new ProtocolException(ErrorCodes.NotJoined, "This connection is not in the room; join it first.");
     }
 
-    private static Position? PositionOf(in ClientFrame frame) => (frame.Epoch, frame.Sequence) switch
+    private static Position? PositionOf(in ClientFrame frame)
     {
-        (null, null) => null,
-        (null, _) or (_, null) => throw new ProtocolException(ErrorCodes.BadRequest, "A position is 'epoch' and 'seq' together."),
-        ({ Length: 0 or > Limits.IdBytes }, _) => throw new ProtocolException(ErrorCodes.BadRequest, $"'epoch' must have 1 to {Limits.IdBytes} characters."),
-        (_, < 0) => throw new ProtocolException(ErrorCodes.BadRequest, string.Create(CultureInfo.InvariantCulture, $"'seq' is {frame.Sequence}; it must be 0 or more.")),
-        _ => new Position(frame.Epoch, frame.Sequence.Value),
-    };
+        if (frame.Epoch is null && frame.Sequence is null)
+            return null;
+        if (frame.Epoch is null || frame.Sequence is null)
+            throw new ProtocolException(ErrorCodes.BadRequest, "A position is 'epoch' and 'seq' together.");
+        CheckEpoch(frame.Epoch);
+        if (frame.Sequence < 0)
+            throw new ProtocolException(ErrorCodes.BadRequest, string.Create(CultureInfo.InvariantCulture, $"'seq' is {frame.Sequence}; it must be 0 or more."));
+        return new Position(frame.Epoch, frame.Sequence.Value);
+    }
+
+    private static void CheckEpoch(string epoch)
+    {
+        if (epoch.Length is 0 or > Limits.IdBytes)
+            throw new ProtocolException(ErrorCodes.BadRequest, $"'epoch' must have 1 to {Limits.IdBytes} characters.");
+    }
 
     private void CheckBody(in ClientFrame frame)
     {

@@ -114,7 +114,7 @@ internal static class ServerFrames
         else
             frame.BeginText();
         if (message.Kind == FrontEventKind.Message)
-            frame.WriteMessage(room, message);
+            frame.WriteMessage(room, message.From is { } from ? room.Quoted(from) : null, message);
         else
             frame.Write(message.Body);
         frame.End();
@@ -123,21 +123,61 @@ internal static class ServerFrames
     /// <summary>How a room's message begins.</summary>
     public static ReadOnlySpan<byte> MessageStart => "{\"type\":\"message\",\"room\":"u8;
 
-    private static void WriteMessage(this FrameBuilder frame, LocalRoom room, FrontEvent message)
+    private static void WriteMessage(this FrameBuilder frame, LocalRoom room, byte[]? quotedFrom, FrontEvent message)
     {
         frame.Write(MessageStart);
         frame.Write(room.QuotedName);
-        if (message.From is { } from)
+        if (quotedFrom is not null)
         {
             frame.Write(",\"from\":"u8);
-            frame.Write(room.Quoted(from));
+            frame.Write(quotedFrom);
         }
         frame.Write(","u8);
         frame.Write(message.Body);
+        frame.EndMessage(message);
+    }
+
+    private static void EndMessage(this FrameBuilder frame, FrontEvent message)
+    {
         frame.WritePosition(message.Epoch!, message.Sequence);
         frame.Write(",\"timestamp\":"u8);
         frame.WriteNumber(message.Timestamp);
         frame.Write("}"u8);
+    }
+
+    /// <summary>A page of a room's messages, each like its own frame. Unwrapped frames stand there as text and as base64.</summary>
+    public static Frame History(string? id, LocalRoom room, HistoryPage page)
+    {
+        var frame = Begin("history"u8, id);
+        frame.Write(",\"room\":"u8);
+        frame.Write(room.QuotedName);
+        frame.Write(",\"epoch\":"u8);
+        frame.WriteString(page.Epoch);
+        frame.Write(",\"messages\":["u8);
+        for (var i = 0; i < page.Messages.Length; i++)
+        {
+            if (i > 0)
+                frame.Write(","u8);
+            if (page.Messages[i].Kind == FrontEventKind.Message)
+                frame.WriteMessage(room, page.Messages[i].From is { } from ? JsonText.Quoted(from) : null, page.Messages[i]); // not under the room's lock
+            else
+                frame.WriteUnwrapped(room, page.Messages[i]);
+        }
+        frame.Write(page.More ? "],\"more\":true"u8 : "],\"more\":false"u8);
+        return End(frame);
+    }
+
+    private static void WriteUnwrapped(this FrameBuilder frame, LocalRoom room, FrontEvent message)
+    {
+        var isText = message.Kind == FrontEventKind.Text;
+        frame.Write(isText ? "{\"type\":\"text\",\"room\":"u8 : "{\"type\":\"binary\",\"room\":"u8);
+        frame.Write(room.QuotedName);
+        frame.Write(isText ? ",\"content\":"u8 : ",\"data\":"u8);
+        if (isText)
+            frame.WriteUtf8String(message.Body);
+        else
+            frame.WriteString(Convert.ToBase64String(message.Body));
+        frame.EndMessage(message);
     }
 
     /// <summary>A message to a user, or to everyone: then without <c>to</c>.</summary>
