@@ -18,6 +18,7 @@ internal static class LogExtensions
         }
         silo.Services.AddSingleton(settings);
         silo.Services.TryAddSingleton<SiloState>();
+        silo.Services.TryAddSingleton<DatabaseWait>();
         silo.Services.AddSingleton(services => ActivatorUtilities.CreateInstance<LogOutage>(services, settings.ConnectionString!));
         silo.Services.AddSingleton<PostgresLogs>();
         silo.Services.AddSingleton<IRoomLogs>(services => services.GetRequiredService<PostgresLogs>());

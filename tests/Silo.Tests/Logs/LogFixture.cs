@@ -44,7 +44,7 @@ internal sealed class TestLogs : IAsyncDisposable
     public static async Task<string> NewDatabase(PostgresServer postgres)
     {
         var database = await postgres.CreateDatabase();
-        await new Schema(database, new SiloState(), TimeProvider.System, NullLogger<Schema>.Instance).Apply(CancellationToken.None).WaitAsync(Bound);
+        await new Schema(database, new DatabaseWait(new SiloState(), TimeProvider.System, NullLogger<DatabaseWait>.Instance), TimeProvider.System, NullLogger<Schema>.Instance).Apply(CancellationToken.None).WaitAsync(Bound);
         return database;
     }
 
