@@ -24,11 +24,10 @@ internal sealed partial class RoomRouter : IAsyncBatchObserver<FrontEvent>
     private long _heardAt;
 
     public RoomRouter(
-        IGrainFactory grains, ConnectionRegistry registry, IOptions<FrontOptions> options,
-        IOptions<ConnectionOptions> connections, SlowConsumers slowConsumers, TimeProvider time, IMeterFactory meters, ILogger<RoomRouter> logger)
+        IGrainFactory grains, ConnectionRegistry registry, IOptions<FrontOptions> options, SlowConsumers slowConsumers,
+        TimeProvider time, IMeterFactory meters, ILogger<RoomRouter> logger)
     {
         (_grains, Registry, Options, SlowConsumers, Time, _logger) = (grains, registry, options.Value, slowConsumers, time, logger);
-        MostMissedBytes = connections.Value.QueueBytes;
         var meter = meters.Create("Realtime.WebFront");
         meter.CreateObservableGauge("realtime.front.rooms", () => _rooms.Count, "{room}", "Rooms with connections at this front.");
         Repairs = meter.CreateCounter<long>("realtime.front.repairs", "{repair}", "Times that a room was asked for what had not come.");
@@ -46,12 +45,6 @@ internal sealed partial class RoomRouter : IAsyncBatchObserver<FrontEvent>
     public SlowConsumers SlowConsumers { get; }
 
     public TimeProvider Time { get; }
-
-    /// <summary>
-    /// Who missed more than a connection's queue holds is told that it is not recovered: given all at once it would close
-    /// the connection as a slow one, at the next message.
-    /// </summary>
-    public int MostMissedBytes { get; }
 
     public IEnumerable<LocalRoom> Rooms => _rooms.Values;
 
