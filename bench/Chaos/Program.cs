@@ -45,8 +45,12 @@ catch (InvalidOperationException exception)
 
 async Task<ICluster> StartCluster()
 {
+    var settings = new Dictionary<string, string?> { ["Log:Provider"] = options.UsesPostgresLog ? "postgres" : "memory" };
+    if (options.UsesPostgresLog)
+        settings["Log:ConnectionString"] = database;
     if (!options.UsesProcesses)
-        return await InProcessCluster.Start(options.Silos, options.Fronts, [], log);
-    var environment = new Dictionary<string, string> { ["Cluster__Clustering"] = "postgres", [ConnectionString] = database! };
-    return await ProcessCluster.Start(options.Silos, options.Fronts, environment, log);
+        return await InProcessCluster.Start(options.Silos, options.Fronts, settings, log);
+    settings["Cluster:Clustering"] = "postgres";
+    settings["Cluster:ConnectionString"] = database;
+    return await ProcessCluster.Start(options.Silos, options.Fronts, settings, log);
 }

@@ -16,7 +16,7 @@ public sealed class SmokeTests(ITestOutputHelper output)
         var options = ChaosOptions.Parse(["--seconds", "6", "--kill-every", "1", "--members", "24", "--publishers", "8", "--rooms", "4", "--rate", "100", "--seed", "3"]);
         var clock = Stopwatch.StartNew();
         using var table = new StringWriter();
-        await using var cluster = await InProcessCluster.Start(options.Silos, options.Fronts, [], null);
+        await using var cluster = await InProcessCluster.Start(options.Silos, options.Fronts, new Dictionary<string, string?>(), null);
         var run = new Run(options, cluster, clock, table);
 
         await run.Execute().WaitAsync(s_bound);

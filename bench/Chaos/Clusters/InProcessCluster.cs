@@ -13,10 +13,10 @@ internal sealed class InProcessCluster : ICluster
     private readonly InProcessTestCluster _cluster;
     private readonly InProcessSiloHandle[] _silos;
     private readonly InProcessFront[] _fronts;
-    private readonly KeyValuePair<string, string?>[] _settings;
+    private readonly IReadOnlyDictionary<string, string?> _settings;
     private readonly ILoggerProvider? _log;
 
-    private InProcessCluster(int silos, int fronts, KeyValuePair<string, string?>[] settings, ILoggerProvider? log)
+    private InProcessCluster(int silos, int fronts, IReadOnlyDictionary<string, string?> settings, ILoggerProvider? log)
     {
         (_settings, _log) = (settings, log);
         var builder = new InProcessTestClusterBuilder((short)silos);
@@ -33,7 +33,7 @@ internal sealed class InProcessCluster : ICluster
 
     public IReadOnlyList<Uri> Fronts => Array.ConvertAll(_fronts, front => front.Address);
 
-    public static async Task<InProcessCluster> Start(int silos, int fronts, KeyValuePair<string, string?>[] settings, ILoggerProvider? log)
+    public static async Task<InProcessCluster> Start(int silos, int fronts, IReadOnlyDictionary<string, string?> settings, ILoggerProvider? log)
     {
         var cluster = new InProcessCluster(silos, fronts, settings, log);
         await cluster._cluster.DeployAsync();

@@ -31,7 +31,7 @@ internal sealed class InProcessFront
 
     public Uri Address { get; }
 
-    public static async Task<InProcessFront> Start(IClusterClient cluster, KeyValuePair<string, string?>[] settings, ILoggerProvider? log)
+    public static async Task<InProcessFront> Start(IClusterClient cluster, IReadOnlyDictionary<string, string?> settings, ILoggerProvider? log)
     {
         var (client, link) = ClusterLink.To(cluster);
         var builder = WebApplication.CreateBuilder(new WebApplicationOptions { EnvironmentName = Environments.Development });

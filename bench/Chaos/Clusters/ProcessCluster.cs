@@ -7,12 +7,12 @@ internal sealed class ProcessCluster : ICluster
     private readonly ServerProcess?[] _fronts;
     private readonly (int Silo, int Gateway)[] _siloPorts;
     private readonly int[] _frontPorts;
-    private readonly IReadOnlyDictionary<string, string> _environment;
+    private readonly IReadOnlyDictionary<string, string?> _settings;
     private readonly ServerLog? _log;
 
-    private ProcessCluster(int silos, int fronts, IReadOnlyDictionary<string, string> environment, ServerLog? log)
+    private ProcessCluster(int silos, int fronts, IReadOnlyDictionary<string, string?> settings, ServerLog? log)
     {
-        (_environment, _log) = (environment, log);
+        (_settings, _log) = (settings, log);
         (_silos, _fronts) = (new ServerProcess?[silos], new ServerProcess?[fronts]);
         // Servers come back at their former addresses, as they do where they have names.
         _siloPorts = [.. Enumerable.Range(0, silos).Select(_ => (Ports.Free(), Ports.Free()))];
@@ -23,9 +23,9 @@ internal sealed class ProcessCluster : ICluster
     public IReadOnlyList<Uri> Fronts { get; }
 
     /// <summary>Starts them all at once, as a data centre does, and waits until they are ready.</summary>
-    public static async Task<ProcessCluster> Start(int silos, int fronts, IReadOnlyDictionary<string, string> environment, ServerLog? log)
+    public static async Task<ProcessCluster> Start(int silos, int fronts, IReadOnlyDictionary<string, string?> settings, ServerLog? log)
     {
-        var cluster = new ProcessCluster(silos, fronts, environment, log);
+        var cluster = new ProcessCluster(silos, fronts, settings, log);
         try
         {
             await Task.WhenAll(
@@ -56,12 +56,12 @@ internal sealed class ProcessCluster : ICluster
         if (victim.Server == Server.Silo)
         {
             var (silo, gateway) = _siloPorts[number];
-            process = _silos[number] = ServerProcess.Start("Silo", $"silo {number + 1}", Ports.Free(), _environment, _log,
+            process = _silos[number] = ServerProcess.Start("Silo", $"silo {number + 1}", Ports.Free(), _settings, _log,
                 "--Cluster:AdvertisedAddress=127.0.0.1", $"--Cluster:SiloPort={silo}", $"--Cluster:GatewayPort={gateway}");
         }
         else
         {
-            process = _fronts[number] = ServerProcess.Start("WebFront", $"front {number + 1}", _frontPorts[number], _environment, _log,
+            process = _fronts[number] = ServerProcess.Start("WebFront", $"front {number + 1}", _frontPorts[number], _settings, _log,
                 "--Cluster:Mode=client");
         }
         return process.UntilReady();

@@ -20,7 +20,7 @@ internal sealed class ServerProcess
     private ServerProcess(string name, Process process, int port) => (_name, _process, _port) = (name, process, port);
 
     public static ServerProcess Start(
-        string project, string name, int port, IReadOnlyDictionary<string, string> environment, ServerLog? log, params string[] arguments)
+        string project, string name, int port, IReadOnlyDictionary<string, string?> settings, ServerLog? log, params string[] arguments)
     {
         var program = Find(project);
         var start = new ProcessStartInfo("dotnet")
@@ -39,8 +39,9 @@ internal sealed class ServerProcess
         start.Environment["Logging__Console__FormatterOptions__SingleLine"] = "true";
         start.Environment.Remove("ASPNETCORE_URLS");
         start.Environment.Remove("ASPNETCORE_HTTP_PORTS");
-        foreach (var (key, value) in environment)
-            start.Environment[key] = value;
+        // There only we and root can read them, unlike on the command line.
+        foreach (var (key, value) in settings)
+            start.Environment[key.Replace(":", "__")] = value;
         var process = new Process { StartInfo = start };
         process.OutputDataReceived += (_, line) => Read(line.Data);
         process.ErrorDataReceived += (_, line) => Read(line.Data);
