@@ -115,6 +115,28 @@ public sealed class SiloEndTests
     }
 
     [Fact]
+    public async Task A_stop_does_not_wait_for_a_subscriber_that_has_been_mute_for_long()
+    {
+        await using var cluster = await PushCluster.Deploy(2);
+        var (mute, hears) = (new OneByOne(), new OneByOne());
+        var id = _ids[0];
+        await cluster.Stream(id, PushCluster.LongDrain).SubscribeAsync(mute).Soon();
+        await cluster.Silos[0].Stream(id, PushCluster.LongDrain).SubscribeAsync(hears).Soon();
+        using var readings = new Readings(PushCluster.LongDrain);
+        mute.Hold();
+        var stream = cluster.Silos[1].Stream(id, PushCluster.LongDrain);
+        await stream.OnNextAsync(new Item("", 0)).Soon();
+        await Wait.Until(() => readings["retries"] >= 2); // two seconds; it counts as mute after three
+
+        var stopped = cluster.StopSiloAsync(cluster.Silos[1]);
+        // A producer too need not wait for it, and the others get what is produced.
+        await stream.OnNextAsync(new Item("", 1)).Soon();
+        await hears.Has(2);
+        await stopped.Soon(); // not the minute that a stop may wait here
+        mute.Release();
+    }
+
+    [Fact]
     public async Task After_a_silo_has_died_one_can_subscribe_and_unsubscribe()
     {
         await using var cluster = await PushCluster.Deploy(2);

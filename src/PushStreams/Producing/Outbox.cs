@@ -13,16 +13,21 @@ internal sealed partial class Outbox<T>(Output<T> output, PushSubscriber subscri
     private static readonly TimeSpan s_firstDelay = TimeSpan.FromMilliseconds(20);
     private static readonly TimeSpan s_longestDelay = TimeSpan.FromSeconds(1);
 
+    // Three calls without an answer: a slow subscriber has answered by then, and one that was killed does not hold up a stop,
+    // in which producers wait for every delivery.
+    private static readonly TimeSpan s_mute = TimeSpan.FromSeconds(3);
+
     private readonly Guid _id = Guid.NewGuid();
     private readonly IPushObserver<T> _observer = output.Provider.Grains.GetGrain<IPushObserver<T>>(subscriber.Observer);
     private readonly PendingEvents<T> _pending = new(output.Provider);
     private long _closedAt;
     private volatile bool _isClosed;
+    private volatile bool _isMute; // no call has been answered for s_mute
 
     public PushSubscriber Subscriber => subscriber;
 
-    /// <summary>Completes when all that was added before has been delivered or dropped.</summary>
-    public Task Idle => output.Provider.HasEnded ? Task.CompletedTask : _pending.Idle;
+    /// <summary>Completes when all that was added before has been delivered or dropped, or its subscriber is mute.</summary>
+    public Task Idle => output.Provider.HasEnded || _isMute ? Task.CompletedTask : _pending.Idle;
 
     public int Pending => _pending.Count;
 
@@ -101,6 +106,7 @@ internal sealed partial class Outbox<T>(Output<T> output, PushSubscriber subscri
             try
             {
                 await _observer.Push(_id, first, events);
+                _isMute = false;
                 PushMetrics.Batches.Add(1, output.Provider.Tag);
                 PushMetrics.Events.Add(events.Length, output.Provider.Tag);
                 return;
@@ -121,6 +127,11 @@ internal sealed partial class Outbox<T>(Output<T> output, PushSubscriber subscri
             {
                 PushMetrics.Retries.Add(1, output.Provider.Tag);
                 LogNotAcknowledged(output.Provider.Log, output.StreamId, events.Length, exception.GetType().Name);
+                if (!_isMute && time.GetElapsedTime(began) > s_mute)
+                {
+                    _isMute = true;
+                    _pending.StopWaiting();
+                }
                 // Is it still there? If that cannot be known either, it counts as there.
                 await output.Refresh();
                 if (time.GetElapsedTime(began) > output.Provider.Options.DeliveryTimeout)

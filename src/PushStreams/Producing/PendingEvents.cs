@@ -111,6 +111,16 @@ internal sealed class PendingEvents<T>(PushStreamProvider provider) : IDisposabl
         }
     }
 
+    /// <summary>Who waits for <see cref="Idle"/> need not any longer.</summary>
+    public void StopWaiting()
+    {
+        lock (_lock)
+        {
+            _idle?.TrySetResult();
+            _idle = null;
+        }
+    }
+
     /// <summary>Nothing will be taken any more.</summary>
     public void End()
     {

@@ -16,6 +16,9 @@ internal static class PushCluster
     /// <summary>Who is silent for a second is gone.</summary>
     public const string Short = "short";
 
+    /// <summary>A stop waits long for deliveries.</summary>
+    public const string LongDrain = "longdrain";
+
     public static readonly TimeSpan ShortPeriod = TimeSpan.FromMilliseconds(200);
 
     public static async Task<InProcessTestCluster> Deploy(short silos, TimeProvider? clientTime = null)
@@ -32,14 +35,14 @@ internal static class PushCluster
                 options.TableRefreshTimeout = TimeSpan.FromSeconds(2);
             });
             silo.AddPushStreams(Default);
-            silo.AddPushStreams(Small, BeSmall).AddPushStreams(Patient, BePatient).AddPushStreams(Short, BeShort);
+            silo.AddPushStreams(Small, BeSmall).AddPushStreams(Patient, BePatient).AddPushStreams(Short, BeShort).AddPushStreams(LongDrain, DrainLong);
         });
         builder.ConfigureClient(client =>
         {
             if (clientTime is not null)
                 client.Services.AddSingleton(clientTime);
             client.AddPushStreams(Default);
-            client.AddPushStreams(Small, BeSmall).AddPushStreams(Patient, BePatient).AddPushStreams(Short, BeShort);
+            client.AddPushStreams(Small, BeSmall).AddPushStreams(Patient, BePatient).AddPushStreams(Short, BeShort).AddPushStreams(LongDrain, DrainLong);
         });
         var cluster = builder.Build();
         await cluster.DeployAsync();
@@ -61,6 +64,9 @@ internal static class PushCluster
 
     private static void BePatient(PushStreamOptions options) =>
         (options.MaxPendingEvents, options.MaxBatchEvents, options.FullWait) = (10, 5, TimeSpan.FromMinutes(1));
+
+    private static void DrainLong(PushStreamOptions options) =>
+        (options.DrainTimeout, options.DeliveryTimeout) = (TimeSpan.FromMinutes(1), TimeSpan.FromMinutes(1));
 
     private static void BeShort(PushStreamOptions options) =>
         (options.AnnouncePeriod, options.SubscriberTimeout) = (ShortPeriod, TimeSpan.FromSeconds(1));
