@@ -20,6 +20,7 @@ internal sealed class InProcessCluster : ICluster
     {
         (_settings, _log) = (settings, log);
         var builder = new InProcessTestClusterBuilder((short)silos);
+        builder.Options.ConfigureFileLogging = false; // into a folder of its own where the command is run
         builder.ConfigureHost(host =>
         {
             host.Configuration.AddInMemoryCollection(settings);
