@@ -34,7 +34,7 @@ public sealed class PostgresServer : IAsyncLifetime
             _started ??= Make(programs);
         await _started;
         var name = $"test{Interlocked.Increment(ref _databases)}";
-        await using var connection = new NpgsqlConnection(ConnectionString("postgres"));
+        await using var connection = new NpgsqlConnection(ConnectionString("postgres") + ";Pooling=false"); // the server may have been restarted
         await connection.OpenAsync().WaitAsync(s_patience);
         await using var command = new NpgsqlCommand($"CREATE DATABASE {name}", connection);
         await command.ExecuteNonQueryAsync().WaitAsync(s_patience);

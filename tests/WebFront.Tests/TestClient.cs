@@ -73,10 +73,10 @@ public sealed class TestClient : IAsyncDisposable
         }
     }
 
-    /// <summary>Sends a frame with an id of its own and gives the answer with that id; what comes in between is given to <paramref name="other"/>.</summary>
-    public async Task<JsonObject> Ask(JsonObject frame, Action<JsonObject>? other = null)
+    /// <summary>Sends a frame with an id, its own unless it is given one, and gives the answer with that id; what comes in between is given to <paramref name="other"/>.</summary>
+    public async Task<JsonObject> Ask(JsonObject frame, Action<JsonObject>? other = null, string? id = null)
     {
-        var id = $"q{++_ids}";
+        id ??= $"q{++_ids}";
         frame["id"] = id;
         await Send(frame.ToJsonString());
         while (true)
