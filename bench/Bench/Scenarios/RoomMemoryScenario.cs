@@ -19,10 +19,11 @@ internal sealed class RoomMemoryScenario() : Scenario("room-memory", "Memory of 
     public override void Run(Options options, Section section)
     {
         var rooms = options.IsQuick ? 10_000 : 100_000;
-        var runs = new List<(double Joined, double Said, double PerSecond)>();
+        var runs = new List<(double Empty, double Joined, double Said, double PerSecond)>();
         for (var run = 0; run < options.Runs; run++)
             runs.Add(Measure(rooms).GetAwaiter().GetResult());
         var table = section.Table($"{rooms:#,0} rooms with one member each, on one silo", "", "bytes per room");
+        table.Row("a grain that holds nothing, for comparison", runs.Select(run => run.Empty).ToArray().Show());
         table.Row("after the join", runs.Select(run => run.Joined).ToArray().Show());
         table.Row("after one message of 128 B besides", runs.Select(run => run.Said).ToArray().Show());
         section.Note("One silo in the generator's process, rooms called as a front calls them (IRoomGrain.Submit). Growth of the live heap " +
@@ -32,14 +33,16 @@ internal sealed class RoomMemoryScenario() : Scenario("room-memory", "Memory of 
         section.Note($"bytes per room: {Spread.Figure(median)}, the bound is {Bound}: {(median < Bound ? "met" : "missed")}");
     }
 
-    private static async Task<(double Joined, double Said, double PerSecond)> Measure(int rooms)
+    private static async Task<(double Empty, double Joined, double Said, double PerSecond)> Measure(int rooms)
     {
         var builder = Host.CreateApplicationBuilder();
         builder.Logging.ClearProviders(); // a lone silo that stops has nobody to hand its rooms over to, and its engine says so of each
         builder.UseOrleans(silo => silo.UseSingleProcess().AddRealtime());
         using var host = builder.Build();
         await host.StartAsync();
-        await using var front = await HeadlessFront.Start(host.Services.GetRequiredService<IClusterClient>());
+        var cluster = host.Services.GetRequiredService<IClusterClient>();
+        await using var front = await HeadlessFront.Start(cluster);
+        var empty = await EmptyGrains(cluster, rooms);
         await front.Submit("warm", 1000, batch: 1, i => new JoinCommand($"w{i}", $"{i:x16}", null));
 
         var before = Heap();
@@ -55,7 +58,17 @@ internal sealed class RoomMemoryScenario() : Scenario("room-memory", "Memory of 
         var said = (Heap() - before) / (double)rooms;
         await front.DisposeAsync();
         await host.StopAsync();
-        return (joined, said, rooms / seconds);
+        return (empty, joined, said, rooms / seconds);
+    }
+
+    private static async Task<double> EmptyGrains(IClusterClient cluster, int count)
+    {
+        Task Touch(string name, int count) => Task.WhenAll(Enumerable.Range(0, count).Select(i => cluster.GetGrain<INothingGrain>($"{name}{i}").Nothing()));
+        await Touch("warm", 1000);
+        var before = Heap();
+        for (var first = 0; first < count; first += 1000)
+            await Touch($"room{first}-", 1000);
+        return (Heap() - before) / (double)count;
     }
 
     private static long Heap()
