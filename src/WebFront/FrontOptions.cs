@@ -18,6 +18,13 @@ public sealed class FrontOptions
     /// </summary>
     public int MaxCommandsInFlight { get; set; } = 256;
 
+    /// <summary>
+    /// Who comes back and has missed more bytes of messages than this is told <c>recovered: false</c> and given none of them.
+    /// What is given goes into the connection's queue at once, over its bounds; while it waits there a new message closes a
+    /// connection that disconnects slow consumers, which then resumes with the rest. 1,024 to 1 GiB.
+    /// </summary>
+    public int MaxResumeBytes { get; set; } = 16 * 1024 * 1024;
+
     /// <summary>How many user ids a <c>members</c> answer has when the client names no limit. 1 to 1,000.</summary>
     public int MembersPageSize { get; set; } = 100;
 
@@ -41,6 +48,7 @@ public sealed class FrontOptions
             Check(options.MaxRoomsPerConnection, nameof(MaxRoomsPerConnection), 1, 100_000);
             Check(options.MaxContentBytes, nameof(MaxContentBytes), 1, 16 * 1024 * 1024);
             Check(options.MaxCommandsInFlight, nameof(MaxCommandsInFlight), 1, 100_000);
+            Check(options.MaxResumeBytes, nameof(MaxResumeBytes), 1024, 1024 * 1024 * 1024);
             Check(options.MembersPageSize, nameof(MembersPageSize), 1, Limits.PageSize);
             if (options.CallTimeout < TimeSpan.FromSeconds(1) || options.CallTimeout > TimeSpan.FromMinutes(5))
                 problems.Add($"Front:CallTimeout is {options.CallTimeout}; it must be from 00:00:01 to 00:05:00.");

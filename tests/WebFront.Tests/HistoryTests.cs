@@ -153,6 +153,22 @@ public sealed class HistoryTests(Cluster cluster) : IAsyncLifetime
     }
 
     [Fact]
+    public async Task Who_missed_more_than_may_be_given_at_once_is_not_recovered_and_stays()
+    {
+        await using var front = await cluster.StartFront(settings: [("Front:MaxResumeBytes", "65536")]);
+        await Say(10, new string('x', 20_000));
+        var epoch = (await Room.Describe()).Position.Epoch;
+        await using var late = await front.Connect("late");
+        var joined = await late.Ask(new JsonObject { ["type"] = "join", ["room"] = _room, ["epoch"] = epoch, ["seq"] = 0 });
+        Assert.Equal((false, 10), ((bool)joined["recovered"]!, (int)joined["seq"]!));
+        Assert.Empty(await late.Drain());
+        await using var later = await front.Connect("later");
+        joined = await later.Ask(new JsonObject { ["type"] = "join", ["room"] = _room, ["epoch"] = epoch, ["seq"] = 7 });
+        Assert.True((bool)joined["recovered"]!);
+        Assert.Equal([8, 9, 10], (await later.Drain()).Select(message => (int)message["seq"]!));
+    }
+
+    [Fact]
     public async Task All_that_a_room_retains_is_resumed_at_once()
     {
         await Say(300);

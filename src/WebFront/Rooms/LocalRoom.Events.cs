@@ -213,6 +213,8 @@ internal sealed partial class LocalRoom
     /// <summary>Answers the join, gives what was missed and what came since, and opens the way for what comes.</summary>
     private void Enter(Session session, string? id, Seat seat, JoinedReply reply)
     {
+        if (reply.Missed.Sum(message => (long)message.Body.Length) > router.Options.MaxResumeBytes)
+            reply = reply with { Recovered = false, Missed = [] };
         session.Connection.Deliver(ServerFrames.Joined(id, this, reply));
         if (reply.Missed.Length > 0)
             session.Connection.Deliver(Encode(reply.Missed));
