@@ -13,7 +13,6 @@ try
         Console.Error.WriteLine("bench: it needs Linux: epoll, taskset and /proc");
         return 1;
     }
-    var results = Results.Read(options.Output);
     var failed = 0;
     Console.WriteLine($"bench: {Machine.Description}");
     foreach (var scenario in options.Scenarios)
@@ -36,10 +35,11 @@ try
             section.Fail($"It did not come to an end: {exception.Message}");
         }
         failed += section.IsValid ? 0 : 1;
+        var results = Results.Read(options.Output); // another one may have run meanwhile
         results.Put(section);
         results.Write();
     }
-    Console.WriteLine($"\nbench: results in {Path.GetRelativePath(root, results.File)}");
+    Console.WriteLine($"\nbench: results in {Path.GetRelativePath(root, Path.Combine(options.Output, Results.Name))}");
     return failed == 0 ? 0 : 1;
 }
 catch (UsageException exception)

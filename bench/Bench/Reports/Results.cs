@@ -16,15 +16,15 @@ internal sealed class Results
 
     private Results(string folder, List<Section> sections) => (_folder, _sections) = (folder, sections);
 
-    public string File => Path.Combine(_folder, "RESULTS.md");
+    public const string Name = "RESULTS.md";
 
     private string Data => Path.Combine(_folder, "results.json");
 
     public static Results Read(string folder)
     {
         var results = new Results(folder, []);
-        if (System.IO.File.Exists(results.Data))
-            results._sections.AddRange(JsonSerializer.Deserialize<Section[]>(System.IO.File.ReadAllText(results.Data), s_json)!);
+        if (File.Exists(results.Data))
+            results._sections.AddRange(JsonSerializer.Deserialize<Section[]>(File.ReadAllText(results.Data), s_json)!);
         return results;
     }
 
@@ -39,8 +39,8 @@ internal sealed class Results
     public void Write()
     {
         Directory.CreateDirectory(_folder);
-        System.IO.File.WriteAllText(Data, JsonSerializer.Serialize(_sections, s_json) + "\n");
-        System.IO.File.WriteAllText(File, $"""
+        File.WriteAllText(Data, JsonSerializer.Serialize(_sections, s_json) + "\n");
+        File.WriteAllText(Path.Combine(_folder, Name), $"""
             # Results
 
             Written by `./realtime bench`; [README.md](README.md) says how it measures. Compare figures of one section only:

@@ -19,21 +19,22 @@ internal sealed class RoomMemoryScenario() : Scenario("room-memory", "Memory of 
     public override void Run(Options options, Section section)
     {
         var rooms = options.IsQuick ? 10_000 : 100_000;
-        var runs = new List<(double Empty, double Joined, double Said, double PerSecond)>();
+        var runs = new List<(double Empty, double User, double Joined, double Said, double PerSecond)>();
         for (var run = 0; run < options.Runs; run++)
             runs.Add(Measure(rooms).GetAwaiter().GetResult());
-        var table = section.Table($"{rooms:#,0} rooms with one member each, on one silo", "", "bytes per room");
+        var table = section.Table($"{rooms:#,0} rooms with one member each, on one silo", "", "bytes each");
         table.Row("a grain that holds nothing, for comparison", runs.Select(run => run.Empty).ToArray().Show());
-        table.Row("after the join", runs.Select(run => run.Joined).ToArray().Show());
-        table.Row("after one message of 128 B besides", runs.Select(run => run.Said).ToArray().Show());
+        table.Row("a user with one connection", runs.Select(run => run.User).ToArray().Show());
+        table.Row("a room, after the join", runs.Select(run => run.Joined).ToArray().Show());
+        table.Row("a room, after one message of 128 B besides", runs.Select(run => run.Said).ToArray().Show());
         section.Note("One silo in the generator's process, rooms called as a front calls them (IRoomGrain.Submit). Growth of the live heap " +
-            "(GC.GetTotalMemory after a full collection): grain, activation, directory, member, leases; after 1,000 rooms to warm up.");
+            "(GC.GetTotalMemory after a full collection): grain, activation, directory, member, leases; after 1,000 of each to warm up.");
         section.Note($"Joins per second, one after another in batches of {HeadlessFront.AtOnce}: {runs.Select(run => run.PerSecond).ToArray().Show()}");
         var median = runs.Select(run => run.Joined).ToArray().Median();
         section.Note($"bytes per room: {Spread.Figure(median)}, the bound is {Bound}: {(median < Bound ? "met" : "missed")}");
     }
 
-    private static async Task<(double Empty, double Joined, double Said, double PerSecond)> Measure(int rooms)
+    private static async Task<(double Empty, double User, double Joined, double Said, double PerSecond)> Measure(int rooms)
     {
         var builder = Host.CreateApplicationBuilder();
         builder.Logging.ClearProviders(); // a lone silo that stops has nobody to hand its rooms over to, and its engine says so of each
@@ -43,9 +44,13 @@ internal sealed class RoomMemoryScenario() : Scenario("room-memory", "Memory of 
         var cluster = host.Services.GetRequiredService<IClusterClient>();
         await using var front = await HeadlessFront.Start(cluster);
         var empty = await EmptyGrains(cluster, rooms);
+        await front.Attach("warm", 1000);
+        var before = Heap();
+        await front.Attach("user", rooms);
+        var user = (Heap() - before) / (double)rooms;
         await front.Submit("warm", 1000, batch: 1, i => new JoinCommand($"w{i}", $"{i:x16}", null));
 
-        var before = Heap();
+        before = Heap();
         var watch = Stopwatch.StartNew();
         await front.Submit("room", rooms, batch: 1, i => new JoinCommand($"user{i}", $"{i:x16}", null));
         var seconds = watch.Elapsed.TotalSeconds;
@@ -58,7 +63,7 @@ internal sealed class RoomMemoryScenario() : Scenario("room-memory", "Memory of 
         var said = (Heap() - before) / (double)rooms;
         await front.DisposeAsync();
         await host.StopAsync();
-        return (empty, joined, said, rooms / seconds);
+        return (empty, user, joined, said, rooms / seconds);
     }
 
     private static async Task<double> EmptyGrains(IClusterClient cluster, int count)

@@ -46,6 +46,16 @@ internal sealed class HeadlessFront : IFrontObserver, IAsyncObserver<FrontEvent>
         }
     }
 
+    /// <summary>Tells so many users' grains of a connection.</summary>
+    public async Task Attach(string name, int users)
+    {
+        for (var first = 0; first < users; first += AtOnce)
+        {
+            await Task.WhenAll(Enumerable.Range(first, Math.Min(AtOnce, users - first)).Select(i =>
+                _cluster.GetGrain<IUserGrain>($"{name}{i}").Attach(new UserConnection(_id, $"{i:x16}", DateTimeOffset.UtcNow))));
+        }
+    }
+
     /// <summary>Waits until so many events of rooms have come in all.</summary>
     public async Task HasHeard(int events)
     {
