@@ -187,6 +187,30 @@ public sealed class FailureTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task A_front_that_compares_a_room_with_a_trimmed_past_tells_nobody_of_a_loss()
+    {
+        // The join's own event is here before the answer to it.
+        await using var one = await Front.Start(LateAnswers.Of(_cluster.Client), null, []);
+        await using var alice = await one.Connect("alice");
+        var front = (string)(await one.Http.GetFromJsonAsync<JsonObject>("/api/cluster"))!["front"]!;
+        var room = _cluster.Client.GetGrain<IRoomGrain>("room");
+        for (var i = 0; i < 301; i++) // more than a room keeps
+            await room.Broadcast(new RoomMessage { Content = "before" });
+        await alice.Join("room");
+        await room.Drop(front);
+        await _cluster.Client.GetGrain<IFrontDirectoryGrain>(IFrontDirectoryGrain.Key).Unregister(front);
+
+        using var bound = new CancellationTokenSource(TestClient.Bound);
+        while ((await room.Describe()).Members == 0)
+            bound.Token.ThrowIfCancellationRequested(); // until the front has compared it
+        await room.Broadcast(new RoomMessage { Content = "x" });
+        JsonObject frame;
+        while ((string?)(frame = await alice.Receive())["type"] is "join" or "leave")
+            continue;
+        Assert.Equal(("message", 302), ((string?)frame["type"], (int?)frame["seq"]));
+    }
+
+    [Fact]
     public async Task What_a_front_missed_is_fetched_before_anything_newer()
     {
         await using var one = await StartFront();

@@ -234,12 +234,10 @@ internal sealed partial class LocalRoom
                     session.Connection.Deliver(Encode([item]));
             }
         }
-        if (reply.Order > _dispatched && router.Registry.CountRoom(Name) == 0)
-        {
-            // The first one here: nobody waits for what was before.
-            _dispatched = reply.Order;
-            _sequence = reply.Position.Sequence;
-        }
+        if (router.Registry.CountRoom(Name) == 0)
+            _dispatched = Math.Max(_dispatched, reply.Order); // the first one here: nobody waits for what was before
+        if (reply.Order <= _dispatched)
+            _sequence = Math.Max(_sequence, reply.Position.Sequence); // events that came before the answer may hold no message
         if (reply.Order > _dispatched)
             _youngest = Math.Max(_youngest, reply.Order);
         seat.State = SeatState.Joined;
