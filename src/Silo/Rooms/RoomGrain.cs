@@ -28,7 +28,8 @@ internal sealed class RoomGrain(
     private int _isBusy;
 
     // The last batch of each front and its answer, for a repeat. A front that has left may repeat its last batch too.
-    private readonly Dictionary<string, (long Batch, SubmitReply Reply)> _last = [];
+    // In a list, as a room has few fronts, and there are many rooms.
+    private LastBatch[] _last = [];
 
     /// <summary>May be read from any thread; it may be a moment old.</summary>
     public RoomSummary Summary => new(this.GetPrimaryKeyString(), _room.Members);
@@ -50,8 +51,7 @@ internal sealed class RoomGrain(
             _room.Load(state);
             if (state.Log is { } mark)
                 _log = logs.Resume(mark);
-            foreach (var last in state.Batches)
-                _last[last.Front] = (last.Batch, last.Reply);
+            _last = state.Batches;
             foreach (var front in _room.Fronts)
                 lease.WatchRoom(front, name);
             KeepAlive();
@@ -73,7 +73,7 @@ internal sealed class RoomGrain(
     void IGrainMigrationParticipant.OnDehydrate(IDehydrationContext context) =>
         context.TryAddValue("room", _room.Save() with
         {
-            Batches = [.. _last.Select(last => new LastBatch(last.Key, last.Value.Batch, last.Value.Reply))],
+            Batches = [.. _last],
             Log = _log?.Mark,
         });
 
@@ -87,11 +87,12 @@ internal sealed class RoomGrain(
     {
         ArgumentException.ThrowIfNullOrEmpty(front);
         ArgumentNullException.ThrowIfNull(commands);
-        if (_last.TryGetValue(front, out var last) && batch <= last.Batch)
+        var at = LastOf(front);
+        if (at >= 0 && batch <= _last[at].Batch)
         {
-            return batch == last.Batch
-                ? last.Reply
-                : throw new ArgumentException($"Batch {batch} of front {front} comes after {last.Batch}; batches of a front must grow.");
+            return batch == _last[at].Batch
+                ? _last[at].Reply
+                : throw new ArgumentException($"Batch {batch} of front {front} comes after {_last[at].Batch}; batches of a front must grow.");
         }
         var (wasEmpty, hadFront) = (_room.IsEmpty, _room.HasFront(front));
         if (_log is null && Array.Exists(commands, command => command is not LeaveCommand))
@@ -102,7 +103,10 @@ internal sealed class RoomGrain(
         if (_room.Pending.Count > 0)
             await Keep(replies);
         var reply = new SubmitReply(lease.Id, hadFront, replies);
-        _last[front] = (batch, reply);
+        if (at >= 0)
+            _last[at] = new LastBatch(front, batch, reply);
+        else
+            _last = [.. _last, new LastBatch(front, batch, reply)];
         await Tell();
         if (_room.HasFront(front) != hadFront)
             Watch(front, !hadFront);
@@ -114,7 +118,7 @@ internal sealed class RoomGrain(
     public async Task Drop(string front)
     {
         var wasEmpty = _room.IsEmpty;
-        _last.Remove(front);
+        _last = [.. _last.Where(last => last.Front != front)];
         _room.Drop(front);
         await Tell();
         if (_room.IsEmpty != wasEmpty)
@@ -276,6 +280,16 @@ internal sealed class RoomGrain(
             _countTimer = null;
         }
         return PushEvents();
+    }
+
+    private int LastOf(string front)
+    {
+        for (var i = 0; i < _last.Length; i++)
+        {
+            if (_last[i].Front == front)
+                return i;
+        }
+        return -1;
     }
 
     private void Watch(string front, bool entered)

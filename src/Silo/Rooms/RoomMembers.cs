@@ -4,61 +4,87 @@ namespace Realtime.Silo.Rooms;
 /// Who is in a room: connections by front, and users by how many connections they have. A user with two connections
 /// is one member.
 /// </summary>
+/// <remarks>
+/// Most rooms have few members, and there may be very many such rooms: few are a list, which takes a fifth of the memory
+/// of <see cref="MemberTables"/> and is searched as quickly.
+/// </remarks>
 internal sealed class RoomMembers
 {
-    private readonly Dictionary<string, Dictionary<string, string>> _fronts = []; // front -> connection -> user
-    private readonly Dictionary<string, int> _users = []; // user -> connections
-    private string[]? _sorted; // user ids in order, made for paging, dropped at a change
+    private const int MostInList = 8;
 
-    public int Users => _users.Count;
+    private Entry[] _list = [];
+    private int _count;
+    private int _users; // in the list
+    private string[] _fronts = []; // of the list, each once
+    private MemberTables? _tables; // in place of the list from the first time that it was too short
 
-    public int Connections { get; private set; }
+    /// <summary>For any thread; it may be a moment old.</summary>
+    public int Users => _tables?.Users ?? _users;
 
-    public int FrontCount => _fronts.Count;
+    public int Connections => _tables?.Connections ?? _count;
 
-    public Dictionary<string, Dictionary<string, string>>.KeyCollection Fronts => _fronts.Keys;
+    public int FrontCount => Fronts.Count;
+
+    public IReadOnlyCollection<string> Fronts => _tables is { } tables ? tables.Fronts : _fronts;
 
     /// <summary>Adds a connection; says whether it is the user's first one.</summary>
     public bool Add(string front, string connection, string user)
     {
-        if (!_fronts.TryGetValue(front, out var connections))
-            _fronts.Add(front, connections = []);
-        if (!connections.TryAdd(connection, user))
+        if (_tables is not null)
+            return _tables.Add(front, connection, user);
+        if (Find(front, connection) >= 0)
             return false;
-        Connections++;
-        ref var count = ref System.Runtime.InteropServices.CollectionsMarshal.GetValueRefOrAddDefault(_users, user, out var known);
-        count++;
-        if (!known)
-            _sorted = null;
-        return !known;
+        if (_count == MostInList)
+        {
+            _tables = new MemberTables();
+            foreach (var entry in _list)
+                _tables.Add(entry.Front, entry.Connection, entry.User);
+            (_list, _fronts) = ([], []);
+            return _tables.Add(front, connection, user);
+        }
+        var isFirst = !Array.Exists(_list, entry => entry.User == user);
+        if (_count == _list.Length)
+            Array.Resize(ref _list, Math.Max(1, 2 * _count));
+        _list[_count++] = new Entry(front, connection, user);
+        if (!HasFront(front))
+            _fronts = [.. _fronts, front];
+        if (isFirst)
+            _users++;
+        return isFirst;
     }
 
     /// <summary>Removes a connection; gives the user when it was that user's last one.</summary>
     public string? Remove(string front, string connection)
     {
-        if (!_fronts.TryGetValue(front, out var connections) || !connections.Remove(connection, out var user))
+        if (_tables is not null)
+            return _tables.Remove(front, connection);
+        var at = Find(front, connection);
+        if (at < 0)
             return null;
-        if (connections.Count == 0)
-            _fronts.Remove(front);
-        Connections--;
-        if (--System.Runtime.InteropServices.CollectionsMarshal.GetValueRefOrNullRef(_users, user) > 0)
+        var user = _list[at].User;
+        _count--;
+        Array.Copy(_list, at + 1, _list, at, _count - at);
+        _list[_count] = default;
+        if (!Array.Exists(_list, entry => entry.Front == front))
+            _fronts = [.. _fronts.Where(other => other != front)];
+        if (Array.Exists(_list, entry => entry.User == user))
             return null;
-        _users.Remove(user);
-        _sorted = null;
+        _users--;
         return user;
     }
 
     /// <summary>Removes a front with all its connections; gives the users whose last ones those were.</summary>
     public IReadOnlyList<string> RemoveFront(string front)
     {
-        if (!_fronts.TryGetValue(front, out var connections))
-            return [];
-        string[] ids = [.. connections.Keys];
+        if (_tables is not null)
+            return _tables.RemoveFront(front);
+        string[] ids = [.. _list.Where(entry => entry.Front == front).Select(entry => entry.Connection)];
         return [.. ids.Select(connection => Remove(front, connection)).OfType<string>()];
     }
 
-    public FrontMembers[] Save() =>
-        [.. _fronts.Select(front => new FrontMembers(front.Key, [.. front.Value.Select(entry => new Member(entry.Value, entry.Key))]))];
+    public FrontMembers[] Save() => _tables?.Save()
+        ?? [.. _fronts.Select(front => new FrontMembers(front,
+            [.. _list.Where(entry => entry.Front == front).Select(entry => new Member(entry.User, entry.Connection))]))];
 
     public void Load(FrontMembers[] fronts)
     {
@@ -69,22 +95,25 @@ internal sealed class RoomMembers
         }
     }
 
-    public bool HasFront(string front) => _fronts.ContainsKey(front);
+    public bool HasFront(string front) => _tables?.HasFront(front) ?? Array.IndexOf(_fronts, front) >= 0;
 
     public MembersPage Page(string? after, int limit)
     {
-        if (_sorted is null)
-        {
-            _sorted = [.. _users.Keys];
-            Array.Sort(_sorted, StringComparer.Ordinal);
-        }
+        var sorted = _tables?.Sorted()
+            ?? [.. _list.Take(_count).Select(entry => entry.User).Distinct().Order(StringComparer.Ordinal)];
         var start = 0;
         if (after is not null)
         {
-            var at = Array.BinarySearch(_sorted, after, StringComparer.Ordinal);
+            var at = Array.BinarySearch(sorted, after, StringComparer.Ordinal);
             start = at >= 0 ? at + 1 : ~at;
         }
-        var users = _sorted.AsSpan(start, Math.Min(limit, _sorted.Length - start)).ToArray();
-        return new MembersPage(users, _sorted.Length, start + users.Length < _sorted.Length ? users[^1] : null);
+        var users = sorted.AsSpan(start, Math.Min(limit, sorted.Length - start)).ToArray();
+        return new MembersPage(users, sorted.Length, start + users.Length < sorted.Length ? users[^1] : null);
     }
+
+    private int Find(string front, string connection) =>
+        Array.FindIndex(_list, entry => entry.Connection == connection && entry.Front == front);
+
+    /// <summary>A connection; places of the list that are not used yet hold nothing.</summary>
+    private readonly record struct Entry(string Front, string Connection, string User);
 }

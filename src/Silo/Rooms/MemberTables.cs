@@ -1,0 +1,70 @@
+namespace Realtime.Silo.Rooms;
+
+/// <summary>The members of a room that has many: tables, in which everything is found at once.</summary>
+internal sealed class MemberTables
+{
+    private readonly Dictionary<string, Dictionary<string, string>> _fronts = []; // front -> connection -> user
+    private readonly Dictionary<string, int> _users = []; // user -> connections
+    private string[]? _sorted; // user ids in order, made for paging, dropped at a change
+
+    public int Users => _users.Count;
+
+    public int Connections { get; private set; }
+
+    public Dictionary<string, Dictionary<string, string>>.KeyCollection Fronts => _fronts.Keys;
+
+    /// <summary>Adds a connection; says whether it is the user's first one.</summary>
+    public bool Add(string front, string connection, string user)
+    {
+        if (!_fronts.TryGetValue(front, out var connections))
+            _fronts.Add(front, connections = []);
+        if (!connections.TryAdd(connection, user))
+            return false;
+        Connections++;
+        ref var count = ref System.Runtime.InteropServices.CollectionsMarshal.GetValueRefOrAddDefault(_users, user, out var known);
+        count++;
+        if (!known)
+            _sorted = null;
+        return !known;
+    }
+
+    /// <summary>Removes a connection; gives the user when it was that user's last one.</summary>
+    public string? Remove(string front, string connection)
+    {
+        if (!_fronts.TryGetValue(front, out var connections) || !connections.Remove(connection, out var user))
+            return null;
+        if (connections.Count == 0)
+            _fronts.Remove(front);
+        Connections--;
+        if (--System.Runtime.InteropServices.CollectionsMarshal.GetValueRefOrNullRef(_users, user) > 0)
+            return null;
+        _users.Remove(user);
+        _sorted = null;
+        return user;
+    }
+
+    /// <summary>Removes a front with all its connections; gives the users whose last ones those were.</summary>
+    public IReadOnlyList<string> RemoveFront(string front)
+    {
+        if (!_fronts.TryGetValue(front, out var connections))
+            return [];
+        string[] ids = [.. connections.Keys];
+        return [.. ids.Select(connection => Remove(front, connection)).OfType<string>()];
+    }
+
+    public FrontMembers[] Save() =>
+        [.. _fronts.Select(front => new FrontMembers(front.Key, [.. front.Value.Select(entry => new Member(entry.Value, entry.Key))]))];
+
+    public bool HasFront(string front) => _fronts.ContainsKey(front);
+
+    /// <summary>All user ids in ordinal order. The next change makes it another array.</summary>
+    public string[] Sorted()
+    {
+        if (_sorted is null)
+        {
+            _sorted = [.. _users.Keys];
+            Array.Sort(_sorted, StringComparer.Ordinal);
+        }
+        return _sorted;
+    }
+}
