@@ -92,6 +92,7 @@ internal sealed class ScriptFolder : IDisposable
             RedirectStandardError = true,
         };
         start.Environment["PATH"] = $"{PathOf("bin")}:{Environment.GetEnvironmentVariable("PATH")}";
+        start.Environment.Remove("NUGET_PACKAGES"); // it would go before the settings that a test writes
         return Process.Start(start)!;
     }
 

@@ -20,11 +20,12 @@ public sealed class SubscriberLossTests
         for (var i = 1; i <= 100; i++)
             await stream.OnNextAsync(new Item("", i)).Soon();
         await stays.Has(101);
-        await Wait.Until(() => readings["drops"] == 100 && readings["pending"] == 0, () => $"{readings["drops"]} dropped, {readings["pending"]} pending");
-        var retries = readings["retries"];
+        // Of the first event, which it had, the acknowledgement may have gone with it.
+        await Wait.Until(() => readings["drops"] is 100 or 101 && readings["pending"] == 0, () => $"{readings["drops"]} dropped, {readings["pending"]} pending");
+        var (retries, drops) = (readings["retries"], readings["drops"]);
         await stream.OnNextAsync(new Item("", 101)).Soon();
         await stays.Has(102);
-        Assert.Equal((retries, 100), (readings["retries"], readings["drops"]));
+        Assert.Equal((retries, drops), (readings["retries"], readings["drops"]));
     }
 
     [Fact]
