@@ -1,3 +1,5 @@
+using Realtime.Silo.Fronts;
+
 namespace Realtime.Silo;
 
 /// <summary>What a grain that keeps its state in memory does when its silo stops.</summary>
@@ -7,9 +9,10 @@ internal static class HandOver
     /// To be called in OnDeactivateAsync: if the silo stops, the grain goes on elsewhere with what it holds, and calls that
     /// come meanwhile wait for it there. When its silo is killed, or was the last one, what it holds is lost.
     /// </summary>
-    public static void HandOverIfSiloStops(this IGrainBase grain, DeactivationReason reason)
+    public static void HandOverIfSiloStops(this IGrainBase grain, DeactivationReason reason, SiloLease lease)
     {
-        if (reason.ReasonCode == DeactivationReasonCode.ShuttingDown)
+        // Alone there is nowhere to go, and the engine would say so for each grain.
+        if (reason.ReasonCode == DeactivationReasonCode.ShuttingDown && !lease.IsAlone)
             grain.MigrateOnIdle();
     }
 }

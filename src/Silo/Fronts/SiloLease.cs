@@ -28,6 +28,9 @@ internal sealed partial class SiloLease(
     /// <summary>This silo's name in <see cref="ClusterView.Silos"/>.</summary>
     public string Id { get; } = silo.SiloAddress.ToString();
 
+    /// <summary>This silo stops, and no other one is up.</summary>
+    public bool IsAlone { get; private set; }
+
     /// <summary>The room wants to know when the front is gone.</summary>
     public void WatchRoom(string front, string room) => Change(front, watched => watched.Rooms.Add(room));
 
@@ -77,7 +80,13 @@ internal sealed partial class SiloLease(
         await base.StopAsync(cancellationToken);
         try
         {
-            await grains.GetGrain<IFrontDirectoryGrain>(IFrontDirectoryGrain.Key).Unregister(Id);
+            var directory = grains.GetGrain<IFrontDirectoryGrain>(IFrontDirectoryGrain.Key);
+            if (_reference is not null)
+            {
+                var view = await directory.RenewSilo(Id, _reference);
+                IsAlone = view.IsSettled && view.Silos is [var only] && only == Id;
+            }
+            await directory.Unregister(Id);
         }
         catch (Exception exception)
         {

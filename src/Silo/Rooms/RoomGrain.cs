@@ -63,7 +63,7 @@ internal sealed class RoomGrain(
 
     public override Task OnDeactivateAsync(DeactivationReason reason, CancellationToken cancellationToken)
     {
-        this.HandOverIfSiloStops(reason);
+        this.HandOverIfSiloStops(reason, lease);
         local.Remove(this);
         foreach (var front in _room.Fronts)
             lease.UnwatchRoom(front, this.GetPrimaryKeyString());

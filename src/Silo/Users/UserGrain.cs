@@ -23,7 +23,7 @@ internal sealed class UserGrain(TimeProvider time, FrontPublisher publisher, Sil
 
     public override Task OnDeactivateAsync(DeactivationReason reason, CancellationToken cancellationToken)
     {
-        this.HandOverIfSiloStops(reason);
+        this.HandOverIfSiloStops(reason, lease);
         foreach (var front in _devices.Fronts)
             lease.UnwatchUser(front, this.GetPrimaryKeyString());
         return Task.CompletedTask;
