@@ -24,6 +24,8 @@ internal sealed partial class SiloLease(
     private readonly Dictionary<string, Watched> _watched = [];
     private HashSet<string> _suspects = []; // missing in the last view
     private ISiloObserver? _reference;
+    private Task _telling = Task.CompletedTask;
+    private Task _sending = Task.CompletedTask;
 
     /// <summary>This silo's name in <see cref="ClusterView.Silos"/>.</summary>
     public string Id { get; } = silo.SiloAddress.ToString();
@@ -57,10 +59,11 @@ internal sealed partial class SiloLease(
                 try
                 {
                     var view = await directory.RenewSilo(Id, _reference ??= grains.CreateObjectReference<ISiloObserver>(this));
-                    if (view.IsSettled)
-                        await Tell(view);
-                    if (++renewals % RenewalsPerPositions == 0)
-                        await SendPositions(view.Fronts);
+                    // Both wait for others, rooms and fronts, and the next renewal must not.
+                    if (view.IsSettled && _telling.IsCompleted)
+                        _telling = Tell(view);
+                    if (++renewals % RenewalsPerPositions == 0 && _sending.IsCompleted)
+                        _sending = SendPositions(view.Fronts);
                 }
                 catch (Exception exception) when (exception is not OperationCanceledException)
                 {
@@ -98,19 +101,13 @@ internal sealed partial class SiloLease(
     private async Task SendPositions(string[] fronts)
     {
         var busy = rooms.TakeBusy();
-        foreach (var front in fronts)
+        await Task.WhenAll(fronts.Select(front => publisher.Publish([front],
+            [new FrontEvent { Kind = FrontEventKind.Positions, Target = "", Timestamp = time.GetUtcNow().ToUnixTimeMilliseconds(), Positions = PositionsFor(front) }])));
+
+        RoomOrder[] PositionsFor(string front)
         {
-            RoomOrder[] positions = [];
-            if (busy.Count > 0)
-            {
-                lock (_watched)
-                {
-                    if (_watched.TryGetValue(front, out var watched))
-                        positions = [.. busy.Values.Where(room => watched.Rooms.Contains(room.Room))];
-                }
-            }
-            await publisher.Publish([front],
-                [new FrontEvent { Kind = FrontEventKind.Positions, Target = "", Timestamp = time.GetUtcNow().ToUnixTimeMilliseconds(), Positions = positions }]);
+            lock (_watched)
+                return busy.Count > 0 && _watched.TryGetValue(front, out var watched) ? [.. busy.Values.Where(room => watched.Rooms.Contains(room.Room))] : [];
         }
     }
 
@@ -130,12 +127,25 @@ internal sealed partial class SiloLease(
         foreach (var (front, watched) in gone)
         {
             LogFrontGone(front, watched.Rooms.Count, watched.Users.Count);
-            await Parallel.ForEachAsync(watched.Rooms, new ParallelOptions { MaxDegreeOfParallelism = Concurrency },
-                async (room, _) => await grains.GetGrain<IRoomGrain>(room).Drop(front));
-            await Parallel.ForEachAsync(watched.Users, new ParallelOptions { MaxDegreeOfParallelism = Concurrency },
-                async (user, _) => await grains.GetGrain<IUserGrain>(user).Drop(front));
+            await Each(watched.Rooms, room => grains.GetGrain<IRoomGrain>(room).Drop(front), room => WatchRoom(front, room));
+            await Each(watched.Users, user => grains.GetGrain<IUserGrain>(user).Drop(front), user => WatchUser(front, user));
         }
     }
+
+    /// <summary>Calls them all. One that cannot be reached now keeps none of the others from it, and is watched again.</summary>
+    private Task Each(IEnumerable<string> names, Func<string, Task> drop, Action<string> watch) =>
+        Parallel.ForEachAsync(names, new ParallelOptions { MaxDegreeOfParallelism = Concurrency }, async (name, _) =>
+        {
+            try
+            {
+                await drop(name);
+            }
+            catch (Exception exception)
+            {
+                watch(name);
+                LogNotTold(name, exception);
+            }
+        });
 
     private void Change(string front, Action<Watched> change)
     {
@@ -154,6 +164,9 @@ internal sealed partial class SiloLease(
 
     [LoggerMessage(2, LogLevel.Warning, "Front {Front} is gone: {Rooms} rooms and {Users} users lose its connections.")]
     private partial void LogFrontGone(string front, int rooms, int users);
+
+    [LoggerMessage(3, LogLevel.Warning, "{Name} could not be told that a front is gone; it is told again.")]
+    private partial void LogNotTold(string name, Exception exception);
 
     private readonly record struct Watched(HashSet<string> Rooms, HashSet<string> Users);
 }
