@@ -114,7 +114,7 @@ public sealed class ApiTests(Cluster cluster) : IAsyncLifetime
         Assert.Equal([Room], user["rooms"]!.AsArray().Select(item => (string?)item));
 
         // Every connection is listed, whichever front is asked; with a front named, its own.
-        var (one, two) = (await FrontId(_one), await FrontId(_two));
+        var (one, two) = (await _one.Id(), await _two.Id());
         var connections = await Get("/api/connections?limit=1000");
         var shown = connections["connections"]!.AsArray();
         Assert.Equal((3, 3), ((int)connections["count"]!, shown.Count));
@@ -131,8 +131,6 @@ public sealed class ApiTests(Cluster cluster) : IAsyncLifetime
         Assert.Contains(described["fronts"]!.AsArray(), item => (string?)item!["front"] == two);
         Assert.Single(described["silos"]!.AsArray());
     }
-
-    private static async Task<string> FrontId(Front front) => (string)(await front.Http.GetFromJsonAsync<JsonObject>("/api/cluster"))!["front"]!;
 
     [Fact]
     public async Task Everybody_on_every_front_is_sent_a_message()

@@ -1,3 +1,5 @@
+using System.Net.Http.Json;
+using System.Text.Json.Nodes;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Hosting.Server;
@@ -91,6 +93,9 @@ public sealed class Front : IAsyncDisposable
         Assert.Empty(await client.Drain());
         return client;
     }
+
+    /// <summary>The id that it has in the cluster.</summary>
+    public async Task<string> Id() => (string)(await Http.GetFromJsonAsync<JsonObject>("/api/cluster"))!["front"]!;
 
     public Task Stop() => _app.StopAsync();
 

@@ -174,7 +174,7 @@ public sealed class FailureTests : IAsyncLifetime
         await using var alice = await one.Connect("alice");
         await alice.Join("room");
         var room = _cluster.Client.GetGrain<IRoomGrain>("room");
-        var front = (string)(await one.Http.GetFromJsonAsync<JsonObject>("/api/cluster"))!["front"]!;
+        var front = await one.Id();
         // As if it had been silent for long.
         await room.Drop(front);
         await _cluster.Client.GetGrain<IFrontDirectoryGrain>(IFrontDirectoryGrain.Key).Unregister(front);
@@ -192,7 +192,7 @@ public sealed class FailureTests : IAsyncLifetime
         // The join's own event is here before the answer to it.
         await using var one = await Front.Start(LateAnswers.Of(_cluster.Client), null, []);
         await using var alice = await one.Connect("alice");
-        var front = (string)(await one.Http.GetFromJsonAsync<JsonObject>("/api/cluster"))!["front"]!;
+        var front = await one.Id();
         var room = _cluster.Client.GetGrain<IRoomGrain>("room");
         for (var i = 0; i < 301; i++) // more than a room keeps
             await room.Broadcast(new RoomMessage { Content = "before" });
@@ -217,7 +217,7 @@ public sealed class FailureTests : IAsyncLifetime
         await using var alice = await one.Connect("alice");
         await alice.Join("room");
         var room = _cluster.Client.GetGrain<IRoomGrain>("room");
-        var front = (string)(await one.Http.GetFromJsonAsync<JsonObject>("/api/cluster"))!["front"]!;
+        var front = await one.Id();
         await room.Broadcast(new RoomMessage { Content = "1" });
         // The room forgets the front, so two messages pass it by; then it knows it again, and the third shows the gap.
         await room.Drop(front);
@@ -239,7 +239,7 @@ public sealed class FailureTests : IAsyncLifetime
         await using var alice = await one.Connect("alice");
         await alice.Join("room");
         var room = _cluster.Client.GetGrain<IRoomGrain>("room");
-        var front = (string)(await one.Http.GetFromJsonAsync<JsonObject>("/api/cluster"))!["front"]!;
+        var front = await one.Id();
         await room.Drop(front);
         await room.Broadcast(new RoomMessage { Content = "1" });
         // Known again, as after a lost sync; nothing follows that would show the gap.
@@ -288,7 +288,7 @@ public sealed class FailureTests : IAsyncLifetime
         await using var one = await StartFront();
         await using var alice = await one.Connect("alice");
         var epoch = (string)(await alice.Join("room"))["epoch"]!;
-        var front = (string)(await one.Http.GetFromJsonAsync<JsonObject>("/api/cluster"))!["front"]!;
+        var front = await one.Id();
         var stream = _cluster.Client.GetStreamProvider(FrontStreams.Provider).GetStream<FrontEvent>(FrontStreams.Of(front));
         for (var order = 7; order < 10; order++)
             await stream.OnNextAsync(new FrontEvent { Kind = FrontEventKind.Message, Target = "room", Epoch = "of before", Sequence = order, Order = order, Body = "\"content\":\"old\""u8.ToArray() });

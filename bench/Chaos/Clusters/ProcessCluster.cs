@@ -1,3 +1,5 @@
+using Realtime.Tests.Shared;
+
 namespace Realtime.Chaos.Clusters;
 
 /// <summary>Silos and fronts as processes of their own, as <c>./realtime cluster</c> starts them. A kill is SIGKILL.</summary>

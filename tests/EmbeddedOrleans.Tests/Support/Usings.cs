@@ -9,3 +9,4 @@ global using Orleans.Runtime;
 global using Orleans.Runtime.Placement;
 global using Orleans.Streams;
 global using Orleans.TestingHost;
+global using Realtime.Tests.Shared;

@@ -9,3 +9,4 @@ global using Orleans.Runtime;
 global using Orleans.Streams;
 global using Orleans.TestingHost;
 global using Realtime.PushStreams.Tests.Support;
+global using Realtime.Tests.Shared;

@@ -1,4 +1,4 @@
-namespace Realtime.PushStreams.Tests.Support;
+namespace Realtime.Tests.Shared;
 
 /// <summary>A clock that stands until it is moved, with timers that fire as it moves.</summary>
 internal sealed class ManualTimeProvider : TimeProvider
