@@ -30,10 +30,6 @@ public interface IFrontDirectoryGrain : IGrainWithIntegerKey
     /// <summary>The silos that are up, in ordinal order of their ids.</summary>
     [Alias("Silos"), ReadOnly]
     Task<SiloEntry[]> Silos();
-
-    /// <summary>Ways to ask these fronts; a front that is not registered is left out.</summary>
-    [Alias("Observers"), ReadOnly]
-    Task<IFrontObserver[]> Observers(string[] fronts);
 }
 
 /// <summary>Who is up.</summary>

@@ -60,12 +60,6 @@ internal sealed class FrontDirectoryGrain(IOptions<LeaseOptions> options, TimePr
 
     public Task<SiloEntry[]> Silos() => Task.FromResult(Alive(_silos, _siloEntries));
 
-    public Task<IFrontObserver[]> Observers(string[] fronts)
-    {
-        ArgumentNullException.ThrowIfNull(fronts);
-        return Task.FromResult(fronts.Distinct().Where(_fronts.IsAlive).Select(front => _frontEntries[front].Observer).ToArray());
-    }
-
     void IGrainMigrationParticipant.OnDehydrate(IDehydrationContext context)
     {
         context.TryAddValue("fronts", Alive(_fronts, _frontEntries));

@@ -97,9 +97,9 @@ internal sealed class UserGrain(TimeProvider time, FrontPublisher publisher, Sil
         if (_devices.Count == 0)
             return new UserDescription([], []);
         // The fronts know which rooms their connections are in; asking when somebody wants to know costs nothing otherwise.
-        var fronts = await GrainFactory.GetGrain<IFrontDirectoryGrain>(IFrontDirectoryGrain.Key).Observers(_devices.Fronts);
+        var fronts = await GrainFactory.GetGrain<IFrontDirectoryGrain>(IFrontDirectoryGrain.Key).Fronts();
         var user = this.GetPrimaryKeyString();
-        var rooms = await Task.WhenAll(fronts.Select(front => front.RoomsOf(user)));
+        var rooms = await Task.WhenAll(fronts.Where(front => _devices.HasFront(front.Front)).Select(front => front.Observer.RoomsOf(user)));
         return new UserDescription(_devices.All, [.. rooms.SelectMany(names => names).Distinct().Order(StringComparer.Ordinal)]);
     }
 
