@@ -16,7 +16,7 @@ public sealed class RealtimeScriptTests : IDisposable
     [InlineData("help run", "--port", "--engine", "5080")]
     [InlineData("help test", "N passed, N failed, N skipped", "--format", "--filter")]
     [InlineData("help cluster", "--silos", "--fronts", "--postgres", "1 to 16", "5080")]
-    [InlineData("help bench", "fanout", "--quick", "RESULTS.md")]
+    [InlineData("help bench", "fanout", "storm", "growth", "--quick", "--payload", "gorilla", "RESULTS.md")]
     [InlineData("use --help", "orleans", "embedded", "auto")]
     public async Task Help_tells_what_there_is(string arguments, params string[] words)
     {

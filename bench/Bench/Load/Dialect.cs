@@ -10,9 +10,12 @@ namespace Realtime.Bench.Load;
 /// <param name="Hello">What it sends before all else.</param>
 /// <param name="HelloAnswer">How the answer to that begins.</param>
 /// <param name="KeepAlive">What it has to send now and then.</param>
+/// <param name="Ping">What the server sends to see whether it is there.</param>
+/// <param name="Pong">What it has to answer to that.</param>
 internal sealed record Dialect(
     string Path, string Publish, string? Join = null, string? Joined = null, string? Leave = null, string? Left = null,
-    string? Hello = null, string? HelloAnswer = null, string? KeepAlive = null)
+    string? Hello = null, string? HelloAnswer = null, string? KeepAlive = null,
+    string? Ping = null, string? Pong = null)
 {
     private const string End = "\x1e"; // of a message of SignalR
 
@@ -52,5 +55,28 @@ internal sealed record Dialect(
     {
         Publish = """{"type":1,"target":"Send","arguments":["u{listener}","{payload}"]}""" + End,
         Join = """{"type":1,"invocationId":"j","target":"Join","arguments":["u{user}"]}""" + End,
+    };
+
+    /// <summary>
+    /// socket.io's protocol 5 in engine.io's protocol 4: 40 connects, 42 is an event, 43 the answer to one, and between
+    /// them and the brackets stands the number of what is answered.
+    /// </summary>
+    public static readonly Dialect SocketIo = new(
+        Path: "/socket.io/?EIO=4&transport=websocket",
+        Publish: """42["send","r{room}","{payload}"]""",
+        Join: """421["join","r{room}"]""",
+        Joined: "431[",
+        Leave: """422["leave","r{room}"]""",
+        Left: "432[",
+        Hello: "40",
+        HelloAnswer: "40{",
+        Ping: "2",
+        Pong: "3");
+
+    /// <summary>The same with a room for each user, which is how socket.io reaches one.</summary>
+    public static readonly Dialect SocketIoDirect = SocketIo with
+    {
+        Publish = """42["send","u{listener}","{payload}"]""",
+        Join = """421["join","u{user}"]""",
     };
 }

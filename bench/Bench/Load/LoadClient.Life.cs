@@ -34,8 +34,8 @@ internal sealed partial class LoadClient
     {
         var port = _ports[connection.Front];
         connection.Socket = Native.Socket(connection.IsSlow ? SlowReceiveBuffer : 0);
-        connection.State = LoadState.Connecting;
-        connection.Send(ClientFrame.Upgrade(Fill(_dialect.Path, connection), port)); // kept until it is connected
+        (connection.State, connection.StartedAt, connection.JoinedRooms) = (LoadState.Connecting, Clock.Now, 0);
+        connection.Send(ClientFrame.Upgrade(Fill(_dialect.Path, connection, connection.Room), port)); // kept until it is connected
         var error = Native.Connect(connection.Socket, port);
         if (error == 0)
             _poller.Add(connection.Socket, connection.Index, Native.In | Native.Out);
@@ -62,22 +62,27 @@ internal sealed partial class LoadClient
             return;
         }
         connection.State = LoadState.Joining;
-        SendText(connection, Fill(join, connection));
+        SendText(connection, Fill(join, connection, connection.Room + connection.JoinedRooms));
     }
 
     private void Joined(LoadConnection connection)
     {
-        if (_churnEnd == 0)
+        if (++connection.JoinedRooms < _workload.RoomsEach)
+        {
+            Join(connection);
+        }
+        else if (_churnEnd == 0)
         {
             connection.State = LoadState.Ready;
             _ready++;
+            Entries.Add(Clock.Now - connection.StartedAt);
             if (connection.IsSlow)
                 Watch(connection);
         }
         else if (_dialect.Leave is { } leave)
         {
             connection.State = LoadState.Leaving;
-            SendText(connection, Fill(leave, connection));
+            SendText(connection, Fill(leave, connection, connection.Room));
         }
         else
         {
@@ -182,6 +187,11 @@ internal sealed partial class LoadClient
 
     private void Take(LoadConnection connection, ReadOnlySpan<byte> content, long now)
     {
+        if (_ping is not null && content.SequenceEqual(_ping))
+        {
+            SendText(connection, _dialect.Pong!);
+            return;
+        }
         switch (connection.State)
         {
             case LoadState.Ready:

@@ -12,6 +12,9 @@ internal sealed partial class LoadClient : IDisposable
     // Without any delivery for so long a load is given up, and what is missing counts as lost.
     private static readonly long s_stall = 10 * Clock.Second;
 
+    // After the last delivery, for copies that should not come at all.
+    private static readonly TimeSpan s_aftermath = TimeSpan.FromMilliseconds(200);
+
     // Far below the 30 s after which SignalR drops a client.
     private static readonly long s_keepAlive = 10 * Clock.Second;
 
@@ -26,7 +29,7 @@ internal sealed partial class LoadClient : IDisposable
     private readonly byte[] _buffer = GC.AllocateArray<byte>(1 << 20, pinned: true); // also the longest frame
     private readonly byte[] _payload;
     private readonly byte[] _frame;
-    private readonly byte[]? _joined, _left, _helloAnswer;
+    private readonly byte[]? _joined, _left, _helloAnswer, _ping;
     private readonly (byte[] Before, byte[] After)[] _publishes;
 
     private int _ready, _closed;
@@ -42,19 +45,21 @@ internal sealed partial class LoadClient : IDisposable
     public LoadClient(Workload workload, Dialect dialect, params int[] ports)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(workload.PayloadBytes, Payload.HeaderLength);
-        if (workload.Connections % workload.Rooms != 0)
-            throw new ArgumentException($"{workload.Connections} connections cannot be spread evenly over {workload.Rooms} rooms.");
+        if (workload.Connections * workload.RoomsEach % workload.Rooms != 0 || workload.Rooms % workload.RoomsEach != 0)
+            throw new ArgumentException($"{workload.Connections} connections cannot be spread evenly over {workload.Rooms} rooms, {workload.RoomsEach} each.");
         (_workload, _dialect, _ports) = (workload, dialect, ports);
         _payload = Payload.Create(workload.PayloadBytes);
         _frame = new byte[workload.PayloadBytes + 1024]; // names and numbers are short
-        (_joined, _left, _helloAnswer) = (Bytes(dialect.Joined), Bytes(dialect.Left), Bytes(dialect.HelloAnswer));
-        _connections = [.. Enumerable.Range(0, workload.Connections).Select(i => new LoadConnection(i, i % workload.Rooms, i / workload.Rooms % ports.Length)
+        (_joined, _left, _helloAnswer, _ping) = (Bytes(dialect.Joined), Bytes(dialect.Left), Bytes(dialect.HelloAnswer), Bytes(dialect.Ping));
+        var each = workload.RoomsEach;
+        _connections = [.. Enumerable.Range(0, workload.Connections).Select(i =>
+            new LoadConnection(i, i * each % workload.Rooms, each, i * each / workload.Rooms % ports.Length)
+            {
+                IsSlow = i >= workload.Connections - workload.SlowReaders,
+            })];
+        _publishes = [.. Enumerable.Range(0, workload.Rooms).Select(room =>
         {
-            IsSlow = i >= workload.Connections - workload.SlowReaders,
-        })];
-        _publishes = [.. _connections.Take(workload.Rooms).Select(publisher =>
-        {
-            var parts = Fill(dialect.Publish, publisher).Split("{payload}");
+            var parts = Fill(dialect.Publish, _connections[room / each], room).Split("{payload}");
             return (Encoding.UTF8.GetBytes(parts[0]), Encoding.UTF8.GetBytes(parts[1]));
         })];
         Latencies = [.. ports.Select(_ => new LatencyHistogram())];
@@ -62,6 +67,9 @@ internal sealed partial class LoadClient : IDisposable
 
     /// <summary>From the moment a message was sent, or was due when paced, to its arrival, by the listener's server.</summary>
     public LatencyHistogram[] Latencies { get; }
+
+    /// <summary>How long each client took from its connect to its last join.</summary>
+    public LatencyHistogram Entries { get; } = new();
 
     /// <summary>Slow readers that the server has let go.</summary>
     public int SlowClosed { get; private set; }
@@ -130,6 +138,7 @@ internal sealed partial class LoadClient : IDisposable
             Step(wait);
         }
         var seconds = (Math.Max(_lastDelivery, start + 1) - start) / 1e9;
+        Idle(s_aftermath);
         var messages = _sent - first;
         return new LoadResult(seconds, messages, _delivered, (long)messages * _workload.Copies, _disorder, _closed - closedBefore, _sendLag / 1e6);
     }
@@ -157,7 +166,7 @@ internal sealed partial class LoadClient : IDisposable
         var room = number % _workload.Rooms;
         Payload.Stamp(_payload, stamp, number);
         var (before, after) = _publishes[room];
-        Send(_connections[room], _frame.AsSpan(0, ClientFrame.Write(_frame, ClientFrame.Text, before, _payload, after)));
+        Send(_connections[room / _workload.RoomsEach], _frame.AsSpan(0, ClientFrame.Write(_frame, ClientFrame.Text, before, _payload, after)));
     }
 
     /// <summary>Looks for messages in what came, and checks that each is the next one of its room.</summary>
@@ -167,9 +176,15 @@ internal sealed partial class LoadClient : IDisposable
             return; // it gets what it gets
         for (int at; (at = Payload.Find(content, out var sentAt, out var number)) >= 0; content = content[Math.Min(content.Length, at + _payload.Length)..])
         {
-            if (number != connection.NextNumber)
+            var room = (number % _workload.Rooms) - connection.Room; // its rooms follow each other
+            if ((uint)room >= (uint)_workload.RoomsEach)
+            {
+                _disorder++; // of a room that it is not in
+                continue;
+            }
+            if (number != connection.NextNumbers[room])
                 _disorder++;
-            connection.NextNumber = number + _workload.Rooms;
+            connection.NextNumbers[room] = number + _workload.Rooms;
             _delivered++;
             _lastDelivery = now;
             Latencies[connection.Front].Add(now - sentAt);
@@ -257,8 +272,8 @@ internal sealed partial class LoadClient : IDisposable
         _problem ??= $"client {connection.Index}: {why}";
     }
 
-    private string Fill(string template, LoadConnection connection) => template
-        .Replace("{room}", $"{connection.Room}")
+    private string Fill(string template, LoadConnection connection, int room) => template
+        .Replace("{room}", $"{room}")
         .Replace("{user}", $"{connection.Index}")
         .Replace("{listener}", $"{connection.Index + _workload.Rooms}");
 

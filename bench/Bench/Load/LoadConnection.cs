@@ -13,7 +13,8 @@ internal enum LoadState : byte
 }
 
 /// <summary>One client: its socket, where it is in its life, and what has come or must go and is not whole yet.</summary>
-internal sealed class LoadConnection(int index, int room, int front)
+/// <param name="room">The first of its rooms.</param>
+internal sealed class LoadConnection(int index, int room, int rooms, int front)
 {
     public readonly int Index = index;
     public readonly int Room = room;
@@ -25,8 +26,14 @@ internal sealed class LoadConnection(int index, int room, int front)
     public LoadState State = LoadState.Closed;
     public bool IsSlow;
 
-    /// <summary>The number of the next message, when nothing is lost and nothing comes twice.</summary>
-    public int NextNumber = room;
+    /// <summary>When it began to connect; see <see cref="Clock"/>.</summary>
+    public long StartedAt;
+
+    /// <summary>How many of its rooms it has joined.</summary>
+    public int JoinedRooms;
+
+    /// <summary>For each of its rooms the number of the next message, when nothing is lost and nothing comes twice.</summary>
+    public readonly int[] NextNumbers = [.. Enumerable.Range(room, rooms)];
 
     private byte[] _received = [];
     private int _receivedLength;

@@ -12,4 +12,7 @@ internal sealed record LoadResult(double Seconds, long Messages, long Delivered,
 {
     /// <summary>Every member got every message once, in order, and stayed connected.</summary>
     public bool IsValid => Delivered == Expected && Disorder == 0 && Closed == 0 && Delivered > 0;
+
+    /// <summary>What is wrong when it is not valid.</summary>
+    public string Problem => $"{Delivered:#,0} of {Expected:#,0} delivered, {Disorder:#,0} lost, doubled or in disorder, {Closed:#,0} connections lost";
 }

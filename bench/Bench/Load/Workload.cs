@@ -5,8 +5,13 @@ internal sealed record Workload
 {
     public required int Connections { get; init; }
 
-    /// <summary>Connection <c>i</c> is in room <c>i % Rooms</c>.</summary>
     public int Rooms { get; init; } = 1;
+
+    /// <summary>
+    /// Rooms that each connection joins: <c>i</c> is in the room <c>i * RoomsEach % Rooms</c> and in those after it. More than
+    /// one only for servers that are told the room with each message, and not for churn.
+    /// </summary>
+    public int RoomsEach { get; init; } = 1;
 
     /// <summary>Bytes of a message, from <see cref="Payload.HeaderLength"/> on.</summary>
     public int PayloadBytes { get; init; } = 128;
@@ -27,5 +32,5 @@ internal sealed record Workload
     public int ConnectsAtOnce { get; init; } = 64;
 
     /// <summary>How often each message is delivered to connections that read.</summary>
-    public int Copies => ((Connections - SlowReaders) / Rooms) - (PublisherHears ? 0 : 1);
+    public int Copies => ((Connections - SlowReaders) * RoomsEach / Rooms) - (PublisherHears ? 0 : 1);
 }

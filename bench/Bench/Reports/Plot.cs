@@ -3,6 +3,9 @@ using System.Text;
 
 namespace Realtime.Bench.Reports;
 
+/// <summary>The figures of one size.</summary>
+internal readonly record struct PlotPoint(double X, double Least, double Median, double Most);
+
 /// <summary>A line plot as SVG: sizes on a logarithmic axis, figures on a linear one that begins at 0.</summary>
 internal sealed class Plot(string title, string x, string y)
 {
@@ -11,9 +14,10 @@ internal sealed class Plot(string title, string x, string y)
     // Told apart also by who sees no difference of red and green.
     private static readonly string[] s_colours = ["#0072b2", "#d55e00", "#009e73", "#cc79a7"];
 
-    private readonly List<(string Name, (double X, double Least, double Median, double Most)[] Points)> _series = [];
+    private readonly List<(string Name, PlotPoint[] Points, (double From, double To)? Band)> _series = [];
 
-    public void Add(string name, (double X, double Least, double Median, double Most)[] points) => _series.Add((name, points));
+    /// <param name="band">Shaded, from side to side: where the figures should be.</param>
+    public void Add(string name, PlotPoint[] points, (double From, double To)? band) => _series.Add((name, points, band));
 
     /// <summary>Writes it to <c>plots/(name).svg</c>; returns that path.</summary>
     public string Write(string folder, string name)
@@ -38,11 +42,12 @@ internal sealed class Plot(string title, string x, string y)
         return svg.Append("</svg>\n").ToString();
     }
 
-    private void Draw(StringBuilder svg, (double X, double Least, double Median, double Most)[] all)
+    private void Draw(StringBuilder svg, PlotPoint[] all)
     {
         var (least, most) = (Math.Log10(all.Min(point => point.X)), Math.Log10(all.Max(point => point.X)));
-        var step = NiceStep(all.Max(point => point.Most));
-        var top = Math.Ceiling(all.Max(point => point.Most) / step) * step;
+        var highest = Math.Max(all.Max(point => point.Most), _series.Max(series => series.Band?.To ?? 0));
+        var step = NiceStep(highest);
+        var top = Math.Ceiling(highest / step) * step;
         double AtX(double value) => Left + ((Math.Log10(value) - least) / Math.Max(1e-9, most - least) * (Width - Left - Right));
         double AtY(double value) => Height - Bottom - (value / top * (Height - Top - Bottom));
 
@@ -53,9 +58,11 @@ internal sealed class Plot(string title, string x, string y)
         }
         foreach (var value in all.Select(point => point.X).Distinct())
             Text(svg, AtX(value), Height - Bottom + 16, "middle", value.ToString("#,0", CultureInfo.InvariantCulture));
-        foreach (var ((name, points), i) in _series.Select((series, i) => (series, i)))
+        foreach (var ((name, points, band), i) in _series.Select((series, i) => (series, i)))
         {
             var colour = s_colours[i % s_colours.Length];
+            if (band is var (from, to))
+                svg.Append($"""<rect x="{Left}" width="{Width - Left - Right}" y="{N(AtY(to))}" height="{N(AtY(from) - AtY(to))}" fill="{colour}" opacity="0.12"/>""" + "\n");
             svg.Append($"""<polyline fill="none" stroke="{colour}" stroke-width="2" points="{string.Join(' ', points.Select(point => $"{N(AtX(point.X))},{N(AtY(point.Median))}"))}"/>""" + "\n");
             foreach (var point in points)
             {

@@ -45,6 +45,10 @@ internal sealed class Section
         Console.WriteLine($"  {text}");
     }
 
+    /// <summary>Notes a figure beside the bound that it must not exceed.</summary>
+    public void Verdict(string what, double value, double bound) =>
+        Note($"{what}: {Spread.Figure(value)}, the bound is {Spread.Figure(bound)}: {(value <= bound ? "met" : "missed")}");
+
     /// <summary>Something was lost, doubled or in disorder, or did not work at all: the figures do not count.</summary>
     public void Fail(string text)
     {

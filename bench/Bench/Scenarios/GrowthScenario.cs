@@ -5,70 +5,99 @@ using Realtime.Bench.Servers;
 
 namespace Realtime.Bench.Scenarios;
 
-/// <summary>Whether a delivery and a connection cost the same when there are many.</summary>
+/// <summary>
+/// Whether a delivery and a connection cost the same when there are many. The offered work is the same at every size, so that
+/// nothing but the size changes.
+/// </summary>
 internal sealed class GrowthScenario() : Scenario("growth", "Growth")
 {
     private const double Flat = 0.25; // issue: within 25 %
+
+    // Deliveries a second, at every size: a fifth or so of what a server can do without joining messages, so that it need not
+    // join any, and enough of them that what it does besides is little.
+    private const int Deliveries = 40_000;
+
+    private const int Members = 10; // of each room, when it is the rooms that grow
+
+    private sealed record Size(int Number, Workload Workload);
 
     public override void Run(Options options, Section section)
     {
         var kinds = LoadScenario.Available(options, section, kind => kind.IsOurs || kind == TargetKind.Floor);
         var most = Math.Min(15_000, Machine.OpenFiles - 1000); // the rest is for files and libraries
-        Series(options, section, kinds, "members", "server CPU by members of a room", "one room, closed loop: members", "CPU s per million deliveries",
-            [.. new[] { 10, 100, 1000, 10_000 }.Where(n => n <= most)], flatFrom: 100, // below, it is the publish that costs
-            (target, members) => PerDelivery(options, target, new() { Connections = members }));
-        // Paced: in a closed loop few rooms would join many messages, and many rooms none.
-        Series(options, section, kinds, "rooms", "server CPU by number of rooms", "rooms of 2, 5,000 messages a second over all of them: rooms", "CPU s per million deliveries",
-            [.. new[] { 1, 10, 100, 1000, 5000 }.Where(n => 2 * n <= most)], flatFrom: 1,
-            (target, rooms) => PerDelivery(options, target, new() { Connections = 2 * rooms, Rooms = rooms, Window = 64, Rate = 5000 }));
-        Series(options, section, kinds, "connections", "memory by number of connections", "idle connections in one room", "KB per connection",
-            [.. new[] { 1000, 2000, 5000, 10_000, 15_000 }.Where(n => n <= most)], flatFrom: 1000,
-            (target, connections) => IdleScenario.Kilobytes(target, connections));
+        Series(options, section, kinds, "members", "Server CPU by members of a room", "members of one room", "CPU s per million deliveries",
+            [.. new[] { 10, 100, 1000, 10_000 }.Where(n => n <= most).Select(members => new Size(members, new()
+            {
+                Connections = members,
+                Rate = Deliveries / members,
+            }))],
+            (target, size) => PerDelivery(options, target, size.Workload));
+        Series(options, section, kinds, "rooms", "Server CPU by number of rooms", "rooms of 10", "CPU s per million deliveries",
+            [.. new[] { 1, 10, 100, 1000, 5000 }.Select(rooms => new Size(rooms, OfRooms(rooms, most)))],
+            (target, size) => PerDelivery(options, target, size.Workload));
+        Series(options, section, kinds, "connections", "Memory by number of connections", "idle connections in one room", "KB per connection",
+            [.. new[] { 1000, 2000, 5000, 10_000, 15_000 }.Where(n => n <= most).Select(connections => new Size(connections, new() { Connections = connections }))],
+            (target, size) => IdleScenario.Kilobytes(target, size.Number, options.IsQuick));
+        section.Note($"Deliveries: {Deliveries:#,0} a second at every size, evenly paced (10 members get {Deliveries / 10:#,0} messages a second, 10,000 get " +
+            $"{Deliveries / 10_000}), below what a server can do, so that no messages are joined and nothing but the size changes. A message to few members " +
+            "bears the cost of its publish, one receive and one answer at least, on few deliveries; the floor shows the part of that which is the kernel's.");
+        section.Note($"5,000 rooms: each connection is in several, as a process may hold {Machine.OpenFiles:#,0} descriptors here. The floor knows one room for each connection only.");
+        section.Note($"The bound: every size within {Flat:0%} of the median of all sizes, which is the band in the plots. Bars are the least and the most of the runs.");
+    }
+
+    private static Workload OfRooms(int rooms, int mostConnections)
+    {
+        var each = 1;
+        while (rooms * Members / each > mostConnections || rooms % each > 0)
+            each++;
+        return new Workload { Connections = rooms * Members / each, Rooms = rooms, RoomsEach = each, Rate = Deliveries / Members };
     }
 
     private static double? PerDelivery(Options options, Target target, Workload workload)
     {
-        var (warmUp, time) = options.IsQuick ? (TimeSpan.FromSeconds(1), TimeSpan.FromSeconds(1)) : (TimeSpan.FromSeconds(6), TimeSpan.FromSeconds(4));
-        var run = Measurement.Take(target, workload, target.Dialect, warmUp, time);
+        double[] seconds = options.IsQuick ? [1, 1, 2] : [6, 4, 8];
+        var times = seconds.Select(TimeSpan.FromSeconds).ToArray();
+        var run = Measurement.Take(target, workload, target.Dialect, times[0], times[1], times[2]);
         return run.Load.IsValid ? run.CpuPerMillion : null;
     }
 
-    /// <param name="flatFrom">From which size on the figures should be the same.</param>
     /// <param name="measure">Null when the run was not valid.</param>
     private static void Series(
-        Options options, Section section, TargetKind[] kinds, string name, string title, string x, string y, int[] sizes, int flatFrom, Func<Target, int, double?> measure)
+        Options options, Section section, TargetKind[] kinds, string name, string title, string x, string y, Size[] sizes, Func<Target, Size, double?> measure)
     {
-        var table = section.Table(title, [x, .. kinds.Select(kind => $"{kind.Title}: {y}")]);
         var figures = kinds.ToDictionary(kind => kind, _ => sizes.Select(_ => new List<double>()).ToArray());
         for (var run = 0; run < options.Runs; run++)
         {
-            foreach (var kind in kinds)
+            for (var i = 0; i < sizes.Length; i++)
             {
-                for (var i = 0; i < sizes.Length; i++)
+                foreach (var kind in kinds.Where(kind => kind.IsOurs || sizes[i].Workload.RoomsEach == 1))
                 {
+                    Console.WriteLine($"  run {run + 1}: {kind.Name}, {x}: {sizes[i].Number:#,0}");
                     // A new process for each: what a larger load has left behind would count for a smaller one.
                     using var target = kind.Start(options.Settings);
                     if (measure(target, sizes[i]) is { } figure)
                         figures[kind][i].Add(figure);
                     else if (kind.IsOurs)
-                        section.Fail($"{kind.Title}, {x} {sizes[i]:#,0}: not every message came once and in order");
+                        section.Fail($"{kind.Title}, {x}: {sizes[i].Number:#,0}: not every message came once and in order");
                 }
             }
         }
+        var table = section.Table(title, [x, .. kinds.Select(kind => $"{kind.Title}: {y}")]);
         for (var i = 0; i < sizes.Length; i++)
-            table.Row([$"{sizes[i]:#,0}", .. kinds.Select(kind => figures[kind][i].Show())]);
+            table.Row([$"{sizes[i].Number:#,0}", .. kinds.Select(kind => figures[kind][i].Show())]);
         var plot = new Plot(title, x, y);
         foreach (var kind in kinds)
         {
-            (double X, double Least, double Median, double Most)[] points =
-                [.. sizes.Zip(figures[kind]).Where(point => point.Second.Count > 0).Select(point => ((double)point.First, point.Second.Min(), point.Second.Median(), point.Second.Max()))];
-            plot.Add(kind.Title, points);
-            var flat = points.Where(point => point.X >= flatFrom).ToArray();
-            if (kind.IsOurs && flat.Length > 1)
-            {
-                var growth = (flat.Max(point => point.Median) / flat.Min(point => point.Median)) - 1;
-                section.Note($"{kind.Title}, {title}, from {flatFrom:#,0} on: the dearest is {growth:0%} above the cheapest; the bound is {Flat:0%}: {(growth <= Flat ? "met" : "missed")}");
-            }
+            PlotPoint[] points = [.. sizes.Zip(figures[kind]).Where(point => point.Second.Count > 0)
+                .Select(point => new PlotPoint(point.First.Number, point.Second.Min(), point.Second.Median(), point.Second.Max()))];
+            if (points.Length == 0)
+                continue;
+            var medians = points.Select(point => point.Median).ToArray();
+            var middle = medians.Median();
+            plot.Add(kind.Title, points, kind.IsOurs ? ((1 - Flat) * middle, (1 + Flat) * middle) : null);
+            if (kind.IsOurs && points.Length == sizes.Length)
+                section.Note($"{kind.Title}, {title}: {Spread.Figure(medians.Min())} to {Spread.Figure(medians.Max())}, {(medians.Min() / middle) - 1:+0%;-0%} to " +
+                    $"{(medians.Max() / middle) - 1:+0%;-0%} of the median, the bound is {Flat:0%}: {(medians.All(median => Math.Abs((median / middle) - 1) <= Flat) ? "met" : "missed")}");
         }
         section.Plots.Add(plot.Write(options.Output, $"{section.Engine}-{name}"));
     }

@@ -9,8 +9,8 @@ internal abstract class Scenario(string name, string title)
 {
     public static readonly Scenario[] All =
     [
-        LoadScenario.FanOut, LoadScenario.Paced, LoadScenario.Rooms, new IdleScenario(), LoadScenario.Direct, new ChurnScenario(), new SlowScenario(),
-        new ClusterLatencyScenario(), new RoomMemoryScenario(), new GrowthScenario(),
+        LoadScenario.FanOut, LoadScenario.Paced, LoadScenario.Rooms, LoadScenario.Direct, new IdleScenario(), new StormScenario(), new ChurnScenario(),
+        new SlowScenario(), new ClusterLatencyScenario(), new RoomMemoryScenario(), new GrowthScenario(),
     ];
 
     public string Name => name;

@@ -32,10 +32,10 @@ internal sealed class Cluster : IDisposable
 
     public int[] FrontPorts => [.. _ports];
 
-    public ProcessUsage Usage => ProcessUsage.Of(_processes.Select(process => process.Id));
+    public ProcessUsage Usage => ProcessUsage.Of(_processes.SelectMany(process => process.Ids));
 
     /// <summary>The silo first, then the fronts.</summary>
-    public ProcessUsage[] UsageOfEach => [.. _processes.Select(process => ProcessUsage.Of([process.Id]))];
+    public ProcessUsage[] UsageOfEach => [.. _processes.Select(process => ProcessUsage.Of(process.Ids))];
 
     private int Start(string project, string[] arguments)
     {

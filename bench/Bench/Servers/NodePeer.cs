@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using Realtime.Bench.Load;
 
 namespace Realtime.Bench.Servers;
@@ -6,40 +5,31 @@ namespace Realtime.Bench.Servers;
 /// <summary>A peer that runs in Node; its packages are fetched once, into artifacts/bench.</summary>
 internal static class NodePeer
 {
-    private static readonly string s_root = Environment.GetEnvironmentVariable("REALTIME_ROOT") ?? Environment.CurrentDirectory;
-
     /// <summary>Why it cannot be started here; null when it can.</summary>
     public static string? Missing(string name)
     {
         foreach (var program in new[] { "node", "npm" })
         {
-            if (!Environment.GetEnvironmentVariable("PATH")!.Split(':').Any(folder => File.Exists(Path.Combine(folder, program))))
+            if (Programs.Find(program) is null)
                 return $"{program} is not installed";
         }
-        var folder = Folder(name);
-        if (Directory.Exists(Path.Combine(folder, "node_modules")))
-            return null;
-        Directory.CreateDirectory(folder);
-        foreach (var file in Directory.GetFiles(Path.Combine(s_root, "bench/Peers", name)))
-            File.Copy(file, Path.Combine(folder, Path.GetFileName(file)), overwrite: true);
-        using var npm = Process.Start(new ProcessStartInfo("npm", ["install", "--silent", "--no-fund", "--no-audit"])
+        // What npm writes last.
+        var done = Path.Combine(PeerFolder.Of(name), "node_modules/.package-lock.json");
+        var isNew = PeerFolder.Fill(name);
+        if (File.Exists(done))
         {
-            WorkingDirectory = folder,
-            RedirectStandardOutput = true,
-            RedirectStandardError = true,
-        })!;
-        if (npm.WaitForExit(TimeSpan.FromMinutes(1)) && npm.ExitCode == 0)
-            return null;
-        npm.Kill(entireProcessTree: true);
-        return $"npm cannot fetch {name}";
+            if (!isNew)
+                return null;
+            File.Delete(done);
+        }
+        var problem = Programs.Run(PeerFolder.Of(name), TimeSpan.FromMinutes(1), "npm", ["install", "--silent", "--no-fund", "--no-audit"]);
+        return problem is null ? null : $"npm cannot fetch its package: {problem}";
     }
 
-    public static Target Start(string name)
+    public static Target Start(string name, Dialect dialect)
     {
         var port = Ports.Free();
-        var server = ServerProcess.Start(Folder(name), "node", ["server.js", $"{port}"]);
-        return TargetKind.Ready(server, port, Dialect.Plain, () => server.WaitForPort(port));
+        var server = ServerProcess.Start(PeerFolder.Of(name), "node", ["server.js", $"{port}"]);
+        return TargetKind.Ready(server, port, dialect, () => server.WaitForPort(port));
     }
-
-    private static string Folder(string name) => Path.Combine(s_root, "artifacts/bench/peers", name);
 }

@@ -18,7 +18,16 @@ internal sealed class ServerProcess : IDisposable
 
     private ServerProcess(Process process) => _process = process;
 
-    public int Id => _process.Id;
+    /// <summary>It and its children: nginx works in one.</summary>
+    public IEnumerable<int> Ids
+    {
+        get
+        {
+            var children = $"/proc/{_process.Id}/task/{_process.Id}/children";
+            return !File.Exists(children) ? [_process.Id] // it has ended
+                : [_process.Id, .. File.ReadAllText(children).Split(' ', StringSplitOptions.RemoveEmptyEntries).Select(int.Parse)];
+        }
+    }
 
     /// <summary>What it has written.</summary>
     public string Output

@@ -12,7 +12,7 @@ internal sealed class Target(IReadOnlyList<ServerProcess> processes, Dialect dia
     public int[] Ports => ports;
 
     /// <summary>CPU and memory of all processes.</summary>
-    public ProcessUsage Usage => ProcessUsage.Of(processes.Select(process => process.Id));
+    public ProcessUsage Usage => ProcessUsage.Of(processes.SelectMany(process => process.Ids));
 
     /// <summary>What the processes have written, for the message when something went wrong.</summary>
     public string Output => string.Join('\n', processes.Select(process => process.Output));

@@ -6,7 +6,7 @@ namespace Realtime.Bench.Servers;
 /// <param name="Name">For <c>--targets</c>.</param>
 /// <param name="Title">For tables.</param>
 /// <param name="Start">Starts one, with settings of ours that the peers do not have.</param>
-/// <param name="Missing">Why it cannot be started here; null when it can.</param>
+/// <param name="Missing">See <see cref="WhyMissing"/>.</param>
 /// <param name="Direct">How one client's message is sent to one other; null when there is no such thing.</param>
 internal sealed record TargetKind(string Name, string Title, Func<string[], Target> Start, Func<string?> Missing, Dialect? Direct = null)
 {
@@ -14,7 +14,7 @@ internal sealed record TargetKind(string Name, string Title, Func<string[], Targ
 
     public static readonly TargetKind Cluster = new("cluster", "Realtime, silo and front",
         settings => new Cluster(fronts: 1, settings).AsTarget(),
-        () => Engine.Name == "orleans" ? null : "a cluster of processes needs the orleans engine", Dialect.RealtimeDirect);
+        () => Engine.Name == "orleans" ? Postgres.Missing : "a cluster of processes needs the orleans engine", Dialect.RealtimeDirect);
 
     public static readonly TargetKind RawAspNet = new("aspnet", "ASP.NET Core WebSocket and channel",
         _ => Peer("RawAspNet", "--urls=http://127.0.0.1:{0}", Dialect.Plain), () => null);
@@ -22,11 +22,24 @@ internal sealed record TargetKind(string Name, string Title, Func<string[], Targ
     public static readonly TargetKind SignalR = new("signalr", "SignalR, JSON",
         _ => Peer("SignalR", "--urls=http://127.0.0.1:{0}", Dialect.SignalR), () => null, Dialect.SignalRDirect);
 
-    public static readonly TargetKind Ws = new("ws", "ws (Node)", _ => NodePeer.Start("ws"), () => NodePeer.Missing("ws"));
+    public static readonly TargetKind Gorilla = new("gorilla", "gorilla/websocket (Go), batches", _ => GorillaPeer.Start(), GorillaPeer.Missing);
+
+    public static readonly TargetKind Ws = new("ws", "ws (Node)", _ => NodePeer.Start("ws", Dialect.Plain), () => NodePeer.Missing("ws"));
+
+    public static readonly TargetKind SocketIo = new("socketio", "socket.io (Node)",
+        _ => NodePeer.Start("socketio", Dialect.SocketIo), () => NodePeer.Missing("socketio"), Dialect.SocketIoDirect);
+
+    public static readonly TargetKind Nchan = new("nchan", "nchan (nginx)", _ => NchanPeer.Start(), NchanPeer.Missing);
 
     public static readonly TargetKind Floor = new("floor", "floor: system calls alone", _ => Peer("Floor", "{0}", Dialect.Plain), () => null);
 
-    public static readonly TargetKind[] All = [Floor, Realtime, Cluster, RawAspNet, SignalR, Ws];
+    public static readonly TargetKind[] All = [Floor, Realtime, Cluster, RawAspNet, SignalR, Gorilla, Ws, SocketIo, Nchan];
+
+    // Asked once: it may take a build, or npm.
+    private readonly Lazy<string?> _missing = new(Missing);
+
+    /// <summary>Why it cannot be started here; null when it can.</summary>
+    public string? WhyMissing => _missing.Value;
 
     /// <summary>Those of this project, which have all scenarios.</summary>
     public bool IsOurs => this == Realtime || this == Cluster;

@@ -1,0 +1,30 @@
+using System.Diagnostics;
+
+namespace Realtime.Bench.Servers;
+
+/// <summary>Programs of the system that peers need.</summary>
+internal static class Programs
+{
+    /// <summary>Where a program is; null when it is not installed.</summary>
+    public static string? Find(string name) =>
+        // The last one is not in everybody's path, but Debian's servers are there.
+        $"{Environment.GetEnvironmentVariable("PATH")}:/usr/sbin".Split(':', StringSplitOptions.RemoveEmptyEntries)
+            .Select(folder => Path.Combine(folder, name)).FirstOrDefault(File.Exists);
+
+    /// <summary>Runs a program to its end; null when it ended well and in time, or else what it said last.</summary>
+    public static string? Run(string folder, TimeSpan bound, string program, string[] arguments, params (string Name, string Value)[] environment)
+    {
+        var start = new ProcessStartInfo(program, arguments) { WorkingDirectory = folder, RedirectStandardOutput = true, RedirectStandardError = true };
+        foreach (var (name, value) in environment)
+            start.Environment[name] = value;
+        using var process = Process.Start(start)!;
+        var texts = Task.WhenAll(process.StandardOutput.ReadToEndAsync(), process.StandardError.ReadToEndAsync());
+        if (!process.WaitForExit(bound))
+        {
+            process.Kill(entireProcessTree: true);
+            return $"not done in {bound.TotalSeconds} s";
+        }
+        var last = string.Concat(texts.GetAwaiter().GetResult()).Split('\n', StringSplitOptions.RemoveEmptyEntries).LastOrDefault();
+        return process.ExitCode == 0 ? null : last ?? $"exit code {process.ExitCode}";
+    }
+}
