@@ -123,15 +123,26 @@ public sealed partial class Connection
                         Services.Metrics.Received(received.Length);
                         var handled = Call(connecting: false, new Message(received.Type, received.Payload));
                         if (!handled.IsCompletedSuccessfully)
+                        {
+                            // What came after it stays with the transport, whose buffer may be one that others read into.
+                            Transport.Input.AdvanceTo(rest.Start);
                             await handled;
+                            Release(received);
+                            return !(read.IsCompleted && rest.IsEmpty);
+                        }
                     }
-                    if (_handling is null)
-                        received.Release(); // else an abandoned handler may still read it: the collector takes it
+                    Release(received);
                     break;
             }
         }
         Transport.Input.AdvanceTo(rest.Start, read.Buffer.End);
         return !read.IsCompleted;
+    }
+
+    private void Release(Received received)
+    {
+        if (_handling is null)
+            received.Release(); // else an abandoned handler may still read it: the collector takes it
     }
 
     private ValueTask Call(bool connecting, Message message)
@@ -212,6 +223,8 @@ public sealed partial class Connection
         await WrittenAsync();
         await Transport.CloseOutputAsync();
         Transport.Input.Complete();
+        if (Transport.IsHandedOver)
+            Services.UncountHandedOver();
         _reader.Release();
         Services.Heartbeat.Remove(this);
         Services.Registry.Unregister(this);

@@ -23,6 +23,12 @@ public abstract class ConnectionHandler
     /// <summary>The connection has ended; called once for every one that <see cref="OnConnected"/> was called for, after all other calls.</summary>
     public virtual ValueTask OnClosed(Connection connection, ushort code, string reason) => default;
 
+    /// <summary>
+    /// Whether none of the methods ever blocks or computes for long, a millisecond say. Then they are called on the thread that reads the
+    /// sockets, where that is possible, which saves a change of threads for each message; meanwhile that thread's other sockets wait.
+    /// </summary>
+    public virtual bool NeverBlocks => false;
+
     /// <summary>Whether messages need arrays of their own, because they are kept after <see cref="OnMessage"/>.</summary>
     internal virtual bool KeepsMessages => false;
 

@@ -256,7 +256,7 @@ public class CloseTests
     public async Task Codes_and_reasons_that_must_not_be_sent_are_refused()
     {
         var recorder = new Recorder();
-        await using var server = await RecordAsync(Path.Quick, recorder);
+        await using var server = await RecordAsync(Path.Polled, recorder);
         using var client = await server.ConnectAsync();
         var connection = await recorder.ConnectionAsync();
         foreach (ushort code in new ushort[] { 0, 999, 1004, 1005, 1006, 1015, 2000, 2999, 5000 })

@@ -46,7 +46,7 @@ public class CompressionTests
     [InlineData("permessage-bzip2", false)]
     public async Task Offers_that_can_be_met_are_accepted(string offer, bool accepted)
     {
-        await using var server = await StartAsync(Path.Quick);
+        await using var server = await StartAsync(Path.Polled);
         using var client = await server.ConnectRawAsync(headers: $"Sec-WebSocket-Extensions: {offer}\r\n");
         Assert.Equal(accepted, client.Response.Contains("Sec-WebSocket-Extensions: permessage-deflate; server_no_context_takeover; client_no_context_takeover\r\n"));
         Assert.Equal(accepted, client.Response.Contains("Sec-WebSocket-Extensions"));
@@ -55,7 +55,7 @@ public class CompressionTests
     [Fact]
     public async Task It_is_off_unless_switched_on()
     {
-        await using var server = await Server.EchoAsync(Path.Quick);
+        await using var server = await Server.EchoAsync(Path.Polled);
         using var client = await server.ConnectRawAsync(headers: Offer);
         Assert.DoesNotContain("Sec-WebSocket-Extensions", client.Response);
         await client.SendAsync(RawClient.Frame(0xC1, Compress("x"u8)));
@@ -66,7 +66,7 @@ public class CompressionTests
     public async Task Large_messages_are_compressed_once_and_small_ones_not_at_all()
     {
         var recorder = new Recorder();
-        await using var server = await Server.StartAsync(Path.Quick, app => app.MapConnections<Recorder>("/ws"),
+        await using var server = await Server.StartAsync(Path.Polled, app => app.MapConnections<Recorder>("/ws"),
             options => options.EnableCompression = true, builder => builder.AddHandler(recorder));
         using var one = await server.ConnectRawAsync(headers: Offer);
         using var two = await server.ConnectRawAsync(headers: Offer);
@@ -144,7 +144,7 @@ public class CompressionTests
     [Theory, MemberData(nameof(Broken), DisableDiscoveryEnumeration = true)]
     public async Task Broken_compression_gets_its_close_code(string name, byte[] bytes, int code)
     {
-        await using var server = await StartAsync(Path.Quick);
+        await using var server = await StartAsync(Path.Polled);
         using var client = await server.ConnectRawAsync(headers: Offer);
         await client.SendAsync(bytes);
         var close = await client.ReceiveCloseAsync(code);

@@ -95,7 +95,7 @@ public class EchoTests
     [Fact]
     public async Task The_server_and_its_client_library_agree_over_many_connections_at_once()
     {
-        await using var server = await Server.EchoAsync(Path.Quick);
+        await using var server = await Server.EchoAsync(Path.Polled);
         await Task.WhenAll(Enumerable.Range(0, 100).Select(async i =>
         {
             using var client = await server.ConnectAsync();

@@ -17,6 +17,7 @@ namespace Realtime.Connections.Tests;
 public class HandoverTests
 {
     [Theory]
+    [InlineData(Path.Polled, true)]
     [InlineData(Path.Quick, true)]
     [InlineData(Path.Portable, false)]
     public async Task Only_on_the_quick_path_the_request_ends_while_the_connection_lives(Path path, bool ends)
@@ -34,7 +35,7 @@ public class HandoverTests
     public async Task The_request_is_garbage_while_the_connection_lives()
     {
         var requests = new Requests();
-        await using var server = await Server.StartAsync(Path.Quick, app =>
+        await using var server = await Server.StartAsync(Path.Polled, app =>
         {
             app.Use(requests.Watch);
             app.MapConnections("/ws", Server.Echo);
@@ -93,7 +94,7 @@ public class HandoverTests
     public async Task It_can_be_put_on_one_endpoint_and_twice()
     {
         var requests = new Requests();
-        await using var server = await Server.StartAsync(Path.Quick, app =>
+        await using var server = await Server.StartAsync(Path.Polled, app =>
         {
             app.Use(requests.Watch);
             app.MapConnections("/ws", Server.Echo);
@@ -143,7 +144,7 @@ public class HandoverTests
     [Fact]
     public async Task Other_requests_are_served_as_ever()
     {
-        await using var server = await Server.StartAsync(Path.Quick, app => app.Run(async context =>
+        await using var server = await Server.StartAsync(Path.Polled, app => app.Run(async context =>
         {
             using var reader = new StreamReader(context.Request.Body);
             string body = await reader.ReadToEndAsync();

@@ -153,7 +153,7 @@ public class HeartbeatTests
     [Fact]
     public async Task One_timer_runs_while_there_are_connections()
     {
-        await using var server = await StartAsync(Path.Quick);
+        await using var server = await StartAsync(Path.Polled);
         Assert.Equal(0, _time.Running);
         var clients = await Task.WhenAll(Enumerable.Range(0, 10).Select(_ => server.ConnectAsync()));
         await Waiting.Until(() => server.Registry.Count == 10);
@@ -170,7 +170,7 @@ public class HeartbeatTests
     [Fact]
     public async Task A_thousand_connections_all_get_their_pings()
     {
-        await using var server = await Server.EchoAsync(Path.Quick, options => options.ReadTimeout = TimeSpan.FromSeconds(90), builder => builder.UseTime(_time));
+        await using var server = await Server.EchoAsync(Path.Polled, options => options.ReadTimeout = TimeSpan.FromSeconds(90), builder => builder.UseTime(_time));
         var clients = new List<RawClient>();
         for (int i = 0; i < 1000; i++)
         {

@@ -32,7 +32,7 @@ public class OptionsTests
     [InlineData("ResponseHeaders:Bad Name", "x", "token")]
     public async Task A_value_out_of_range_is_named_at_the_start(string setting, string value, string allowed)
     {
-        var error = await Assert.ThrowsAsync<OptionsValidationException>(() => Server.StartAsync(Path.Quick, _ => { }, build: builder =>
+        var error = await Assert.ThrowsAsync<OptionsValidationException>(() => Server.StartAsync(Path.Polled, _ => { }, build: builder =>
             builder.Configuration.AddInMemoryCollection([new($"Connections:{setting}", value)])));
         string name = setting.Split(':')[0];
         Assert.Contains($"Connections:{name} is '", error.Message);
@@ -43,7 +43,7 @@ public class OptionsTests
     [Fact]
     public async Task All_errors_are_named_at_once()
     {
-        var error = await Assert.ThrowsAsync<OptionsValidationException>(() => Server.StartAsync(Path.Quick, _ => { }, options =>
+        var error = await Assert.ThrowsAsync<OptionsValidationException>(() => Server.StartAsync(Path.Polled, _ => { }, options =>
         {
             options.QueueMessages = 0;
             options.QueueBytes = 0;
@@ -55,7 +55,7 @@ public class OptionsTests
     public async Task Configuration_then_code_then_endpoint()
     {
         var recorder = new Recorder();
-        await using var server = await Server.StartAsync(Path.Quick, app => app.MapConnections<Recorder>("/ws", options => options.CloseTimeout = TimeSpan.FromSeconds(3)),
+        await using var server = await Server.StartAsync(Path.Polled, app => app.MapConnections<Recorder>("/ws", options => options.CloseTimeout = TimeSpan.FromSeconds(3)),
             options => options.QueueMessages = 20,
             builder =>
             {
@@ -91,7 +91,7 @@ public class OptionsTests
     [Fact]
     public async Task An_endpoint_with_a_bad_option_is_refused_when_it_is_mapped()
     {
-        var error = await Assert.ThrowsAsync<OptionsValidationException>(() => Server.StartAsync(Path.Quick, app =>
+        var error = await Assert.ThrowsAsync<OptionsValidationException>(() => Server.StartAsync(Path.Polled, app =>
             app.MapConnections("/ws", Server.Echo, options => options.QueueMessages = -5)));
         Assert.Contains("Connections:QueueMessages is '-5'; allowed are 1 to 1000000.", error.Message);
     }

@@ -53,7 +53,7 @@ public class ProtocolTests
             foreach (var (name, bytes, code) in cases)
                 data.Add(path, name, bytes, code);
         foreach (int code in new[] { 0, 999, 1004, 1005, 1006, 1015, 1016, 1100, 2000, 2999, 5000, 65535 })
-            data.Add(Path.Quick, $"close code {code} (7.4)", RawClient.Close(code), 1002);
+            data.Add(Path.Polled, $"close code {code} (7.4)", RawClient.Close(code), 1002);
         return data;
     }
 

@@ -11,7 +11,7 @@ public class RegistryTests : IAsyncLifetime
 
     private ConnectionRegistry Registry => _server.Registry;
 
-    public async ValueTask InitializeAsync() => _server = await Server.StartAsync(Path.Quick, app => app.MapConnections<Recorder>("/ws"),
+    public async ValueTask InitializeAsync() => _server = await Server.StartAsync(Path.Polled, app => app.MapConnections<Recorder>("/ws"),
         options => options.UserId = context => context.Request.Query["user"] is [{ } user] ? user : null, builder => builder.AddHandler(_recorder));
 
     public async ValueTask DisposeAsync()

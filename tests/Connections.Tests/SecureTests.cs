@@ -84,7 +84,7 @@ public class SecureTests
     [Fact]
     public async Task Http2_without_tls()
     {
-        await using var server = await Server.StartAsync(Path.Quick, app => app.MapConnections("/ws", Server.Echo),
+        await using var server = await Server.StartAsync(Path.Polled, app => app.MapConnections("/ws", Server.Echo),
             listen: endpoint => endpoint.Protocols = HttpProtocols.Http2);
         using var client = await ConnectAsync(server, 2);
         Assert.Equal("hello", await client.EchoAsync("hello"));
@@ -123,7 +123,7 @@ public class SecureTests
     }
 
     private static Task<Server> StartAsync(Func<Connection, Task>? function, Recorder? recorder = null,
-        Action<WebApplicationBuilder>? build = null, Action<WebApplication>? use = null) => Server.StartAsync(Path.Quick, app =>
+        Action<WebApplicationBuilder>? build = null, Action<WebApplication>? use = null) => Server.StartAsync(Path.Polled, app =>
     {
         use?.Invoke(app);
         if (function is not null)

@@ -23,7 +23,7 @@ public class UpgradeTests
     [InlineData("GET", "Connection: Upgrade|Upgrade: websocket|Sec-WebSocket-Version: 13|Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZTE3|", 400, "Sec-WebSocket-Key")]
     public async Task A_request_that_is_no_upgrade_is_told_what_is_wrong(string method, string headers, int status, string reason)
     {
-        await using var server = await Server.EchoAsync(Path.Quick);
+        await using var server = await Server.EchoAsync(Path.Polled);
         using var client = await RawClient.OpenAsync(server.EndPoint);
         await client.SendAsync(Encoding.ASCII.GetBytes($"{method} /ws HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n{headers.Replace("|", "\r\n")}\r\n"));
         string head = await client.ReadHeadAsync();
@@ -46,7 +46,7 @@ public class UpgradeTests
     [Fact]
     public async Task The_answer_proves_that_the_key_was_understood()
     {
-        await using var server = await Server.EchoAsync(Path.Quick);
+        await using var server = await Server.EchoAsync(Path.Polled);
         using var client = await server.ConnectRawAsync(); // with the key of RFC 6455 section 1.3
         Assert.Contains("Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n", client.Response);
         Assert.Contains("Upgrade: websocket\r\n", client.Response);
@@ -73,7 +73,7 @@ public class UpgradeTests
     [InlineData("http://listed.example", "example.com", false)]
     public async Task Foreign_origins_are_refused(string origin, string host, bool allowed)
     {
-        await using var server = await Server.EchoAsync(Path.Quick, options => options.AllowedOrigins.Add("https://listed.example"));
+        await using var server = await Server.EchoAsync(Path.Polled, options => options.AllowedOrigins.Add("https://listed.example"));
         Assert.Equal(allowed ? 101 : 403, await UpgradeAsync(server, host, $"Origin: {origin}\r\n"));
         if (!allowed)
             Assert.Equal(403, await UpgradeAsync(server, host, $"Origin: http://{host}\r\nOrigin: {origin}\r\n"));
@@ -83,9 +83,9 @@ public class UpgradeTests
     [Fact]
     public async Task The_origin_check_can_be_replaced_or_switched_off()
     {
-        await using var any = await Server.EchoAsync(Path.Quick, options => options.AllowAnyOrigin = true);
+        await using var any = await Server.EchoAsync(Path.Polled, options => options.AllowAnyOrigin = true);
         Assert.Equal(101, await UpgradeAsync(any, "example.com", "Origin: http://evil.com\r\n"));
-        await using var own = await Server.EchoAsync(Path.Quick, options => options.CheckOrigin = context => context.Request.Headers.Origin == "http://friend.example");
+        await using var own = await Server.EchoAsync(Path.Polled, options => options.CheckOrigin = context => context.Request.Headers.Origin == "http://friend.example");
         Assert.Equal(101, await UpgradeAsync(own, "example.com", "Origin: http://friend.example\r\n"));
         Assert.Equal(403, await UpgradeAsync(own, "example.com", "Origin: http://example.com\r\n"));
         Assert.Equal(403, await UpgradeAsync(own, "example.com", ""));
@@ -101,7 +101,7 @@ public class UpgradeTests
     public async Task The_server_prefers_among_the_offered_subprotocols(string? offered, string? agreed)
     {
         var recorder = new Recorder();
-        await using var server = await Server.StartAsync(Path.Quick, app =>
+        await using var server = await Server.StartAsync(Path.Polled, app =>
         {
             app.MapConnections<Recorder>("/ws", options => options.Subprotocols = ["b.v1", "a.v1"]);
             app.MapConnections("/strict", Server.Echo, options =>
@@ -157,7 +157,7 @@ public class UpgradeTests
     public async Task The_user_id_can_come_from_elsewhere()
     {
         var recorder = new Recorder();
-        await using var server = await Server.StartAsync(Path.Quick, app => app.MapConnections<Recorder>("/ws"),
+        await using var server = await Server.StartAsync(Path.Polled, app => app.MapConnections<Recorder>("/ws"),
             options => options.UserId = context => context.Request.Query["id"], builder => builder.AddHandler(recorder));
         using var client = await server.ConnectRawAsync("/ws?id=seven");
         Assert.Equal("seven", (await recorder.ConnectionAsync()).UserId);
@@ -185,7 +185,7 @@ public class UpgradeTests
     [Fact]
     public async Task A_refusal_can_be_written_by_the_application()
     {
-        await using var server = await Server.EchoAsync(Path.Quick, options => options.OnUpgradeRefused = (context, refusal) =>
+        await using var server = await Server.EchoAsync(Path.Polled, options => options.OnUpgradeRefused = (context, refusal) =>
             context.Response.WriteAsJsonAsync(new { code = refusal.Status, why = refusal.Reason }));
         using var http = new HttpClient();
         using var response = await http.GetAsync(new Uri(server.Address, "/ws"));
@@ -225,7 +225,7 @@ public class UpgradeTests
     [Fact]
     public async Task An_endpoint_of_ones_own_can_upgrade()
     {
-        await using var server = await Server.StartAsync(Path.Quick, app =>
+        await using var server = await Server.StartAsync(Path.Polled, app =>
         {
             var upgrader = new Upgrader(app.Services, Server.Echo, options => options.Subprotocols = ["own"]);
             app.MapGet("/mine", async Task (HttpContext context) =>
@@ -244,7 +244,7 @@ public class UpgradeTests
     [Fact]
     public async Task Two_endpoints_have_their_own_options()
     {
-        await using var server = await Server.StartAsync(Path.Quick, app =>
+        await using var server = await Server.StartAsync(Path.Polled, app =>
         {
             app.MapConnections("/small", Server.Echo, options => options.MaxMessageSize = 10);
             app.MapConnections("/large", Server.Echo);
@@ -259,7 +259,7 @@ public class UpgradeTests
     [Fact]
     public async Task Authorization_of_the_endpoint_comes_before_the_upgrade()
     {
-        await using var server = await Server.StartAsync(Path.Quick, app =>
+        await using var server = await Server.StartAsync(Path.Polled, app =>
         {
             app.MapConnections("/ws", Server.Echo).AddEndpointFilterOf(context => context.Request.Headers.Authorization == "Bearer ok");
         });

@@ -8,8 +8,8 @@ namespace Realtime.Connections;
 
 /// <summary>
 /// Stands between a plain TCP connection and Kestrel's HTTP, so that the connection can be taken from HTTP after an upgrade: the
-/// endpoint begins, lets the server write its 101, completes and returns; once HTTP has let go, the middleware runs the connection on
-/// the bare socket, and everything that HTTP held is free.
+/// endpoint lets the server write its 101, which is held back, and returns; once HTTP has let go, the middleware sends the 101 and runs the
+/// connection, and everything that HTTP held is free. On Linux the server's transport lets go too: see <see cref="PolledTransport"/>.
 /// </summary>
 internal sealed class Handover : IDuplexPipe
 {
@@ -19,9 +19,9 @@ internal sealed class Handover : IDuplexPipe
     private readonly HandoverReader _input;
     private readonly HandoverWriter _output;
     private readonly HandoverHeartbeat _heartbeat;
-    private SocketTransport? _transport;
-    private Connection? _taken;
-    private ConnectionServices? _services;
+    private Func<ITransport, Connection>? _connect;
+    private ConnectionEndpoint? _endpoint; // null unless one took the connection
+    private ReadOnlyMemory<byte> _answer;
 
     private Handover(ConnectionContext context, Socket socket, IConnectionHeartbeatFeature heartbeat)
     {
@@ -46,17 +46,13 @@ internal sealed class Handover : IDuplexPipe
             await http(context);
             return;
         }
-        if (await ServeHttpAsync(context, http, socket, heartbeat) is var (connection, services))
-        {
-            try
-            {
-                await connection.RunAsync();
-            }
-            finally
-            {
-                services.UncountHandedOver();
-            }
-        }
+        if (await ServeHttpAsync(context, http, socket, heartbeat) is not { } handover || await handover.ConnectAsync() is not { } connection)
+            return;
+        if (connection.Transport is PolledTransport)
+            // Away from the request's context, which would be kept as long as the connection.
+            ThreadPool.UnsafeQueueUserWorkItem(static connection => _ = connection.RunAsync(), connection, preferLocal: true);
+        else
+            await connection.RunAsync();
     }
 
     /// <summary>
@@ -66,39 +62,72 @@ internal sealed class Handover : IDuplexPipe
     public static Handover? Of(HttpContext context) =>
         context.Features.Get<IConnectionTransportFeature>()?.Transport is Handover { _output.WasUsed: false } handover ? handover : null;
 
-    /// <summary>An endpoint wants the connection: from now on the response is written to the socket itself, past Kestrel's buffers.</summary>
-    public void Begin()
-    {
-        _transport = new SocketTransport(_socket, _original.Input, _context);
-        _output.Capture(_transport);
-    }
+    /// <summary>An endpoint wants the connection: what the server writes from now on is held back.</summary>
+    public void Begin() => _output.HoldBack();
 
     /// <summary>The endpoint does not want it after all; nothing has been written.</summary>
     public void Cancel() => _output.PassThrough();
 
-    /// <summary>The 101 has left; HTTP has nothing more to say.</summary>
-    public void Complete(Func<ITransport, Connection> connect, ConnectionServices services)
+    /// <summary>The server has written its 101 and has nothing more to say.</summary>
+    public void Complete(ConnectionEndpoint endpoint, Func<ITransport, Connection> connect)
     {
-        _taken = connect(_transport!);
-        _services = services;
+        _endpoint = endpoint;
+        _connect = connect;
         _input.Detach();
-        _output.Detach();
+        _answer = _output.Detach();
         _heartbeat.Detach();
     }
 
-    private static async Task<(Connection, ConnectionServices)?> ServeHttpAsync(ConnectionContext context, ConnectionDelegate http, Socket socket, IConnectionHeartbeatFeature heartbeat)
+    private static async Task<Handover?> ServeHttpAsync(ConnectionContext context, ConnectionDelegate http, Socket socket, IConnectionHeartbeatFeature heartbeat)
     {
         var handover = new Handover(context, socket, heartbeat);
         try
         {
             await http(context);
         }
-        catch (Exception) when (handover._taken is not null)
+        catch (Exception) when (handover._endpoint is not null)
         {
             // Whatever HTTP found at the end, the connection is no longer its.
         }
         context.Transport = handover._original;
-        return handover._taken is null ? null : (handover._taken, handover._services!);
+        return handover._endpoint is null ? null : handover;
+    }
+
+    // Sends the 101; null when that was not possible.
+    private async ValueTask<Connection?> ConnectAsync()
+    {
+        var endpoint = _endpoint!;
+        var transport = TakeSocket(endpoint, out bool lost);
+        if (lost)
+            Log.CameEarly(endpoint.Services.Logger);
+        else
+        {
+            try
+            {
+                var rest = _answer[Math.Max(0, transport.TrySend(_answer.Span))..];
+                if (!rest.IsEmpty)
+                    await transport.SendAsync(rest).AsTask().WaitAsync(endpoint.Options.HandshakeTimeout, endpoint.Services.Time);
+                return _connect!(transport);
+            }
+            catch (Exception e)
+            {
+                Log.AnswerFailed(endpoint.Services.Logger, e);
+            }
+            transport.Abort();
+            if (transport is PolledTransport polled)
+                polled.Complete();
+        }
+        endpoint.Services.UncountHandedOver();
+        return null;
+    }
+
+    private ITransport TakeSocket(ConnectionEndpoint endpoint, out bool lost)
+    {
+        lost = false;
+        PolledTransport? polled = null;
+        if (endpoint.MayPoll && endpoint.Services.Pollers.Next() is { } poller)
+            polled = PolledTransport.TryTake(_socket, _input.Consumed, poller, endpoint.Handler.NeverBlocks, out lost);
+        return polled ?? (ITransport)new SocketTransport(_socket, _original.Input, _context);
     }
 
     // The wrapper must sit directly on the socket: a transport that comes from anywhere but Kestrel's socket transport (TLS, logging)

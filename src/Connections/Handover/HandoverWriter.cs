@@ -2,45 +2,41 @@ using System.IO.Pipelines;
 
 namespace Realtime.Connections;
 
-/// <summary>
-/// HTTP's view of the output. It passes through; during a hand-over it writes to the socket itself, so that the 101 has left when the
-/// flush completes; detached, it swallows what comes.
-/// </summary>
+/// <summary>HTTP's view of the output. It passes through; during a hand-over it holds back what HTTP writes; detached, it swallows what comes.</summary>
 internal sealed class HandoverWriter(PipeWriter inner) : PipeWriter
 {
-    private enum Mode : byte { PassThrough, Capture, Detached }
+    private enum Mode : byte { PassThrough, HoldBack, Detached }
 
     private Mode _mode;
-    private ITransport? _socket;
     private byte[] _buffer = [];
     private int _length;
 
     /// <summary>Whether anything has passed through.</summary>
     public bool WasUsed { get; private set; }
 
-    public void Capture(ITransport socket)
-    {
-        _socket = socket;
-        _mode = Mode.Capture;
-    }
+    public void HoldBack() => _mode = Mode.HoldBack;
 
     public void PassThrough() => _mode = Mode.PassThrough;
 
-    public void Detach()
+    /// <summary>Returns what was held back.</summary>
+    public ReadOnlyMemory<byte> Detach()
     {
         _mode = Mode.Detached;
+        var held = _buffer.AsMemory(0, _length);
         _buffer = [];
+        _length = 0;
+        return held;
     }
 
     public override bool CanGetUnflushedBytes => true;
 
-    public override long UnflushedBytes => _mode == Mode.PassThrough ? inner.UnflushedBytes : _length;
+    public override long UnflushedBytes => _mode == Mode.PassThrough ? inner.UnflushedBytes : 0;
 
     public override Memory<byte> GetMemory(int sizeHint = 0)
     {
         if (_mode == Mode.PassThrough)
             return inner.GetMemory(sizeHint);
-        const int usual = 1024; // a 101 with a few headers of the application's own
+        const int usual = 512; // a 101 with a few headers of the application's own
         int room = Math.Max(sizeHint, usual);
         if (_buffer.Length - _length < room)
             Array.Resize(ref _buffer, _length + room);
@@ -56,16 +52,12 @@ internal sealed class HandoverWriter(PipeWriter inner) : PipeWriter
             WasUsed |= bytes > 0;
             inner.Advance(bytes);
         }
-        else if (_mode == Mode.Capture)
+        else if (_mode == Mode.HoldBack)
             _length += bytes;
     }
 
-    public override ValueTask<FlushResult> FlushAsync(CancellationToken cancellationToken = default) => _mode switch
-    {
-        Mode.PassThrough => inner.FlushAsync(cancellationToken),
-        Mode.Capture => SendAsync(),
-        _ => default,
-    };
+    public override ValueTask<FlushResult> FlushAsync(CancellationToken cancellationToken = default) =>
+        _mode == Mode.PassThrough ? inner.FlushAsync(cancellationToken) : default;
 
     public override void CancelPendingFlush()
     {
@@ -77,16 +69,5 @@ internal sealed class HandoverWriter(PipeWriter inner) : PipeWriter
     {
         if (_mode != Mode.Detached)
             inner.Complete(exception);
-    }
-
-    // Not by an asynchronous send at once: the socket would keep its arguments, and with them this buffer, for the connection's life.
-    private async ValueTask<FlushResult> SendAsync()
-    {
-        ReadOnlyMemory<byte> rest = _buffer.AsMemory(0, _length);
-        rest = rest[Math.Max(0, _socket!.TrySend(rest.Span))..];
-        if (!rest.IsEmpty)
-            await _socket.SendAsync(rest);
-        _length = 0;
-        return default;
     }
 }

@@ -23,6 +23,8 @@ internal sealed class ConnectionServices : IDisposable
         Heartbeat = new Heartbeat(time, logger);
         // Kestrel counts an upgraded connection until its request ends, which a handed over one's does at once: those are counted here.
         _maxHandedOver = kestrel.Value.Limits.MaxConcurrentUpgradedConnections ?? long.MaxValue;
+        // A connection that has left the server no longer counts against this bound of its.
+        MayPoll = Pollers.AreSupported && kestrel.Value.Limits.MaxConcurrentConnections is null;
         Drain = new Drain(Heartbeat, time, Options, logger);
         _stopping = lifetime?.ApplicationStopping.Register(Drain.Begin) ?? default;
     }
@@ -34,6 +36,8 @@ internal sealed class ConnectionServices : IDisposable
     public ConnectionOptions Options { get; }
     public Heartbeat Heartbeat { get; }
     public Drain Drain { get; }
+    public Pollers Pollers { get; } = new();
+    public bool MayPoll { get; }
 
     public bool TryCountHandedOver()
     {
@@ -48,6 +52,7 @@ internal sealed class ConnectionServices : IDisposable
     public void Dispose()
     {
         _stopping.Dispose();
+        Pollers.Dispose();
         Heartbeat.Dispose();
     }
 }

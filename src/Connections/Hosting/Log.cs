@@ -25,4 +25,10 @@ internal static partial class Log
 
     [LoggerMessage(7, LogLevel.Warning, "The host stops: {Count} connections have not ended in time and are cut")]
     public static partial void DrainEnds(ILogger logger, int count);
+
+    [LoggerMessage(8, LogLevel.Debug, "The answer to an upgrade request could not be sent")]
+    public static partial void AnswerFailed(ILogger logger, Exception exception);
+
+    [LoggerMessage(9, LogLevel.Debug, "A peer sent frames before its upgrade request was answered, and they are lost: the connection is cut")]
+    public static partial void CameEarly(ILogger logger);
 }

@@ -97,6 +97,13 @@ public sealed class ConnectionOptions
     /// </summary>
     public bool EnableCompression { get; set; }
 
+    /// <summary>
+    /// Whether plain TCP connections leave the server altogether after the upgrade and are read by this library, which takes a few hundred
+    /// bytes for each instead of some thousand. On Linux only, and not if Kestrel's MaxConcurrentConnections is set: it could not count
+    /// them. The server's own metrics and logs see such a connection end at the upgrade.
+    /// </summary>
+    public bool EnablePolling { get; set; } = true;
+
     /// <summary>Headers added to the answer of an accepted upgrade.</summary>
     public IDictionary<string, string> ResponseHeaders { get; set; } = new Dictionary<string, string>(StringComparer.OrdinalIgnoreCase);
 

@@ -13,6 +13,8 @@ internal sealed partial class SocketTransport(Socket socket, PipeReader input, C
 {
     private static readonly bool UseLibc = OperatingSystem.IsLinux();
 
+    public bool IsHandedOver => true;
+
     public PipeReader Input => input;
 
     public int TrySend(ReadOnlySpan<byte> bytes) => UseLibc ? TrySendLibc(socket, bytes) : TrySendPortable(socket, bytes);

@@ -22,6 +22,8 @@ internal sealed class StreamTransport : ITransport
         Input = PipeReader.Create(stream, new StreamPipeReaderOptions(bufferSize: readBufferSize, leaveOpen: true, useZeroByteReads: true));
     }
 
+    public bool IsHandedOver => false;
+
     public PipeReader Input { get; }
 
     // The server's streams complete a write at once as long as their own buffer has room. One that does not is left to itself, and

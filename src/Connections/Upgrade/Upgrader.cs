@@ -113,7 +113,7 @@ public sealed class Upgrader
                 services.UncountHandedOver();
         }
         if (accepted)
-            handover.Complete(transport => new Connection(_endpoint, transport, peer), services);
+            handover.Complete(_endpoint, transport => new Connection(_endpoint, transport, peer));
         return accepted;
     }
 

@@ -4,7 +4,7 @@ using Xunit.v3;
 
 namespace Realtime.Connections.Tests.Support;
 
-/// <summary>Runs a theory over both transports, times the values given.</summary>
+/// <summary>Runs a theory over all transports, times the values given.</summary>
 public sealed class CombinatorialPathsAttribute(params object[] values) : DataAttribute
 {
     public override ValueTask<IReadOnlyCollection<ITheoryDataRow>> GetData(MethodInfo testMethod, DisposalTracker disposalTracker)

@@ -12,10 +12,13 @@ using Microsoft.Extensions.Logging;
 
 namespace Realtime.Connections.Tests.Support;
 
-/// <summary>Which of the two ways a connection's bytes take.</summary>
+/// <summary>Which way a connection's bytes take.</summary>
 public enum Path
 {
-    /// <summary>Plain TCP, handed over from Kestrel.</summary>
+    /// <summary>Plain TCP, taken from Kestrel altogether where the system is Linux; elsewhere as <see cref="Quick"/>.</summary>
+    Polled,
+
+    /// <summary>Plain TCP, handed over from Kestrel, which still reads.</summary>
     Quick,
 
     /// <summary>The upgraded stream, as with TLS or HTTP/2.</summary>
@@ -56,7 +59,11 @@ public sealed class Server : IAsyncDisposable
         }));
         builder.Services.AddRoutingCore();
         builder.Logging.SetMinimumLevel(LogLevel.Warning);
-        builder.Services.AddRealtimeConnections(options);
+        builder.Services.AddRealtimeConnections(settings =>
+        {
+            settings.EnablePolling = path == Path.Polled;
+            options?.Invoke(settings);
+        });
         build?.Invoke(builder);
         var app = builder.Build();
         app.UseRouting();

@@ -1,0 +1,158 @@
+using System.Runtime.InteropServices;
+
+namespace Realtime.Connections;
+
+/// <summary>The system calls of Linux that the pollers need and .NET does not offer. The numbers are those of asm-generic, the same on every architecture that .NET runs on.</summary>
+internal static unsafe partial class Linux
+{
+    public const uint In = 0x1, Out = 0x4, Error = 0x8, HangUp = 0x10, PeerShutdown = 0x2000, EdgeTriggered = 1u << 31;
+
+    public const int WouldBlock = 11; // EAGAIN
+    public const int Interrupted = 4; // EINTR
+
+    private const int DontWait = 0x40;   // MSG_DONTWAIT
+    private const int NoSignal = 0x4000; // MSG_NOSIGNAL: an error instead of SIGPIPE
+    private const int CloseOnExec = 0x80000; // EPOLL_CLOEXEC, EFD_CLOEXEC
+    private const int Add = 1; // EPOLL_CTL_ADD
+    private const int SocketLevel = 1, Linger = 13; // SOL_SOCKET, SO_LINGER
+    private const int TcpLevel = 6, TcpInfo = 11; // IPPROTO_TCP, TCP_INFO
+    private const int BytesReceivedOffset = 128; // tcpi_bytes_received, since Linux 4.1
+    private const int DuplicateCloseOnExec = 1030, SetDescriptorFlags = 2; // F_DUPFD_CLOEXEC, F_SETFD
+    private const nuint BytesToRead = 0x541B; // FIONREAD
+
+    // struct epoll_event is packed on x86-64 only.
+    private static readonly bool s_packed = RuntimeInformation.ProcessArchitecture == Architecture.X64;
+
+    /// <summary>Bytes of a struct epoll_event.</summary>
+    public static int EventSize { get; } = s_packed ? 12 : 16;
+
+    public static int CreateEpoll() => epoll_create1(CloseOnExec);
+
+    public static int CreateEvent() => eventfd(0, CloseOnExec);
+
+    public static void Signal(int eventDescriptor)
+    {
+        ulong one = 1;
+        _ = write(eventDescriptor, &one, sizeof(ulong));
+    }
+
+    /// <summary>Watches a descriptor; false when the system has no room for it.</summary>
+    public static bool Watch(int epoll, int descriptor, uint events, ulong data)
+    {
+        byte* entry = stackalloc byte[16];
+        *(uint*)entry = events;
+        *(ulong*)(entry + EventSize - sizeof(ulong)) = data;
+        return epoll_ctl(epoll, Add, descriptor, entry) == 0;
+    }
+
+    /// <summary>Waits for events; their number, or less than 0 when it was interrupted.</summary>
+    public static int Wait(int epoll, Span<byte> events, int milliseconds)
+    {
+        fixed (byte* first = events)
+            return epoll_wait(epoll, first, events.Length / EventSize, milliseconds);
+    }
+
+    public static (uint Events, ulong Data) Event(ReadOnlySpan<byte> events, int index)
+    {
+        var entry = events.Slice(index * EventSize, EventSize);
+        return (MemoryMarshal.Read<uint>(entry), MemoryMarshal.Read<ulong>(entry[^sizeof(ulong)..]));
+    }
+
+    public static void Sleep(int microseconds)
+    {
+        long* time = stackalloc long[2] { 0, microseconds * 1000L };
+        _ = nanosleep(time, null);
+    }
+
+    /// <summary>Bytes read, 0 at the end of the stream, less than 0 with <see cref="Marshal.GetLastPInvokeError"/>.</summary>
+    public static int Receive(int socket, Span<byte> buffer)
+    {
+        fixed (byte* first = buffer)
+            return (int)recv(socket, first, buffer.Length, DontWait);
+    }
+
+    /// <summary>Bytes sent, or less than 0 with <see cref="Marshal.GetLastPInvokeError"/>.</summary>
+    public static int Send(int socket, ReadOnlySpan<byte> bytes)
+    {
+        fixed (byte* first = bytes)
+            return (int)send(socket, first, bytes.Length, DontWait | NoSignal);
+    }
+
+    public static void ShutDown(int socket, ShutDownSide side) => _ = shutdown(socket, (int)side);
+
+    public static void Close(int descriptor) => _ = close(descriptor);
+
+    /// <summary>Another descriptor of the same socket, or less than 0.</summary>
+    public static int Duplicate(int descriptor) => fcntl(descriptor, DuplicateCloseOnExec, 0);
+
+    /// <summary>Says that processes to come may share the descriptor.</summary>
+    public static void Share(int descriptor) => _ = fcntl(descriptor, SetDescriptorFlags, 0);
+
+    /// <summary>Lets close wait for nothing and reset nothing, as it is by default.</summary>
+    public static void ClearLinger(int socket)
+    {
+        ulong off = 0; // struct linger: two ints
+        _ = setsockopt(socket, SocketLevel, Linger, &off, sizeof(ulong));
+    }
+
+    /// <summary>How many bytes the peer has sent in all; null when the system does not tell.</summary>
+    public static long? Received(int socket)
+    {
+        byte* info = stackalloc byte[BytesReceivedOffset + sizeof(long)];
+        int size = BytesReceivedOffset + sizeof(long);
+        return getsockopt(socket, TcpLevel, TcpInfo, info, &size) == 0 && size == BytesReceivedOffset + sizeof(long)
+            ? *(long*)(info + BytesReceivedOffset)
+            : null;
+    }
+
+    /// <summary>How many bytes have come that were not read.</summary>
+    public static int Unread(int socket)
+    {
+        int bytes = 0;
+        return ioctl(socket, BytesToRead, &bytes) == 0 ? bytes : 0;
+    }
+
+    internal enum ShutDownSide { Send = 1, Both = 2 }
+
+    [LibraryImport("libc", SetLastError = true)]
+    private static partial int epoll_create1(int flags);
+
+    [LibraryImport("libc", SetLastError = true)]
+    private static partial int eventfd(uint initial, int flags);
+
+    [LibraryImport("libc")]
+    private static partial nint write(int descriptor, void* bytes, nint length);
+
+    [LibraryImport("libc")]
+    private static partial int epoll_ctl(int epoll, int operation, int descriptor, void* entry);
+
+    [LibraryImport("libc")]
+    private static partial int epoll_wait(int epoll, void* events, int most, int milliseconds);
+
+    [LibraryImport("libc")]
+    private static partial int nanosleep(long* time, long* remaining);
+
+    [LibraryImport("libc", SetLastError = true)]
+    private static partial nint recv(int socket, void* buffer, nint length, int flags);
+
+    [LibraryImport("libc", SetLastError = true)]
+    private static partial nint send(int socket, void* bytes, nint length, int flags);
+
+    [LibraryImport("libc")]
+    private static partial int shutdown(int socket, int how);
+
+    [LibraryImport("libc")]
+    private static partial int close(int descriptor);
+
+    [LibraryImport("libc")]
+    private static partial int fcntl(int descriptor, int command, nint argument);
+
+    [LibraryImport("libc")]
+    private static partial int ioctl(int descriptor, nuint request, int* result);
+
+    [LibraryImport("libc")]
+    private static partial int getsockopt(int socket, int level, int name, void* value, int* size);
+
+    [LibraryImport("libc")]
+    private static partial int setsockopt(int socket, int level, int name, void* value, int size);
+}

@@ -1,0 +1,47 @@
+namespace Realtime.Connections;
+
+/// <summary>The process's pollers: made when the first connection comes, taken in turn.</summary>
+internal sealed class Pollers : IDisposable
+{
+    // One poller reads for several cores that handle and send: it hardly does more than take bytes in.
+    private const int CoresPerPoller = 4;
+
+    private readonly Lock _lock = new();
+    private Poller[]? _pollers;
+    private uint _next;
+    private bool _disposed;
+
+    public static bool AreSupported { get; } = OperatingSystem.IsLinux();
+
+    /// <summary>The poller of the next connection; null when the host has stopped.</summary>
+    public Poller? Next()
+    {
+        var pollers = Volatile.Read(ref _pollers) ?? Start();
+        return pollers?[Interlocked.Increment(ref _next) % (uint)pollers.Length];
+    }
+
+    public void Dispose()
+    {
+        lock (_lock)
+        {
+            _disposed = true;
+            foreach (var poller in _pollers ?? [])
+                poller.Dispose();
+        }
+    }
+
+    private Poller[]? Start()
+    {
+        lock (_lock)
+        {
+            if (_pollers is null && !_disposed)
+            {
+                var pollers = new Poller[(Environment.ProcessorCount + CoresPerPoller - 1) / CoresPerPoller];
+                for (int i = 0; i < pollers.Length; i++)
+                    pollers[i] = new Poller($"Connections {i}");
+                Volatile.Write(ref _pollers, pollers);
+            }
+            return _pollers;
+        }
+    }
+}
