@@ -1,4 +1,5 @@
 using System.Text;
+using Microsoft.Extensions.DependencyInjection;
 using Realtime.Connections.Tests.Support;
 using Path = Realtime.Connections.Tests.Support.Path;
 
@@ -7,6 +8,53 @@ namespace Realtime.Connections.Tests;
 /// <summary>Everything at once: sends, closes, aborts and peers that leave in every way. Nothing may hang, leak or reach another.</summary>
 public class DisorderTests
 {
+    [Theory, CombinatorialPaths]
+    public async Task A_handler_that_blocks_its_thread_holds_up_its_own_connection_only(Path path)
+    {
+        using var release = new ManualResetEventSlim();
+        var recorder = new Recorder
+        {
+            Message = (connection, message) =>
+            {
+                if (message.Text == "block")
+                    release.Wait(TimeSpan.FromSeconds(15)); // only if the test fails before it lets go
+                return connection.SendAsync(message);
+            },
+        };
+        await using var server = await Server.StartAsync(path, app => app.MapConnections<Recorder>("/ws"), build: builder => builder.Services.AddSingleton(recorder));
+        using var blocked = await server.ConnectRawAsync();
+        using var other = await server.ConnectRawAsync();
+        await blocked.SendTextAsync("block");
+        await blocked.SendTextAsync("later");
+        for (int i = 0; i < 100; i++)
+        {
+            await other.SendTextAsync($"{i}");
+            Assert.Equal($"{i}", await other.ReceiveTextAsync());
+        }
+        release.Set();
+        Assert.Equal("block", await blocked.ReceiveTextAsync());
+        Assert.Equal("later", await blocked.ReceiveTextAsync());
+    }
+
+    [Theory, CombinatorialPaths]
+    public async Task A_handler_that_never_blocks_is_served_in_order(Path path)
+    {
+        await using var server = await Server.StartAsync(path, app => app.MapConnections<Mirror>("/ws"), build: builder => builder.Services.AddSingleton<Mirror>());
+        var clients = await Task.WhenAll(Enumerable.Range(0, 20).Select(_ => server.ConnectRawAsync()));
+        await Task.WhenAll(clients.Select(async (client, number) =>
+        {
+            using var _ = client;
+            var sending = Task.Run(async () =>
+            {
+                for (int i = 0; i < 300; i++)
+                    await client.SendTextAsync(new string((char)('a' + number), i * 37 % 3000) + i);
+            });
+            for (int i = 0; i < 300; i++)
+                Assert.Equal(new string((char)('a' + number), i * 37 % 3000) + i, await client.ReceiveTextAsync());
+            await sending.Within();
+        }));
+    }
+
     [Theory, CombinatorialPaths]
     public async Task Connections_that_end_in_every_way_at_once_leave_nothing_behind(Path path)
     {
@@ -131,6 +179,21 @@ public class DisorderTests
         {
             Interlocked.Increment(ref _closed);
             return default;
+        }
+    }
+
+    /// <summary>Every third message is answered a moment later, by another thread.</summary>
+    private sealed class Mirror : ConnectionHandler
+    {
+        private int _count;
+
+        public override bool NeverBlocks => true;
+
+        public override async ValueTask OnMessage(Connection connection, Message message)
+        {
+            if (Interlocked.Increment(ref _count) % 3 == 0)
+                await Task.Yield();
+            await connection.SendAsync(message);
         }
     }
 }

@@ -31,6 +31,33 @@ public class HandoverTests
         await AssertHandedOverAsync(server, requests, ends);
     }
 
+    [Theory]
+    [InlineData(Path.Polled, null, true)]
+    [InlineData(Path.Polled, 100L, false)] // a bound that the server could not keep
+    [InlineData(Path.Quick, null, false)]
+    public async Task On_Linux_a_polled_connection_leaves_the_server_too(Path path, long? most, bool leaves)
+    {
+        Assert.SkipUnless(OperatingSystem.IsLinux(), "Pollers are for Linux.");
+        var left = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        await using var server = await Server.StartAsync(path, app => app.MapConnections("/ws", Server.Echo),
+            build: builder => builder.WebHost.ConfigureKestrel(kestrel => kestrel.Limits.MaxConcurrentConnections = most),
+            listen: endpoint => endpoint.Use(next => context =>
+            {
+                context.ConnectionClosed.Register(() => left.TrySetResult());
+                return next(context);
+            }));
+        using var client = await server.ConnectRawAsync();
+        if (leaves)
+            await left.Task.Within();
+        await client.SendTextAsync("still here");
+        Assert.Equal("still here", await client.ReceiveTextAsync());
+        Assert.Equal(leaves, left.Task.IsCompleted);
+        await client.SendAsync(RawClient.Close(1000));
+        await client.ReceiveCloseAsync(1000, answer: false);
+        await client.ReceiveEndAsync();
+        await left.Task.Within();
+    }
+
     [Fact]
     public async Task The_request_is_garbage_while_the_connection_lives()
     {

@@ -5,7 +5,7 @@ namespace Realtime.Connections;
 /// <summary>The system calls of Linux that the pollers need and .NET does not offer. The numbers are those of asm-generic, the same on every architecture that .NET runs on.</summary>
 internal static unsafe partial class Linux
 {
-    public const uint In = 0x1, Out = 0x4, Error = 0x8, HangUp = 0x10, PeerShutdown = 0x2000, EdgeTriggered = 1u << 31;
+    public const uint In = 0x1, Out = 0x4, Error = 0x8, HangUp = 0x10, PeerShutdown = 0x2000, Once = 1u << 30, EdgeTriggered = 1u << 31;
 
     public const int WouldBlock = 11; // EAGAIN
     public const int Interrupted = 4; // EINTR
@@ -13,7 +13,7 @@ internal static unsafe partial class Linux
     private const int DontWait = 0x40;   // MSG_DONTWAIT
     private const int NoSignal = 0x4000; // MSG_NOSIGNAL: an error instead of SIGPIPE
     private const int CloseOnExec = 0x80000; // EPOLL_CLOEXEC, EFD_CLOEXEC
-    private const int Add = 1; // EPOLL_CTL_ADD
+    private const int Add = 1, Modify = 3; // EPOLL_CTL_ADD, EPOLL_CTL_MOD
     private const int SocketLevel = 1, Linger = 13; // SOL_SOCKET, SO_LINGER
     private const int TcpLevel = 6, TcpInfo = 11; // IPPROTO_TCP, TCP_INFO
     private const int BytesReceivedOffset = 128; // tcpi_bytes_received, since Linux 4.1
@@ -37,12 +37,17 @@ internal static unsafe partial class Linux
     }
 
     /// <summary>Watches a descriptor; false when the system has no room for it.</summary>
-    public static bool Watch(int epoll, int descriptor, uint events, ulong data)
+    public static bool Watch(int epoll, int descriptor, uint events, ulong data) => Control(epoll, Add, descriptor, events, data) == 0;
+
+    /// <summary>Watches a descriptor that was watched for one event.</summary>
+    public static void WatchAgain(int epoll, int descriptor, uint events, ulong data) => _ = Control(epoll, Modify, descriptor, events, data);
+
+    private static int Control(int epoll, int operation, int descriptor, uint events, ulong data)
     {
         byte* entry = stackalloc byte[16];
         *(uint*)entry = events;
         *(ulong*)(entry + EventSize - sizeof(ulong)) = data;
-        return epoll_ctl(epoll, Add, descriptor, entry) == 0;
+        return epoll_ctl(epoll, operation, descriptor, entry);
     }
 
     /// <summary>Waits for events; their number, or less than 0 when it was interrupted.</summary>
@@ -56,12 +61,6 @@ internal static unsafe partial class Linux
     {
         var entry = events.Slice(index * EventSize, EventSize);
         return (MemoryMarshal.Read<uint>(entry), MemoryMarshal.Read<ulong>(entry[^sizeof(ulong)..]));
-    }
-
-    public static void Sleep(int microseconds)
-    {
-        long* time = stackalloc long[2] { 0, microseconds * 1000L };
-        _ = nanosleep(time, null);
     }
 
     /// <summary>Bytes read, 0 at the end of the stream, less than 0 with <see cref="Marshal.GetLastPInvokeError"/>.</summary>
@@ -128,9 +127,6 @@ internal static unsafe partial class Linux
 
     [LibraryImport("libc")]
     private static partial int epoll_wait(int epoll, void* events, int most, int milliseconds);
-
-    [LibraryImport("libc")]
-    private static partial int nanosleep(long* time, long* remaining);
 
     [LibraryImport("libc", SetLastError = true)]
     private static partial nint recv(int socket, void* buffer, nint length, int flags);

@@ -3,40 +3,44 @@ using System.Diagnostics;
 namespace Realtime.Connections;
 
 /// <summary>
-/// Waits for the sockets of many connections, on one thread and one epoll. Each connection is watched once, for all that can happen
-/// and edge by edge (EPOLLET), so that it costs no further system call in its life.
+/// Watches the sockets of many connections with one epoll. Each is watched once, for all that can happen and edge by edge (EPOLLET), so
+/// that it costs no further system call in its life.
 /// </summary>
-internal sealed class Poller : IDisposable
+/// <remarks>
+/// As long as events keep coming it is polled from the thread pool, in turn with the work that they cause: under load nothing waits for a
+/// thread to wake up, and what came meanwhile is taken at once. Only when there is nothing does a thread of its own wait, which does
+/// nothing but to start that again.
+/// </remarks>
+internal sealed class Poller : IThreadPoolWorkItem, IDisposable
 {
     private const int EventsAtOnce = 512;
-
-    // Waking up for each event costs more than handling it, and takes the core from the threads that send. When wake-ups follow each
-    // other so closely, the poller sleeps before it looks again: events gather, and what they cause is joined. The system adds about
-    // 50 us of its own to the pause.
-    private static readonly long s_close = Stopwatch.Frequency / 5_000; // 200 us
-    private const int PauseMicroseconds = 50;
+    private const ulong WakeUp = 0, Events = 1; // what the thread waits for
 
     // Connections that were cut end by themselves; one whose handler is stuck is not waited for.
     private static readonly TimeSpan s_mostAfterDispose = TimeSpan.FromSeconds(5);
 
     private readonly Lock _lock = new();
-    private readonly int _epoll;
+    private readonly byte[] _events = new byte[EventsAtOnce * Linux.EventSize];
+    private readonly int _epoll;   // of the sockets
+    private readonly int _waiting; // of the epoll above, once at a time, and of the wake-up
     private readonly int _wake;
-    private readonly Thread _thread;
     private Entry[] _entries = new Entry[64];
     private readonly Stack<int> _free = [];
-    private int _used = 1; // entry 0 is the wake-up's
+    private int _used;
     private int _count;
+    private bool _polling; // the thread pool has it, or will
     private bool _disposed;
+    private bool _ended;
 
     public Poller(string name)
     {
         _epoll = Linux.CreateEpoll();
+        _waiting = Linux.CreateEpoll();
         _wake = Linux.CreateEvent();
-        if (_epoll < 0 || _wake < 0 || !Linux.Watch(_epoll, _wake, Linux.In, 0))
+        if (_epoll < 0 || _waiting < 0 || _wake < 0
+            || !Linux.Watch(_waiting, _wake, Linux.In, WakeUp) || !Linux.Watch(_waiting, _epoll, Linux.In | Linux.Once, Events))
             throw new InvalidOperationException("The system has no descriptors left for epoll.");
-        _thread = new Thread(Run) { IsBackground = true, Name = name };
-        _thread.UnsafeStart();
+        new Thread(Wait) { IsBackground = true, Name = name }.UnsafeStart();
     }
 
     /// <summary>Watches a socket from now on. False when the system has no room for it, or the host has stopped.</summary>
@@ -87,35 +91,63 @@ internal sealed class Poller : IDisposable
         Linux.Signal(_wake);
     }
 
-    private void Run()
+    /// <summary>One look at the sockets, and the next one after what else the thread pool has to do.</summary>
+    void IThreadPoolWorkItem.Execute()
     {
-        Span<byte> events = new byte[EventsAtOnce * Linux.EventSize];
-        long last = 0;
-        while (!Volatile.Read(ref _disposed))
-        {
-            Poll(events, Timeout.Infinite);
-            long now = Stopwatch.GetTimestamp();
-            if (now - last < s_close)
-                Linux.Sleep(PauseMicroseconds);
-            last = now;
-        }
-
-        Abort();
-        long start = Stopwatch.GetTimestamp();
-        while (!IsEmpty && Stopwatch.GetElapsedTime(start) < s_mostAfterDispose)
-            Poll(events, milliseconds: 10);
-        Linux.Close(_epoll);
-        Linux.Close(_wake);
-    }
-
-    private void Poll(Span<byte> events, int milliseconds)
-    {
-        int count = Linux.Wait(_epoll, events, milliseconds);
+        int count = Linux.Wait(_epoll, _events, milliseconds: 0);
         for (int i = 0; i < count; i++)
         {
-            var (what, data) = Linux.Event(events, i);
+            var (what, data) = Linux.Event(_events, i);
             Find(data)?.OnEvents(what);
         }
+        if (count > 0)
+        {
+            ThreadPool.UnsafeQueueUserWorkItem(this, preferLocal: false);
+            return;
+        }
+        lock (_lock)
+        {
+            _polling = false;
+            if (_ended)
+                Linux.Close(_epoll);
+            else
+                Linux.WatchAgain(_waiting, _epoll, Linux.In | Linux.Once, Events);
+        }
+    }
+
+    private void Wait()
+    {
+        Span<byte> events = new byte[2 * Linux.EventSize];
+        long disposed = 0;
+        while (true)
+        {
+            int count = Linux.Wait(_waiting, events, disposed == 0 ? Timeout.Infinite : 10);
+            for (int i = 0; i < count; i++)
+                if (Linux.Event(events, i).Data == Events)
+                    Start();
+            if (disposed == 0 && Volatile.Read(ref _disposed))
+            {
+                disposed = Stopwatch.GetTimestamp();
+                Linux.Close(_wake);
+                Abort();
+            }
+            if (disposed != 0 && (IsEmpty || Stopwatch.GetElapsedTime(disposed) > s_mostAfterDispose))
+                break;
+        }
+        lock (_lock)
+        {
+            _ended = true;
+            Linux.Close(_waiting);
+            if (!_polling)
+                Linux.Close(_epoll);
+        }
+    }
+
+    private void Start()
+    {
+        lock (_lock)
+            _polling = true;
+        ThreadPool.UnsafeQueueUserWorkItem(this, preferLocal: false);
     }
 
     private bool IsEmpty

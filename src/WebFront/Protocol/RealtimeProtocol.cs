@@ -19,6 +19,9 @@ internal sealed partial class RealtimeProtocol(
 
     private readonly FrontOptions _options = options.Value;
 
+    /// <summary>Rooms and users are called and not waited for.</summary>
+    public override bool NeverBlocks => true;
+
     public override async ValueTask OnConnected(Connection connection)
     {
         // The endpoint lets nobody in without a name.
