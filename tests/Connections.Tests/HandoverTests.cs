@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Net;
 using System.Runtime.CompilerServices;
 using System.Text;
@@ -56,6 +57,19 @@ public class HandoverTests
         await client.ReceiveCloseAsync(1000, answer: false);
         await client.ReceiveEndAsync();
         await left.Task.Within();
+    }
+
+    [Fact]
+    public async Task A_polled_socket_is_watched_by_its_poller_only()
+    {
+        Assert.SkipUnless(OperatingSystem.IsLinux(), "Pollers are for Linux.");
+        await using var server = await Server.EchoAsync(Path.Polled);
+        var clients = await Task.WhenAll(Enumerable.Range(0, 10).Select(_ => server.ConnectRawAsync()));
+        var watches = Watches();
+        Assert.InRange(watches.Count, 20, int.MaxValue); // both ends are in this process
+        Assert.DoesNotContain(watches.GroupBy(inode => inode), socket => socket.Count() > 1);
+        foreach (var client in clients)
+            client.Dispose();
     }
 
     [Fact]
@@ -212,6 +226,29 @@ public class HandoverTests
         await client.ReceiveCloseAsync(1000, answer: false);
         await client.ReceiveEndAsync();
         await requests.Ended.Task.Within();
+    }
+
+    // The inode of each socket that any epoll of this process watches, as often as it does. Other descriptors share one inode.
+    private static List<long> Watches()
+    {
+        var sockets = new DirectoryInfo("/proc/self/fd").EnumerateFiles().Select(descriptor => descriptor.LinkTarget)
+            .Where(link => link is not null && link.StartsWith("socket:[", StringComparison.Ordinal))
+            .Select(link => long.Parse(link![8..^1], CultureInfo.InvariantCulture)).ToHashSet();
+        var watched = new List<long>();
+        foreach (var descriptor in Directory.EnumerateFiles("/proc/self/fdinfo"))
+        {
+            try
+            {
+                watched.AddRange(File.ReadLines(descriptor).Where(line => line.StartsWith("tfd:", StringComparison.Ordinal))
+                    .Select(line => line[(line.IndexOf("ino:", StringComparison.Ordinal) + 4)..].Split(' ')[0])
+                    .Select(inode => long.Parse(inode, NumberStyles.HexNumber, CultureInfo.InvariantCulture)).Where(sockets.Contains));
+            }
+            catch (IOException)
+            {
+                // Closed meanwhile.
+            }
+        }
+        return watched;
     }
 
     private static async Task<RawClient> ConnectWhenThereIsRoomAsync(Server server)

@@ -13,7 +13,7 @@ internal static unsafe partial class Linux
     private const int DontWait = 0x40;   // MSG_DONTWAIT
     private const int NoSignal = 0x4000; // MSG_NOSIGNAL: an error instead of SIGPIPE
     private const int CloseOnExec = 0x80000; // EPOLL_CLOEXEC, EFD_CLOEXEC
-    private const int Add = 1, Modify = 3; // EPOLL_CTL_ADD, EPOLL_CTL_MOD
+    private const int Add = 1, Delete = 2, Modify = 3; // EPOLL_CTL_ADD, _DEL, _MOD
     private const int SocketLevel = 1, Linger = 13; // SOL_SOCKET, SO_LINGER
     private const int TcpLevel = 6, TcpInfo = 11; // IPPROTO_TCP, TCP_INFO
     private const int BytesReceivedOffset = 128; // tcpi_bytes_received, since Linux 4.1
@@ -41,6 +41,9 @@ internal static unsafe partial class Linux
 
     /// <summary>Watches a descriptor that was watched for one event.</summary>
     public static void WatchAgain(int epoll, int descriptor, uint events, ulong data) => _ = Control(epoll, Modify, descriptor, events, data);
+
+    /// <summary>Ends a watch; false when there was none.</summary>
+    public static bool Forget(int epoll, int descriptor) => epoll_ctl(epoll, Delete, descriptor, null) == 0;
 
     private static int Control(int epoll, int operation, int descriptor, uint events, ulong data)
     {

@@ -67,6 +67,7 @@ internal sealed class PolledTransport : PipeReader, ITransport, IValueTaskSource
         int own = Linux.Duplicate(servers);
         if (own < 0)
             return null;
+        ServerEpolls.Forget(servers);
         // Closing a socket on which a read waits resets its connection, unless the descriptor may be shared; and it leaves the
         // socket set to reset when it is closed next.
         Linux.Share(servers);
