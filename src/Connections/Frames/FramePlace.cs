@@ -3,7 +3,7 @@ namespace Realtime.Connections;
 /// <summary>Where the messages of a frame stand in their topic: one after the other from <see cref="First"/> on. Shared by all queues.</summary>
 internal sealed class FramePlace(FrameTopic topic, string? epoch, long first, int messages)
 {
-    private bool _keysRead = !topic.HasKeys;
+    private volatile bool _keysRead = !topic.HasKeys;
 
     public FrameTopic Topic => topic;
 

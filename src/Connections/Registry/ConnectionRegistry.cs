@@ -109,7 +109,7 @@ public sealed class ConnectionRegistry
     /// <param name="except">A connection that does not get it.</param>
     public int Broadcast(Frame frame, Connection? except = null) => Deliver(_all.Snapshot(), frame, except);
 
-    /// <summary>To all that the filter says true of.</summary>
+    /// <summary>To all that the filter says true of. For many connections it is called on several threads at once.</summary>
     public int Broadcast(Frame frame, Func<Connection, bool> to) => Deliver(_all.Snapshot(), frame, to);
 
     /// <inheritdoc cref="Broadcast(Frame, Connection?)"/>
@@ -127,7 +127,7 @@ public sealed class ConnectionRegistry
     /// <param name="except">A connection that does not get it.</param>
     public int BroadcastToRoom(string room, Frame frame, Connection? except = null) => Deliver(Snapshot(_rooms, room), frame, except);
 
-    /// <summary>To the members of a room that the filter says true of.</summary>
+    /// <summary>To the members of a room that the filter says true of; see <see cref="Broadcast(Frame, Func{Connection, bool})"/>.</summary>
     public int BroadcastToRoom(string room, Frame frame, Func<Connection, bool> to) => Deliver(Snapshot(_rooms, room), frame, to);
 
     /// <inheritdoc cref="BroadcastToRoom(string, Frame, Connection?)"/>
@@ -157,30 +157,21 @@ public sealed class ConnectionRegistry
     private static int Deliver(Connection[] members, Frame frame, Connection? except)
     {
         ArgumentNullException.ThrowIfNull(frame);
-        int reached = 0;
-        foreach (var member in members)
-            if (member != except && member.DeliverUncounted(frame))
-                reached++;
-        CountSent(members, frame, reached);
-        return reached;
+        return Counted(members, frame, FanOut.Run(members, except, to: null, frame));
     }
 
     private static int Deliver(Connection[] members, Frame frame, Func<Connection, bool> to)
     {
         ArgumentNullException.ThrowIfNull(frame);
         ArgumentNullException.ThrowIfNull(to);
-        int reached = 0;
-        foreach (var member in members)
-            if (to(member) && member.DeliverUncounted(frame))
-                reached++;
-        CountSent(members, frame, reached);
-        return reached;
+        return Counted(members, frame, FanOut.Run(members, except: null, to, frame));
     }
 
-    private static void CountSent(Connection[] members, Frame frame, int reached)
+    private static int Counted(Connection[] members, Frame frame, int reached)
     {
         if (reached > 0)
             members[0].CountSent((long)reached * frame.Messages, (long)reached * frame.Size);
+        return reached;
     }
 
     private static Connection[] Snapshot(ConcurrentDictionary<string, ConnectionGroup> groups, string name)
