@@ -7,6 +7,8 @@ namespace Realtime.Bench;
 /// <summary>What the command line asks for.</summary>
 internal sealed record Options
 {
+    private const int MostBytes = 65_000; // our fronts take 64 KiB of JSON by default, and the quotes count
+
     public required IReadOnlyList<Scenario> Scenarios { get; init; }
 
     public required IReadOnlyList<TargetKind> Targets { get; init; }
@@ -52,7 +54,7 @@ internal sealed record Options
                     runs = Number(name, Value(), 1, 20);
                     break;
                 case "--payload":
-                    payloads = [.. Value().Split(',').Select(text => Number(name, text, Payload.HeaderLength, 65536))];
+                    payloads = [.. Value().Split(',').Select(text => Number(name, text, Payload.HeaderLength, MostBytes))];
                     break;
                 case "--targets":
                     targets = [.. Value().Split(',').Select(text => Find(TargetKind.All, kind => kind.Name, text, "target"))];

@@ -23,7 +23,10 @@ try
             failed += options.Scenarios.Count == Realtime.Bench.Scenarios.Scenario.All.Length ? 0 : 1;
             continue;
         }
-        Cores.Separate();
+        if (scenario.SharesCores)
+            Cores.Share();
+        else
+            Cores.Separate();
         var section = new Section(scenario.Name, Engine.Name, scenario.Title, options);
         try
         {

@@ -24,7 +24,7 @@ internal sealed partial class LoadClient
         while (_connections.Any(connection => connection.State != LoadState.Closed))
         {
             Step(Clock.Second / 10);
-            if (_closed > 0 || Clock.Now - _churnEnd > s_stall)
+            if (_closed > 0 || Clock.Now - _churnEnd > _workload.Patience.Nanoseconds())
                 throw new InvalidOperationException($"A client did not come through: {_problem ?? "no answer"}");
         }
         return (Clock.Now - start) / 1e9;

@@ -9,9 +9,6 @@ namespace Realtime.Bench.Load;
 /// </summary>
 internal sealed partial class LoadClient : IDisposable
 {
-    // Without any delivery for so long a load is given up, and what is missing counts as lost.
-    private static readonly long s_stall = 10 * Clock.Second;
-
     // After the last delivery, for copies that should not come at all.
     private static readonly TimeSpan s_aftermath = TimeSpan.FromMilliseconds(200);
 
@@ -97,9 +94,14 @@ internal sealed partial class LoadClient : IDisposable
             Step(left);
     }
 
+    /// <summary>Publishes one message to each room, and waits until everybody has them.</summary>
+    public LoadResult Check() => Run(TimeSpan.Zero, closedLoop: true, atOnce: _workload.Rooms);
+
     /// <summary>Publishes for so long, paced or in a closed loop as the workload says, and waits for the last delivery.</summary>
     /// <param name="closedLoop">In a closed loop even when the workload is paced, which warms the server up sooner.</param>
-    public LoadResult Run(TimeSpan time, bool closedLoop = false)
+    public LoadResult Run(TimeSpan time, bool closedLoop = false) => Run(time, closedLoop, atOnce: 0);
+
+    private LoadResult Run(TimeSpan time, bool closedLoop, int atOnce)
     {
         foreach (var latencies in Latencies)
             latencies.Clear();
@@ -107,6 +109,8 @@ internal sealed partial class LoadClient : IDisposable
         (_delivered, _disorder, _sendLag) = (0, 0, 0);
         var start = _lastDelivery = Clock.Now;
         var end = start + time.Nanoseconds();
+        for (var i = 0; i < atOnce; i++)
+            Publish(Clock.Now);
         var period = closedLoop || _workload.Rate == 0 ? 0 : Clock.Second / _workload.Rate;
         while (true)
         {
@@ -114,14 +118,14 @@ internal sealed partial class LoadClient : IDisposable
             var wait = Clock.Second / 10;
             if (now >= end)
             {
-                if (_done == _sent || now - Math.Max(_lastDelivery, end) > s_stall)
+                if (_done == _sent || now - Math.Max(_lastDelivery, end) > _workload.Patience.Nanoseconds())
                     break;
             }
             else if (period == 0)
             {
                 while (_sent - _done < _workload.Window)
                     Publish(Clock.Now);
-                if (now - _lastDelivery > s_stall)
+                if (now - _lastDelivery > _workload.Patience.Nanoseconds())
                     break;
             }
             else

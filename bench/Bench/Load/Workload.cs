@@ -28,6 +28,9 @@ internal sealed record Workload
     /// <summary>The last so many connections join and then read nothing.</summary>
     public int SlowReaders { get; init; }
 
+    /// <summary>Without any delivery for so long a load is given up, and what is missing counts as lost.</summary>
+    public TimeSpan Patience { get; init; } = TimeSpan.FromSeconds(10);
+
     /// <summary>Connects and joins that may be under way.</summary>
     public int ConnectsAtOnce { get; init; } = 64;
 

@@ -36,6 +36,10 @@ internal sealed class Results
         _sections.Sort((one, other) => (order.IndexOf(one.Scenario), one.Engine).CompareTo((order.IndexOf(other.Scenario), other.Engine)));
     }
 
+    // As GitHub makes it of a heading.
+    private static string Anchor(string heading) =>
+        string.Concat(heading.ToLowerInvariant().Where(letter => char.IsLetterOrDigit(letter) || letter is ' ' or '-')).Replace(' ', '-');
+
     public void Write()
     {
         Directory.CreateDirectory(_folder);
@@ -43,8 +47,17 @@ internal sealed class Results
         File.WriteAllText(Path.Combine(_folder, Name), $"""
             # Results
 
-            Written by `./realtime bench`; [README.md](README.md) says how it measures. Compare figures of one section only:
-            they were measured together.
+            Written by `./realtime bench`; [README.md](README.md) says how it measures and what the columns mean. Compare figures of one
+            section only: they were measured together. Behind each title stands the engine.
+
+            {string.Join('\n', _sections.Select(section => $"- [{section.Heading}](#{Anchor(section.Heading)}){(section.IsValid ? "" : ": NOT VALID")}"))}
+
+            ## What is asked for, and what was measured
+
+            | section | figure | measured | asked for | |
+            |---|---|---|---|---|
+            {string.Join('\n', _sections.SelectMany(section => section.Verdicts.Select(verdict =>
+                $"| {section.Heading} | {verdict.What} | {Spread.Figure(verdict.Value)} | {verdict.BoundText} | {verdict.IsMetText} |")))}
 
             {string.Join('\n', _sections.Select(section => section.Markdown()))}
             """.TrimEnd() + "\n");

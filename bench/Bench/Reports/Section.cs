@@ -7,10 +7,14 @@ namespace Realtime.Bench.Reports;
 /// <summary>The results of one scenario on one engine: tables and plots, and under what circumstances they came about.</summary>
 internal sealed class Section
 {
+    // Part of a core: what a system does by itself stays below.
+    private const double Quiet = 0.15;
+
     public Section(string scenario, string engine, string title, Options options)
     {
         (Scenario, Engine, Title) = (scenario, engine, title);
         Circumstances = $"{DateTime.UtcNow:yyyy-MM-dd}; {Machine.Description}; " +
+            $"{Cores.Description}; " +
             (options.Runs == 1 ? "one run" : $"median (least-most) of {options.Runs} runs") +
             (options.IsQuick ? ", quick: too short for figures" : "") +
             (options.Settings.Length > 0 ? $"; {string.Join(' ', options.Settings)}" : "");
@@ -28,6 +32,7 @@ internal sealed class Section
 
     [JsonInclude] public List<Table> Tables { get; private set; } = [];
     [JsonInclude] public List<string> Notes { get; private set; } = [];
+    [JsonInclude] public List<Verdict> Verdicts { get; private set; } = [];
     [JsonInclude] public List<string> Plots { get; private set; } = [];
     [JsonInclude] public bool IsValid { get; private set; } = true;
 
@@ -45,9 +50,22 @@ internal sealed class Section
         Console.WriteLine($"  {text}");
     }
 
-    /// <summary>Notes a figure beside the bound that it must not exceed.</summary>
-    public void Verdict(string what, double value, double bound) =>
-        Note($"{what}: {Spread.Figure(value)}, the bound is {Spread.Figure(bound)}: {(value <= bound ? "met" : "missed")}");
+    /// <summary>A figure beside the bound that it must keep.</summary>
+    /// <param name="isFloor">It must be as high as the bound, instead of no higher.</param>
+    public void Verdict(string what, double value, double bound, bool isFloor = false)
+    {
+        var verdict = new Verdict(what, value, bound, isFloor);
+        Verdicts.Add(verdict);
+        Console.WriteLine($"  {verdict}");
+    }
+
+    /// <summary>Warns when something else was busy meanwhile.</summary>
+    /// <param name="others">Part of one core that neither server nor generator has used.</param>
+    public void Busy(double others)
+    {
+        if (others > Quiet)
+            Note($"BUSY: other processes took up to {others:0%} of a core meanwhile. Latencies and rates say little then, and paced loads seem cheaper than they are; measure again.");
+    }
 
     /// <summary>Something was lost, doubled or in disorder, or did not work at all: the figures do not count.</summary>
     public void Fail(string text)
@@ -56,15 +74,19 @@ internal sealed class Section
         Note($"NOT VALID: {text}");
     }
 
+    [JsonIgnore]
+    public string Heading => $"{Title} ({Engine})";
+
     public string Markdown()
     {
-        var text = new StringBuilder().Append($"## {Title} ({Engine})\n\n{Circumstances}\n");
+        var text = new StringBuilder().Append($"## {Heading}\n\n{Circumstances}\n");
         foreach (var table in Tables)
             text.Append($"\n{table.Markdown()}");
         foreach (var plot in Plots)
             text.Append($"\n![{Title}]({plot})\n");
-        if (Notes.Count > 0)
-            text.Append('\n').AppendJoin('\n', Notes.Select(note => $"- {note}")).Append('\n');
+        string[] notes = [.. Verdicts.Select(verdict => $"{verdict}"), .. Notes];
+        if (notes.Length > 0)
+            text.Append('\n').AppendJoin('\n', notes.Select(note => $"- {note}")).Append('\n');
         return text.ToString();
     }
 }

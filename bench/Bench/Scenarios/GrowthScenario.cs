@@ -25,13 +25,15 @@ internal sealed class GrowthScenario() : Scenario("growth", "Growth")
     {
         var kinds = LoadScenario.Available(options, section, kind => kind.IsOurs || kind == TargetKind.Floor);
         var most = Math.Min(15_000, Machine.OpenFiles - 1000); // the rest is for files and libraries
-        Series(options, section, kinds, "members", "Server CPU by members of a room", "members of one room", "CPU s per million deliveries",
+        var byMembers = Series(options, section, kinds, "members", "Server CPU by members of a room", "members of one room", "CPU s per million deliveries",
             [.. new[] { 10, 100, 1000, 10_000 }.Where(n => n <= most).Select(members => new Size(members, new()
             {
                 Connections = members,
                 Rate = Deliveries / members,
             }))],
             (target, size) => PerDelivery(options, target, size.Workload));
+        foreach (var kind in kinds)
+            Split(section, kind, byMembers[kind]);
         Series(options, section, kinds, "rooms", "Server CPU by number of rooms", "rooms of 10", "CPU s per million deliveries",
             [.. new[] { 1, 10, 100, 1000, 5000 }.Select(rooms => new Size(rooms, OfRooms(rooms, most)))],
             (target, size) => PerDelivery(options, target, size.Workload));
@@ -43,6 +45,15 @@ internal sealed class GrowthScenario() : Scenario("growth", "Growth")
             "bears the cost of its publish, one receive and one answer at least, on few deliveries; the floor shows the part of that which is the kernel's.");
         section.Note($"5,000 rooms: each connection is in several, as a process may hold {Machine.OpenFiles:#,0} descriptors here. The floor knows one room for each connection only.");
         section.Note($"The bound: every size within {Flat:0%} of the median of all sizes, which is the band in the plots. Bars are the least and the most of the runs.");
+    }
+
+    /// <summary>What a publish costs and what a delivery, from rooms of two sizes.</summary>
+    private static void Split(Section section, TargetKind kind, Dictionary<int, double> cpuByMembers)
+    {
+        if (!cpuByMembers.TryGetValue(10, out var few) || !cpuByMembers.TryGetValue(1000, out var many))
+            return;
+        var publish = (few - many) / ((1 / 10.0) - (1 / 1000.0));
+        section.Note($"{kind.Title}: rooms of 10 and of 1,000 together say that a lone publish costs {Spread.Figure(publish)} us of CPU and each delivery of it {Spread.Figure(many - (publish / 1000))} us.");
     }
 
     private static Workload OfRooms(int rooms, int mostConnections)
@@ -63,9 +74,12 @@ internal sealed class GrowthScenario() : Scenario("growth", "Growth")
     }
 
     /// <param name="measure">Null when the run was not valid.</param>
-    private static void Series(
+    /// <returns>The medians by size.</returns>
+    private static Dictionary<TargetKind, Dictionary<int, double>> Series(
         Options options, Section section, TargetKind[] kinds, string name, string title, string x, string y, Size[] sizes, Func<Target, Size, double?> measure)
     {
+        if (options.IsQuick)
+            sizes = [.. sizes.Where((_, i) => i % 2 == 0)];
         var figures = kinds.ToDictionary(kind => kind, _ => sizes.Select(_ => new List<double>()).ToArray());
         for (var run = 0; run < options.Runs; run++)
         {
@@ -97,9 +111,11 @@ internal sealed class GrowthScenario() : Scenario("growth", "Growth")
             var middle = medians.Median();
             plot.Add(kind.Title, points, kind.IsOurs ? ((1 - Flat) * middle, (1 + Flat) * middle) : null);
             if (kind.IsOurs && points.Length == sizes.Length)
-                section.Note($"{kind.Title}, {title}: {Spread.Figure(medians.Min())} to {Spread.Figure(medians.Max())}, {(medians.Min() / middle) - 1:+0%;-0%} to " +
-                    $"{(medians.Max() / middle) - 1:+0%;-0%} of the median, the bound is {Flat:0%}: {(medians.All(median => Math.Abs((median / middle) - 1) <= Flat) ? "met" : "missed")}");
+                section.Verdict($"{kind.Title}, {title} ({Spread.Figure(medians.Min())} to {Spread.Figure(medians.Max())}): most that a size is away from the median of all, %",
+                    medians.Max(median => Math.Abs((median / middle) - 1)) * 100, Flat * 100);
         }
-        section.Plots.Add(plot.Write(options.Output, $"{section.Engine}-{name}"));
+        section.Plots.Add(plot.Write(options.Output, $"{section.Engine}-growth-{name}"));
+        return kinds.ToDictionary(kind => kind, kind => sizes.Zip(figures[kind]).Where(size => size.Second.Count > 0)
+            .ToDictionary(size => size.First.Number, size => size.Second.Median()));
     }
 }

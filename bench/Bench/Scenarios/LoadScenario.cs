@@ -37,6 +37,8 @@ internal sealed class LoadScenario(string name, string title, bool isDirect, par
         LoadCase[] all = [.. options.Payloads.SelectMany(bytes => loads.Select(load => WithPayload(load, bytes)))];
         var measured = new Dictionary<(TargetKind, LoadCase), List<Measurement>>();
         var kinds = Available(options, section, isDirect ? kind => kind.Direct is not null : null);
+        if (kinds.Length == 0)
+            return; // it has been told why
         for (var run = 0; run < options.Runs; run++)
         {
             foreach (var kind in kinds)
@@ -53,6 +55,14 @@ internal sealed class LoadScenario(string name, string title, bool isDirect, par
         }
         foreach (var load in all)
             Report(section, load, kinds, kind => measured[(kind, load)]);
+        foreach (var (i, load) in all.Index())
+        {
+            var bars = new Bars($"{Title}: {load.Title}", "server CPU, s per million deliveries");
+            foreach (var kind in kinds)
+                bars.Add(kind.Title, [.. measured[(kind, load)].Select(run => run.CpuPerMillion)], kind.IsOurs);
+            section.Plots.Add(bars.Write(options.Output, $"{section.Engine}-{Name}{(all.Length > 1 ? $"-{i + 1}" : "")}"));
+        }
+        section.Busy(measured.Values.SelectMany(runs => runs).Max(run => run.Others));
     }
 
     /// <summary>The targets that are asked for; those that cannot be had are told.</summary>
@@ -66,6 +76,11 @@ internal sealed class LoadScenario(string name, string title, bool isDirect, par
             else
                 available.Add(kind);
         }
+        var versions = available.Select(kind => kind.Version?.Invoke()).OfType<string>().ToArray();
+        if (versions.Length > 0)
+            section.Note($"Peers: {string.Join(", ", versions)}.");
+        if (available.Count == 0)
+            section.Note("None of the servers that were asked for takes part.");
         return [.. available];
     }
 

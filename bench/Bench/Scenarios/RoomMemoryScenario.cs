@@ -31,7 +31,7 @@ internal sealed class RoomMemoryScenario() : Scenario("room-memory", "Memory of 
             "(GC.GetTotalMemory after a full collection): grain, activation, directory, member, leases; after 1,000 of each to warm up.");
         section.Note($"Joins per second, one after another in batches of {HeadlessFront.AtOnce}: {runs.Select(run => run.PerSecond).ToArray().Show()}");
         var median = runs.Select(run => run.Joined).ToArray().Median();
-        section.Verdict("bytes per room", median, Bound);
+        section.Verdict("bytes per room with one member", median, Bound);
     }
 
     private static async Task<(double Empty, double User, double Joined, double Said, double PerSecond)> Measure(int rooms)

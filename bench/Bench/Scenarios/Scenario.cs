@@ -16,6 +16,9 @@ internal abstract class Scenario(string name, string title)
     public string Name => name;
     public string Title => title;
 
+    /// <summary>Whether its processes use all cores, instead of one for the server and one for the generator.</summary>
+    public virtual bool SharesCores => false;
+
     /// <summary>Why it cannot be run; null when it can.</summary>
     public virtual string? Missing(Options options) => null;
 

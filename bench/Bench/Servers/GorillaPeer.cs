@@ -27,6 +27,9 @@ internal static class GorillaPeer
             : $"go cannot build it{(isDebian ? "" : ", and Debian's golang-github-gorilla-websocket-dev is not installed")}: {problem}";
     }
 
+    // "go version go1.19.8 linux/amd64"; Debian's sources do not tell theirs.
+    public static string Version() => $"gorilla/websocket (Go {Programs.Ask("go", "version").Split(' ')[2][2..]})";
+
     public static Target Start()
     {
         var port = Ports.Free();

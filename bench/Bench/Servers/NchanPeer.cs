@@ -15,6 +15,9 @@ internal static class NchanPeer
         : !File.Exists(Path.Combine(Modules, "ngx_nchan_module.so")) ? "nginx has no nchan (Debian: apt-get install libnginx-mod-nchan)"
         : null;
 
+    // "nginx version: nginx/1.22.1"
+    public static string Version() => $"nchan ({Programs.Ask("nginx", "-v").Split(' ')[^1]})";
+
     public static Target Start()
     {
         var port = Ports.Free();

@@ -1,3 +1,4 @@
+using System.Text.Json;
 using Realtime.Bench.Load;
 
 namespace Realtime.Bench.Servers;
@@ -24,6 +25,12 @@ internal static class NodePeer
         }
         var problem = Programs.Run(PeerFolder.Of(name), TimeSpan.FromMinutes(1), "npm", ["install", "--silent", "--no-fund", "--no-audit"]);
         return problem is null ? null : $"npm cannot fetch its package: {problem}";
+    }
+
+    public static string Version(string name, string package)
+    {
+        using var json = JsonDocument.Parse(File.ReadAllText(Path.Combine(PeerFolder.Of(name), "node_modules", package, "package.json")));
+        return $"{package} {json.RootElement.GetProperty("version").GetString()} (Node {Programs.Ask("node", "--version").TrimStart('v')})";
     }
 
     public static Target Start(string name, Dialect dialect)

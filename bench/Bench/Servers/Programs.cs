@@ -14,7 +14,23 @@ internal static class Programs
     /// <summary>Runs a program to its end; null when it ended well and in time, or else what it said last.</summary>
     public static string? Run(string folder, TimeSpan bound, string program, string[] arguments, params (string Name, string Value)[] environment)
     {
-        var start = new ProcessStartInfo(program, arguments) { WorkingDirectory = folder, RedirectStandardOutput = true, RedirectStandardError = true };
+        var (isDone, text) = Finish(folder, bound, program, arguments, environment);
+        return isDone ? null : text.Split('\n', StringSplitOptions.RemoveEmptyEntries).LastOrDefault() ?? "it did not end well";
+    }
+
+    /// <summary>What a program says, at once and in one line, such as its version.</summary>
+    public static string Ask(string program, params string[] arguments) =>
+        Finish(Path.GetTempPath(), TimeSpan.FromSeconds(10), program, arguments).Text.Trim();
+
+    private static (bool IsDone, string Text) Finish(
+        string folder, TimeSpan bound, string program, string[] arguments, params (string Name, string Value)[] environment)
+    {
+        var start = new ProcessStartInfo(Find(program) ?? program, arguments)
+        {
+            WorkingDirectory = folder,
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+        };
         foreach (var (name, value) in environment)
             start.Environment[name] = value;
         using var process = Process.Start(start)!;
@@ -22,9 +38,8 @@ internal static class Programs
         if (!process.WaitForExit(bound))
         {
             process.Kill(entireProcessTree: true);
-            return $"not done in {bound.TotalSeconds} s";
+            return (false, $"not done in {bound.TotalSeconds} s");
         }
-        var last = string.Concat(texts.GetAwaiter().GetResult()).Split('\n', StringSplitOptions.RemoveEmptyEntries).LastOrDefault();
-        return process.ExitCode == 0 ? null : last ?? $"exit code {process.ExitCode}";
+        return (process.ExitCode == 0, string.Concat(texts.GetAwaiter().GetResult()));
     }
 }

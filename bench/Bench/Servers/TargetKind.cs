@@ -8,7 +8,9 @@ namespace Realtime.Bench.Servers;
 /// <param name="Start">Starts one, with settings of ours that the peers do not have.</param>
 /// <param name="Missing">See <see cref="WhyMissing"/>.</param>
 /// <param name="Direct">How one client's message is sent to one other; null when there is no such thing.</param>
-internal sealed record TargetKind(string Name, string Title, Func<string[], Target> Start, Func<string?> Missing, Dialect? Direct = null)
+/// <param name="Version">What it is a version of, where .NET's does not tell.</param>
+internal sealed record TargetKind(
+    string Name, string Title, Func<string[], Target> Start, Func<string?> Missing, Dialect? Direct = null, Func<string>? Version = null)
 {
     public static readonly TargetKind Realtime = new("realtime", "Realtime, one process", SingleProcess, () => null, Dialect.RealtimeDirect);
 
@@ -22,14 +24,18 @@ internal sealed record TargetKind(string Name, string Title, Func<string[], Targ
     public static readonly TargetKind SignalR = new("signalr", "SignalR, JSON",
         _ => Peer("SignalR", "--urls=http://127.0.0.1:{0}", Dialect.SignalR), () => null, Dialect.SignalRDirect);
 
-    public static readonly TargetKind Gorilla = new("gorilla", "gorilla/websocket (Go), batches", _ => GorillaPeer.Start(), GorillaPeer.Missing);
+    public static readonly TargetKind Gorilla = new("gorilla", "gorilla/websocket (Go), batches", _ => GorillaPeer.Start(), GorillaPeer.Missing,
+        Version: GorillaPeer.Version);
 
-    public static readonly TargetKind Ws = new("ws", "ws (Node)", _ => NodePeer.Start("ws", Dialect.Plain), () => NodePeer.Missing("ws"));
+    public static readonly TargetKind Ws = new("ws", "ws (Node)", _ => NodePeer.Start("ws", Dialect.Plain), () => NodePeer.Missing("ws"),
+        Version: () => NodePeer.Version("ws", "ws"));
 
     public static readonly TargetKind SocketIo = new("socketio", "socket.io (Node)",
-        _ => NodePeer.Start("socketio", Dialect.SocketIo), () => NodePeer.Missing("socketio"), Dialect.SocketIoDirect);
+        _ => NodePeer.Start("socketio", Dialect.SocketIo), () => NodePeer.Missing("socketio"), Dialect.SocketIoDirect,
+        () => NodePeer.Version("socketio", "socket.io"));
 
-    public static readonly TargetKind Nchan = new("nchan", "nchan (nginx)", _ => NchanPeer.Start(), NchanPeer.Missing);
+    public static readonly TargetKind Nchan = new("nchan", "nchan (nginx)", _ => NchanPeer.Start(), NchanPeer.Missing,
+        Version: NchanPeer.Version);
 
     public static readonly TargetKind Floor = new("floor", "floor: system calls alone", _ => Peer("Floor", "{0}", Dialect.Plain), () => null);
 
