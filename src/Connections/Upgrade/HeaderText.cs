@@ -1,4 +1,5 @@
 using System.Buffers;
+using Microsoft.Extensions.Primitives;
 
 namespace Realtime.Connections;
 
@@ -19,7 +20,7 @@ internal static class HeaderText
     }
 
     /// <summary>Whether a header whose value is a comma separated list holds the token, in any case of letters.</summary>
-    public static bool ListHas(IEnumerable<string?> values, string token)
+    public static bool ListHas(StringValues values, string token)
     {
         foreach (var value in values)
             foreach (var part in value.AsSpan().Split(','))

@@ -1,3 +1,5 @@
+using Microsoft.Extensions.Primitives;
+
 namespace Realtime.Connections;
 
 /// <summary>The negotiation of permessage-deflate (RFC 7692 section 7.1).</summary>
@@ -9,7 +11,7 @@ internal static class PerMessageDeflate
     public const string Response = $"{Name}; server_no_context_takeover; client_no_context_takeover";
 
     /// <summary>Whether the client offers it with parameters that can be met.</summary>
-    public static bool IsOffered(IEnumerable<string?> values)
+    public static bool IsOffered(StringValues values)
     {
         foreach (var value in values)
             foreach (var offer in (value ?? "").Split(','))

@@ -2,6 +2,7 @@ using System.Security.Cryptography;
 using System.Text;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Features;
+using Microsoft.Extensions.Primitives;
 
 namespace Realtime.Connections;
 
@@ -16,8 +17,10 @@ internal static class UpgradeRequest
 {
     private const string Version = "13";
     public const string WebSocket = "websocket";
-    private const string AcceptGuid = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"; // RFC 6455 section 1.3
     private const int KeyBytes = 16;
+    private const int KeyLength = 24; // in base64
+
+    private static ReadOnlySpan<byte> AcceptGuid => "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"u8; // RFC 6455 section 1.3
 
     /// <summary>Checks a request; null when it may be upgraded.</summary>
     public static UpgradeRefusal? Check(HttpContext context, ConnectionOptions options, out Agreed agreed)
@@ -59,22 +62,27 @@ internal static class UpgradeRequest
         return null;
     }
 
-    /// <summary>The proof that the server understood the key (section 4.2.2).</summary>
+    /// <summary>The proof that the server understood the key (section 4.2.2), which has been checked.</summary>
     public static string Accept(string key)
     {
+        Span<byte> proof = stackalloc byte[KeyLength + AcceptGuid.Length];
+        Encoding.ASCII.GetBytes(key, proof);
+        AcceptGuid.CopyTo(proof[KeyLength..]);
         Span<byte> hash = stackalloc byte[SHA1.HashSizeInBytes];
-        SHA1.HashData(Encoding.ASCII.GetBytes(key + AcceptGuid), hash);
+        SHA1.HashData(proof, hash);
         return Convert.ToBase64String(hash);
     }
 
     private static bool IsKey(string key)
     {
         Span<byte> bytes = stackalloc byte[KeyBytes + 2]; // room to see that it is longer
-        return key.Length == 24 && Convert.TryFromBase64String(key, bytes, out int length) && length == KeyBytes;
+        return key.Length == KeyLength && Convert.TryFromBase64String(key, bytes, out int length) && length == KeyBytes;
     }
 
-    private static string? ChooseSubprotocol(IEnumerable<string?> offered, IList<string> spoken)
+    private static string? ChooseSubprotocol(StringValues offered, IList<string> spoken)
     {
+        if (offered.Count == 0)
+            return null;
         foreach (var subprotocol in spoken)
             foreach (var value in offered)
                 foreach (var part in value.AsSpan().Split(','))

@@ -67,8 +67,11 @@ public sealed class Upgrader
             return await RefuseAsync(context, refusal);
 
         var headers = context.Response.Headers;
-        foreach (var (name, value) in options.ResponseHeaders)
-            headers[name] = value;
+        if (options.ResponseHeaders.Count > 0)
+        {
+            foreach (var (name, value) in options.ResponseHeaders)
+                headers[name] = value;
+        }
         if (agreed.Subprotocol is not null)
             headers.SecWebSocketProtocol = agreed.Subprotocol;
         if (agreed.Compression)
@@ -80,7 +83,7 @@ public sealed class Upgrader
         }
 
         var peer = new Peer(
-            User: context.User.Identities.Any(identity => identity.IsAuthenticated || identity.Claims.Any()) ? context.User : null,
+            User: IsAnybody(context.User) ? context.User : null,
             UserId: options.UserId is { } userId ? userId(context) : DefaultUserId(context.User),
             RemoteAddress: RemoteAddress(context),
             agreed.Subprotocol,
@@ -163,8 +166,21 @@ public sealed class Upgrader
     {
         if (context.Connection.RemoteIpAddress is not { } address)
             return null;
-        var remote = new IPEndPoint(address, context.Connection.RemotePort);
-        return context.Features.Get<IConnectionEndPointFeature>()?.RemoteEndPoint is IPEndPoint own && own.Equals(remote) ? own : remote;
+        int port = context.Connection.RemotePort;
+        return context.Features.Get<IConnectionEndPointFeature>()?.RemoteEndPoint is IPEndPoint own && own.Port == port && own.Address.Equals(address)
+            ? own
+            : new IPEndPoint(address, port);
+    }
+
+    // Says whether the request knows who it is from: what says nothing is not kept with the connection.
+    private static bool IsAnybody(ClaimsPrincipal user)
+    {
+        foreach (var identity in user.Identities)
+        {
+            if (identity.IsAuthenticated || identity.Claims.Any())
+                return true;
+        }
+        return false;
     }
 
     private static string? DefaultUserId(ClaimsPrincipal user) =>

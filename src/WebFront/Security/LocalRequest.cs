@@ -1,3 +1,4 @@
+using System.Collections.Frozen;
 using System.Net;
 
 namespace Realtime.WebFront.Security;
@@ -7,7 +8,8 @@ internal static class LocalRequest
 {
     // What proxies add, and what the forwarded headers middleware leaves behind when it has taken an address from them.
     private static readonly string[] ProxyPrefixes = ["X-Forwarded-", "X-Original-"];
-    private static readonly string[] ProxyHeaders = ["Forwarded", "Via", "X-Real-IP", "X-Client-IP", "True-Client-IP", "CF-Connecting-IP"];
+    private static readonly FrozenSet<string> ProxyHeaders =
+        FrozenSet.Create(StringComparer.OrdinalIgnoreCase, "Forwarded", "Via", "X-Real-IP", "X-Client-IP", "True-Client-IP", "CF-Connecting-IP");
 
     /// <summary>
     /// The peer is a loopback address, no proxy has a hand in it, and the address asked for is one of this machine: a page
@@ -17,7 +19,7 @@ internal static class LocalRequest
         request.HttpContext.Connection.RemoteIpAddress is { } peer
         && IsLoopback(peer)
         && IsLoopback(request.Host.Host)
-        && !request.Headers.Keys.Any(IsOfProxy);
+        && !HasPassedProxy(request.Headers);
 
     /// <summary>No page of another site sent it: it has no <c>Origin</c>, or one on this machine.</summary>
     public static bool IsFromLocalPage(HttpRequest request) =>
@@ -33,7 +35,24 @@ internal static class LocalRequest
         || host.EndsWith(".localhost", StringComparison.OrdinalIgnoreCase)
         || (IPAddress.TryParse(host, out var address) && IsLoopback(address));
 
-    private static bool IsOfProxy(string header) =>
-        ProxyHeaders.Contains(header, StringComparer.OrdinalIgnoreCase)
-        || ProxyPrefixes.Any(p => header.StartsWith(p, StringComparison.OrdinalIgnoreCase));
+    // Looked at for each connection: the headers themselves, since the server makes a set of their names for whoever asks for Keys.
+    private static bool HasPassedProxy(IHeaderDictionary headers)
+    {
+        foreach (var (name, _) in headers)
+        {
+            if (IsOfProxy(name))
+                return true;
+        }
+        return false;
+    }
+
+    private static bool IsOfProxy(string header)
+    {
+        foreach (var prefix in ProxyPrefixes)
+        {
+            if (header.StartsWith(prefix, StringComparison.OrdinalIgnoreCase))
+                return true;
+        }
+        return ProxyHeaders.Contains(header);
+    }
 }

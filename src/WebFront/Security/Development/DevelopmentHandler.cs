@@ -16,7 +16,7 @@ internal sealed class DevelopmentHandler(IOptionsMonitor<AuthenticationSchemeOpt
     private const string QueryName = "user";
 
     public static bool IsMeant(HttpRequest request) =>
-        LocalRequest.IsLocal(request) && request.Query.ContainsKey(QueryName) && !BearerCredentials.Read(request).WereSent;
+        request.Query.ContainsKey(QueryName) && !BearerCredentials.Read(request).WereSent && LocalRequest.IsLocal(request);
 
     protected override Task<AuthenticateResult> HandleAuthenticateAsync() => Task.FromResult(Authenticate());
 
