@@ -63,7 +63,7 @@ public interface IRoomGrain : IGrainWithStringKey
     /// </param>
     /// <param name="commands">What is asked.</param>
     [Alias("Submit")]
-    Task<SubmitReply> Submit(string front, long batch, [Immutable] RoomCommand[] commands);
+    ValueTask<SubmitReply> Submit(string front, long batch, [Immutable] RoomCommand[] commands);
 
     /// <summary>Called by the silo when a front's lease has run out: its connections are gone.</summary>
     [Alias("Drop")]

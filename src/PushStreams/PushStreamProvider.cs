@@ -13,6 +13,7 @@ internal sealed partial class PushStreamProvider : IStreamProvider, IAsyncDispos
     private readonly ConcurrentDictionary<string, IOutput> _outputs = new();
     private readonly ConcurrentDictionary<(StreamId, Type), object> _streams = new();
     private readonly ConcurrentDictionary<Guid, IPushSubscription> _subscriptions = new();
+    private readonly ConcurrentDictionary<Guid, object> _receivers = new();
     private long _drainEnds;
     private volatile bool _isDraining;
     private volatile bool _hasEnded;
@@ -76,6 +77,14 @@ internal sealed partial class PushStreamProvider : IStreamProvider, IAsyncDispos
     public void Add(IPushSubscription subscription) => _subscriptions[subscription.Id] = subscription;
 
     public void Remove(IPushSubscription subscription) => _subscriptions.TryRemove(subscription.Id, out _);
+
+    /// <summary>The subscriber of this id, if it is of this process.</summary>
+    public Receiver<T>? FindReceiver<T>(Guid subscriber) => (Receiver<T>?)_receivers.GetValueOrDefault(subscriber);
+
+    /// <summary>From now on it may be given events; so before its subscription is announced.</summary>
+    public void Add<T>(Guid subscriber, Receiver<T> receiver) => _receivers[subscriber] = receiver;
+
+    public void RemoveReceiver(Guid subscriber) => _receivers.TryRemove(subscriber, out _);
 
     /// <summary>Delivers what has been taken, and from now on takes nothing without delivering it.</summary>
     public async Task Drain(CancellationToken cancellation)

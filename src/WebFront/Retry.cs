@@ -1,3 +1,4 @@
+using System.Runtime.ExceptionServices;
 using Orleans.Runtime;
 
 namespace Realtime.WebFront;
@@ -12,19 +13,33 @@ internal static class Retry
     public static async Task<T> Transient<T>(Func<Task<T>> call, TimeSpan bound, TimeProvider time)
     {
         var start = time.GetTimestamp();
-        var pause = s_first;
-        while (true)
+        try
         {
+            return await call();
+        }
+        catch (Exception exception)
+        {
+            return await After(exception, call, start, bound, time);
+        }
+    }
+
+    /// <summary>The same for a call that has begun at <paramref name="start"/> and failed.</summary>
+    public static async Task<T> After<T>(Exception failure, Func<Task<T>> call, long start, TimeSpan bound, TimeProvider time)
+    {
+        for (var pause = s_first; IsTransient(failure) && time.GetElapsedTime(start) + pause < bound; pause = pause * 2 < s_most ? pause * 2 : s_most)
+        {
+            await Task.Delay(pause, time);
             try
             {
                 return await call();
             }
-            catch (Exception exception) when (IsTransient(exception) && time.GetElapsedTime(start) + pause < bound)
+            catch (Exception exception)
             {
-                await Task.Delay(pause, time);
-                pause = pause * 2 < s_most ? pause * 2 : s_most;
+                failure = exception;
             }
         }
+        ExceptionDispatchInfo.Throw(failure);
+        throw failure;
     }
 
     // A rejection: the call did not run. A time-out: it may have run. Both are what callers see of a silo that dies.

@@ -318,7 +318,7 @@ public sealed class FailureTests : IAsyncLifetime
         var second = await room.Submit("f", 7, batch);
         Assert.Equal(((PublishedReply)first.Replies[1]).Receipt, ((PublishedReply)second.Replies[1]).Receipt);
         Assert.Equal(1, (await room.Describe()).Position.Sequence);
-        var error = await Assert.ThrowsAsync<ArgumentException>(() => room.Submit("f", 6, batch));
+        var error = await Assert.ThrowsAsync<ArgumentException>(() => room.Submit("f", 6, batch).AsTask());
         Assert.Contains("must grow", error.Message);
     }
 }

@@ -121,11 +121,13 @@ internal sealed partial class Activation
             {
                 if (ended is not null)
                     Release(ended);
+                ended?.Retire();
                 ThreadPool.UnsafeQueueUserWorkItem(this, preferLocal: false);
                 return;
             }
 
             item = Next(ended);
+            ended?.Retire();
         }
     }
 
@@ -153,6 +155,7 @@ internal sealed partial class Activation
     {
         call.End(task);
         call.Target!.Release(call);
+        call.Retire();
     }
 
     /// <summary>A call has ended. The turn that says so goes on with what waited for it.</summary>

@@ -34,6 +34,11 @@ internal abstract class Call
 
     /// <summary>Ends it without a run.</summary>
     public abstract void Reject(Exception error);
+
+    /// <summary>It has run and ended, and its target is done with it.</summary>
+    public virtual void Retire()
+    {
+    }
 }
 
 /// <summary>Something that accepts calls: an activation, the workers of a stateless grain, an observer.</summary>

@@ -6,6 +6,8 @@ namespace Orleans.Embedded;
 /// <summary>What the attributes of an interface's method say, read once.</summary>
 internal sealed class CallMethod
 {
+    private readonly SpareCalls _spares = new();
+
     public CallMethod(MethodInfo info)
     {
         Info = info;
@@ -38,4 +40,10 @@ internal sealed class CallMethod
     public bool ResultIsImmutable { get; }
 
     public TimeSpan? ResponseTimeout { get; }
+
+    /// <summary>A call object of this method that is not in use, if there is one.</summary>
+    public MethodCall? Rent() => _spares.Rent();
+
+    /// <summary>The call is over.</summary>
+    public void Return(MethodCall call) => _spares.Return(call);
 }

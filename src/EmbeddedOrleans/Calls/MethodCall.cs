@@ -1,11 +1,15 @@
 using System.Reflection;
 using System.Runtime.CompilerServices;
+using System.Threading.Tasks.Sources;
 using Orleans.Serialization.Invocation;
 using Orleans.Storage;
 
 namespace Orleans.Embedded;
 
-/// <summary>A call of an interface's method. A class for each method is emitted at run time, with the arguments as fields.</summary>
+/// <summary>
+/// A call of an interface's method. A class for each method is emitted at run time, with the arguments as fields. The object is
+/// used again once its turn has ended and nobody else can have it any more: one that has timed out or could be cancelled is not.
+/// </summary>
 internal abstract class MethodCall : Call, IInvokable
 {
     // Links of the lane of pending calls that watches its time-out; guarded by the lane.
@@ -15,6 +19,8 @@ internal abstract class MethodCall : Call, IInvokable
     internal long Deadline;
 
     private Cancellation? _cancellation;
+    private int _users;
+    private bool _hasEnded;
 
     public abstract CallMethod Method { get; }
 
@@ -68,7 +74,38 @@ internal abstract class MethodCall : Call, IInvokable
     /// <summary>When the call is pending.</summary>
     public void WatchCancellation() => _cancellation?.Watch(this);
 
+    /// <summary>Of those who hold the object, the turn that runs it among them, so many must say <see cref="Leave"/> before it is used again.</summary>
+    protected void SetUsers(int users) => _users = users;
+
+    /// <summary>For the target, when it will not touch the call any more.</summary>
+    public sealed override void Retire()
+    {
+        if (_hasEnded)
+            Leave();
+    }
+
+    protected void Leave()
+    {
+        if (Interlocked.Decrement(ref _users) != 0 || _cancellation is not null)
+            return;
+        Target = null;
+        RequestContext = null;
+        Activity = null;
+        _hasEnded = false;
+        Clear();
+        ClearArguments();
+        Method.Return(this);
+    }
+
+    /// <summary>Forgets the answer.</summary>
+    protected abstract void Clear();
+
+    public abstract void ClearArguments();
+
     protected abstract void SetError(Exception error);
+
+    /// <summary>On the call's turn: as <see cref="Claim"/>. So the end of the turn is the end of the call.</summary>
+    protected bool ClaimOnTurn() => _hasEnded = Claim();
 
     /// <summary>Whoever gets true ends the call: a result, an error, a time-out and a dead silo can come together.</summary>
     protected bool Claim()
@@ -91,15 +128,70 @@ internal sealed class Cancellation(CancellationToken token) : IDisposable
     public void Dispose() => _registration.Dispose();
 }
 
-/// <summary>A call whose caller waits for a result.</summary>
-internal abstract class ResultCall<T> : MethodCall
+/// <summary>A call whose caller waits for a result: with a task, or with the call itself where the method returns a ValueTask.</summary>
+internal abstract class ResultCall<T> : MethodCall, IValueTaskSource<T>, IValueTaskSource, IThreadPoolWorkItem
 {
+    private enum Waiting : byte
+    {
+        WithTask,
+
+        /// <summary>Outside of grains: what it does next runs on the thread pool, with the call as the work item.</summary>
+        OnThreadPool,
+
+        /// <summary>In a grain, to which it comes back.</summary>
+        InGrain,
+    }
+
     private AsyncTaskMethodBuilder<T> _builder = AsyncTaskMethodBuilder<T>.Create();
+    private ManualResetValueTaskSourceCore<T> _source;
+    private T _result = default!; // until the work item runs
+    private Exception? _error; // likewise
+    private Waiting _waiting;
 
-    /// <summary>What the caller awaits. Read it before the call is given away.</summary>
-    public Task<T> Answer => _builder.Task;
+    /// <summary>What the caller awaits. Ask for it before the call is given away, and only for this or the other one.</summary>
+    public Task<T> Answer()
+    {
+        SetUsers(1);
+        _waiting = Waiting.WithTask;
+        return _builder.Task;
+    }
 
-    protected sealed override void SetError(Exception error) => _builder.SetException(error);
+    /// <summary>The same for one await: no object but the call.</summary>
+    public ValueTask<T> ValueAnswer()
+    {
+        UseSource();
+        return new(this, _source.Version);
+    }
+
+    public ValueTask ValueAnswerWithoutResult()
+    {
+        UseSource();
+        return new(this, _source.Version);
+    }
+
+    ValueTaskSourceStatus IValueTaskSource<T>.GetStatus(short token) => _source.GetStatus(token);
+
+    ValueTaskSourceStatus IValueTaskSource.GetStatus(short token) => _source.GetStatus(token);
+
+    void IValueTaskSource<T>.OnCompleted(Action<object?> continuation, object? state, short token, ValueTaskSourceOnCompletedFlags flags) =>
+        _source.OnCompleted(continuation, state, token, flags);
+
+    void IValueTaskSource.OnCompleted(Action<object?> continuation, object? state, short token, ValueTaskSourceOnCompletedFlags flags) =>
+        _source.OnCompleted(continuation, state, token, flags);
+
+    T IValueTaskSource<T>.GetResult(short token) => TakeResult(token);
+
+    void IValueTaskSource.GetResult(short token) => TakeResult(token);
+
+    void IThreadPoolWorkItem.Execute() => Complete(_result, _error);
+
+    protected sealed override void SetError(Exception error)
+    {
+        if (_waiting == Waiting.WithTask)
+            _builder.SetException(error);
+        else
+            Finish(default!, error);
+    }
 
     protected void Succeed(T result)
     {
@@ -110,12 +202,16 @@ internal abstract class ResultCall<T> : MethodCall
         }
         catch (Exception error)
         {
-            Fail(error);
+            FailOnTurn(error);
             return;
         }
 
-        if (Claim())
+        if (!ClaimOnTurn())
+            return;
+        if (_waiting == Waiting.WithTask)
             _builder.SetResult(result);
+        else
+            Finish(result, null);
     }
 
     /// <summary>On a turn: what the grain threw.</summary>
@@ -124,7 +220,64 @@ internal abstract class ResultCall<T> : MethodCall
         // The activation's state is out of date: the next one reads it anew.
         if (error is InconsistentStateException)
             Target?.Deactivate(new(DeactivationReasonCode.ApplicationError, error, "Its state is not the stored one."));
-        Fail(error);
+        FailOnTurn(error);
+    }
+
+    protected sealed override void Clear()
+    {
+        _builder = AsyncTaskMethodBuilder<T>.Create();
+        _source.Reset();
+        _result = default!;
+        _error = null;
+    }
+
+    private void UseSource()
+    {
+        SetUsers(2);
+        _waiting = Activation.Running is null ? Waiting.OnThreadPool : Waiting.InGrain;
+        _source.RunContinuationsAsynchronously = _waiting == Waiting.InGrain;
+    }
+
+    private void FailOnTurn(Exception error)
+    {
+        if (ClaimOnTurn())
+            SetError(error);
+    }
+
+    /// <summary>What the caller does next runs neither here, between two turns, nor in an object of its own.</summary>
+    private void Finish(T result, Exception? error)
+    {
+        if (_waiting == Waiting.InGrain)
+        {
+            Complete(result, error);
+            return;
+        }
+
+        (_result, _error) = (result, error);
+        ThreadPool.UnsafeQueueUserWorkItem(this, preferLocal: true);
+    }
+
+    private void Complete(T result, Exception? error)
+    {
+        if (error is null)
+            _source.SetResult(result);
+        else
+            _source.SetException(error);
+    }
+
+    /// <summary>The caller has its answer, and cannot ask again.</summary>
+    private T TakeResult(short token)
+    {
+        if (_source.GetStatus(token) == ValueTaskSourceStatus.Pending)
+            throw new InvalidOperationException("A ValueTask was asked for its result before it had one: await it.");
+        try
+        {
+            return _source.GetResult(token);
+        }
+        finally
+        {
+            Leave();
+        }
     }
 
     protected static Exception ErrorOf(Task task)
@@ -293,6 +446,10 @@ internal abstract class VoidCall : MethodCall
     }
 
     protected sealed override void SetError(Exception error)
+    {
+    }
+
+    protected sealed override void Clear()
     {
     }
 }

@@ -9,6 +9,7 @@ internal sealed class ObserverTarget(object observer, GrainCaller owner, GrainId
     {
         var (target, call) = ((ObserverTarget, Call))both!;
         call.End(task);
+        call.Retire();
         ((IThreadPoolWorkItem)target).Execute();
     };
 
@@ -66,6 +67,8 @@ internal sealed class ObserverTarget(object observer, GrainCaller owner, GrainId
                     pending.ContinueWith(s_ended, (this, call), CancellationToken.None, TaskContinuationOptions.None, TaskScheduler.Default);
                     return;
                 }
+
+                call.Retire();
             }
         }
         finally

@@ -11,7 +11,7 @@ namespace Orleans.Embedded;
 /// reflection. For <c>Task&lt;int&gt; Add(int x)</c> it emits the like of
 /// <code>
 /// class Call : TaskCall&lt;int&gt; { public int a0; Task&lt;int&gt; Invoke(object o) => ((I)o).Add(a0); }
-/// class Proxy : GrainReference, I { Task&lt;int&gt; Add(int x) => Send(new Call { a0 = x }); }
+/// class Proxy : GrainReference, I { Task&lt;int&gt; Add(int x) { var call = Rent() ?? new Call(); call.a0 = x; return Send(call); } }
 /// </code>
 /// </summary>
 internal static class ProxyEmitter
@@ -108,6 +108,16 @@ internal static class ProxyEmitter
         il.Emit(OpCodes.Callvirt, method);
         il.Emit(OpCodes.Ret);
 
+        il = call.DefineMethod("ClearArguments", Overriding, typeof(void), Type.EmptyTypes).GetILGenerator();
+        foreach (var argument in arguments)
+        {
+            il.Emit(OpCodes.Ldarg_0);
+            il.Emit(OpCodes.Ldflda, argument);
+            il.Emit(OpCodes.Initobj, argument.FieldType);
+        }
+
+        il.Emit(OpCodes.Ret);
+
         il = call.DefineMethod("GetArgument", Overriding, typeof(object), [typeof(int)]).GetILGenerator();
         for (var i = 0; i < arguments.Length; i++)
         {
@@ -139,8 +149,19 @@ internal static class ProxyEmitter
             MethodAttributes.Private | MethodAttributes.Virtual | MethodAttributes.HideBySig | MethodAttributes.NewSlot | MethodAttributes.Final,
             method.ReturnType, [.. parameters.Select(parameter => parameter.ParameterType)]);
         var il = body.GetILGenerator();
+        var isNew = il.DefineLabel();
+        var isThere = il.DefineLabel();
         il.Emit(OpCodes.Ldarg_0);
+        il.Emit(OpCodes.Ldsfld, call.GetField("Description")!);
+        il.Emit(OpCodes.Call, typeof(CallMethod).GetMethod(nameof(CallMethod.Rent))!);
+        il.Emit(OpCodes.Dup);
+        il.Emit(OpCodes.Brfalse, isNew);
+        il.Emit(OpCodes.Castclass, call);
+        il.Emit(OpCodes.Br, isThere);
+        il.MarkLabel(isNew);
+        il.Emit(OpCodes.Pop);
         il.Emit(OpCodes.Newobj, call.GetConstructor(Type.EmptyTypes)!);
+        il.MarkLabel(isThere);
         for (var i = 0; i < parameters.Length; i++)
         {
             var type = parameters[i].ParameterType;

@@ -42,6 +42,7 @@ internal sealed partial class PushSubscription<T> : StreamSubscriptionHandle<T>,
         }
         _subscriptions = provider.Grains.GetGrain<IPushSubscriptionsGrain>(StreamKey.Of<T>(provider.Name, stream));
         _subscriber = new PushSubscriber(Guid.NewGuid(), _reference.GetGrainId(), IsNew: true);
+        provider.Add(Id, _receiver);
     }
 
     public override StreamId StreamId { get; }
@@ -159,7 +160,11 @@ internal sealed partial class PushSubscription<T> : StreamSubscriptionHandle<T>,
         }
     }
 
-    private void Release() => _provider.Grains.DeleteObjectReference<IPushObserver<T>>(_reference);
+    private void Release()
+    {
+        _provider.RemoveReceiver(Id);
+        _provider.Grains.DeleteObjectReference<IPushObserver<T>>(_reference);
+    }
 
     [LoggerMessage(1, LogLevel.Debug, "The subscription to stream {Stream} could not be repeated: {Error}.")]
     private static partial void LogNotAnnounced(ILogger log, StreamId stream, string error);

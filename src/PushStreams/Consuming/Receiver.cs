@@ -5,73 +5,98 @@ namespace Realtime.PushStreams.Consuming;
 
 /// <summary>
 /// The subscriber's end: leaves out what it has had, tells of gaps, and gives each call's events to the observer as one
-/// batch. The engine calls it one call after the other.
+/// batch, one call after the other.
 /// </summary>
 internal sealed partial class Receiver<T>(PushStreamProvider provider, StreamId stream, object observer) : IPushObserver<T>
 {
     // An outbox is new with each start of a producer's process. If so many have followed it, it is long gone.
     private const int MostOutboxes = 1024;
 
+    private readonly SemaphoreSlim _turn = new(1); // producers of this process come besides the engine's calls
     private readonly Dictionary<Guid, (long Next, long Use)> _outboxes = [];
     private long _calls;
 
     /// <summary>An <see cref="IAsyncObserver{T}"/> or an <see cref="IAsyncBatchObserver{T}"/>; null when unsubscribed.</summary>
     public volatile object? Observer = observer;
 
-    async Task IPushObserver<T>.Push(Guid outbox, long first, T[] events)
+    Task IPushObserver<T>.Push(Guid outbox, long first, T[] events) => Take(outbox, new EventBatch<T>(first, events)).AsTask();
+
+    /// <summary>As <see cref="IPushObserver{T}.Push"/>, for producers of this process.</summary>
+    public async ValueTask Take(Guid outbox, EventBatch<T> batch)
     {
-        if (Observer is not { } observer)
-            return;
-        var next = _outboxes.TryGetValue(outbox, out var known) ? known.Next : 1;
-        var end = first + events.Length;
-        if (end <= next)
-            return; // a repeat
-        if (_outboxes.Count == MostOutboxes && known.Next == 0)
-            _outboxes.Remove(_outboxes.MinBy(entry => entry.Value.Use).Key);
-        _outboxes[outbox] = (end, ++_calls);
-        if (first > next)
-            await Report(observer, new PushGapException(stream, first - next));
-        if (first < next)
-            events = events[(int)(next - first)..];
-        if (events.Length == 0)
-            return;
-        for (var given = 0; given < events.Length && Observer is { } now;)
+        await _turn.WaitAsync();
+        try
         {
-            if (now is IAsyncBatchObserver<T> batches)
-                given += await GiveBatch(batches, events, given);
+            if (Observer is not { } observer)
+                return;
+            var next = _outboxes.TryGetValue(outbox, out var known) ? known.Next : 1;
+            if (batch.End <= next)
+                return; // a repeat
+            if (_outboxes.Count == MostOutboxes && known.Next == 0)
+                _outboxes.Remove(_outboxes.MinBy(entry => entry.Value.Use).Key);
+            _outboxes[outbox] = (batch.End, ++_calls);
+            if (batch.First > next)
+                await Report(observer, new PushGapException(stream, batch.First - next));
+            if (batch.First < next)
+                batch = batch.From(next);
+            if (batch.Count == 0)
+                return;
+            batch.Token = _calls;
+            if (Observer is IAsyncBatchObserver<T> batches)
+                await GiveBatch(batches, batch);
             else
-                given += await GiveOne((IAsyncObserver<T>)now, events, given);
+                await GiveEach(batch);
+        }
+        finally
+        {
+            _turn.Release();
         }
     }
 
-    private async ValueTask<int> GiveBatch(IAsyncBatchObserver<T> observer, T[] events, int from)
+    private async ValueTask GiveBatch(IAsyncBatchObserver<T> observer, EventBatch<T> batch)
     {
-        var items = new SequentialItem<T>[events.Length - from];
-        for (var i = 0; i < items.Length; i++)
-            items[i] = new SequentialItem<T>(events[from + i], new EventSequenceTokenV2(_calls, from + i));
         try
         {
-            await observer.OnNextAsync(items);
+            await observer.OnNextAsync(batch);
         }
         catch (Exception exception)
         {
             await Report(observer, exception);
         }
-        return items.Length;
     }
 
-    private async ValueTask<int> GiveOne(IAsyncObserver<T> observer, T[] events, int at)
+    /// <summary>Whoever observes may change on the way: then the rest is the new one's.</summary>
+    private async ValueTask GiveEach(EventBatch<T> batch)
+    {
+        for (var at = 0; at < batch.Count; at++)
+        {
+            switch (Observer)
+            {
+                case null:
+                    return;
+                case IAsyncBatchObserver<T> batches:
+                    var rest = batch.From(batch.First + at);
+                    rest.Token = ++_calls;
+                    await GiveBatch(batches, rest);
+                    return;
+                case IAsyncObserver<T> observer:
+                    await GiveOne(observer, batch, at);
+                    break;
+            }
+        }
+    }
+
+    private async ValueTask GiveOne(IAsyncObserver<T> observer, EventBatch<T> batch, int at)
     {
         try
         {
-            await observer.OnNextAsync(events[at], new EventSequenceTokenV2(_calls, at));
+            await observer.OnNextAsync(batch.Events[at], new EventSequenceTokenV2(batch.Token, at));
         }
         catch (Exception exception)
         {
             // It costs the observer this event and no other.
             await Report(observer, exception);
         }
-        return 1;
     }
 
     private async Task Report(object observer, Exception exception)

@@ -1,4 +1,5 @@
 using Orleans.Serialization;
+using Realtime.PushStreams.Consuming;
 using Realtime.PushStreams.Subscriptions;
 
 namespace Realtime.PushStreams.Producing;
@@ -7,7 +8,7 @@ namespace Realtime.PushStreams.Producing;
 /// What one process has for one subscriber: events that wait, and one awaited call at a time, with everything that waited
 /// when it began. So the order is kept, the subscriber sets the pace, and the busier it is the larger the batches.
 /// </summary>
-internal sealed partial class Outbox<T>(Output<T> output, PushSubscriber subscriber)
+internal sealed partial class Outbox<T>(Output<T> output, PushSubscriber subscriber) : IThreadPoolWorkItem
 {
     // The first retry is soon, for a call that met a closing connection; the last ones are as far apart as the call's time-out.
     private static readonly TimeSpan s_firstDelay = TimeSpan.FromMilliseconds(20);
@@ -80,15 +81,21 @@ internal sealed partial class Outbox<T>(Output<T> output, PushSubscriber subscri
 
     private void Wake()
     {
-        if (!output.Provider.HasEnded && _pending.TryBegin())
+        if (output.Provider.HasEnded || !_pending.TryBegin())
+            return;
+        if (output.Provider.FindReceiver<T>(subscriber.Id) is not null)
+            ThreadPool.UnsafeQueueUserWorkItem(this, preferLocal: true);
+        else
             output.Provider.Pump.Start(static outbox => ((Outbox<T>)outbox!).Pump(), this);
     }
 
+    void IThreadPoolWorkItem.Execute() => _ = Pump();
+
     private async Task Pump()
     {
-        while (_pending.TryTake(out var first, out var events))
+        while (_pending.TryTake(out var batch))
         {
-            await Deliver(first, events);
+            await Deliver(batch);
             if (output.Provider.HasEnded)
             {
                 _pending.End();
@@ -97,7 +104,19 @@ internal sealed partial class Outbox<T>(Output<T> output, PushSubscriber subscri
         }
     }
 
-    private async Task Deliver(long first, T[] events)
+    /// <summary>
+    /// To a subscriber of this process directly: what its producer and it would do on the way over the engine is most of what
+    /// an event costs. The call has the same time-out.
+    /// </summary>
+    private Task Send(EventBatch<T> batch)
+    {
+        if (output.Provider.FindReceiver<T>(subscriber.Id) is not { } receiver)
+            return _observer.Push(_id, batch.First, batch.ToArray());
+        var taken = receiver.Take(_id, batch);
+        return taken.IsCompletedSuccessfully ? Task.CompletedTask : taken.AsTask().WaitAsync(PushCalls.Timeout);
+    }
+
+    private async Task Deliver(EventBatch<T> batch)
     {
         var time = output.Provider.Time;
         var began = time.GetTimestamp();
@@ -105,19 +124,20 @@ internal sealed partial class Outbox<T>(Output<T> output, PushSubscriber subscri
         {
             try
             {
-                await _observer.Push(_id, first, events);
+                await Send(batch);
                 _isMute = false;
                 PushMetrics.Batches.Add(1, output.Provider.Tag);
-                PushMetrics.Events.Add(events.Length, output.Provider.Tag);
+                PushMetrics.Events.Add(batch.Count, output.Provider.Tag);
                 return;
             }
             catch (SerializerException exception)
             {
                 // It would fail each time. The others of its batch are not to suffer.
-                if (events.Length > 1)
+                if (batch.Count > 1)
                 {
+                    var events = batch.ToArray();
                     for (var i = 0; i < events.Length; i++)
-                        await Deliver(first + i, [events[i]]);
+                        await Deliver(new EventBatch<T>(batch.First + i, [events[i]]));
                     return;
                 }
                 LogNotSent(output.Provider.Log, output.StreamId, exception);
@@ -126,7 +146,7 @@ internal sealed partial class Outbox<T>(Output<T> output, PushSubscriber subscri
             catch (Exception exception)
             {
                 PushMetrics.Retries.Add(1, output.Provider.Tag);
-                LogNotAcknowledged(output.Provider.Log, output.StreamId, events.Length, exception.GetType().Name);
+                LogNotAcknowledged(output.Provider.Log, output.StreamId, batch.Count, exception.GetType().Name);
                 if (!_isMute && time.GetElapsedTime(began) > s_mute)
                 {
                     _isMute = true;
@@ -136,15 +156,15 @@ internal sealed partial class Outbox<T>(Output<T> output, PushSubscriber subscri
                 await output.Refresh();
                 if (time.GetElapsedTime(began) > output.Provider.Options.DeliveryTimeout)
                 {
-                    LogGivenUp(output.Provider.Log, output.StreamId, events.Length, output.Provider.Options.DeliveryTimeout, exception);
+                    LogGivenUp(output.Provider.Log, output.StreamId, batch.Count, output.Provider.Options.DeliveryTimeout, exception);
                     break;
                 }
                 if (!_isClosed)
                     await Task.Delay(delay, time);
             }
         }
-        PushMetrics.Drops.Add(events.Length, output.Provider.Tag);
-        _pending.NotTold(first);
+        PushMetrics.Drops.Add(batch.Count, output.Provider.Tag);
+        _pending.NotTold(batch.First);
     }
 
     [LoggerMessage(1, LogLevel.Debug, "A subscriber of stream {Stream} did not acknowledge {Events} events: {Error}.")]

@@ -1,3 +1,5 @@
+using System.Diagnostics.CodeAnalysis;
+
 namespace Realtime.PushStreams.Producing;
 
 /// <summary>
@@ -9,9 +11,9 @@ internal sealed class PendingEvents<T>(PushStreamProvider provider) : IDisposabl
     private readonly PushStreamOptions _options = provider.Options;
     private readonly TimeProvider _time = provider.Time;
     private readonly Lock _lock = new();
-    private readonly Queue<Chunk> _chunks = new();
+    private readonly Queue<EventBatch<T>> _batches = new();
     private readonly Queue<Waiter> _waiters = new();
-    private Chunk? _last; // the chunk that takes more
+    private EventBatch<T>? _last; // the batch that takes more
     private int _count;
     private long _next = 1; // the number of the next event
     private long _told = 1; // less than _next where there is a gap that the subscriber was not told of yet
@@ -52,7 +54,7 @@ internal sealed class PendingEvents<T>(PushStreamProvider provider) : IDisposabl
     }
 
     /// <summary>There is something to tell the subscriber: events or a gap.</summary>
-    private bool HasWork => _chunks.Count > 0 || (_told < _next && !_isClosed);
+    private bool HasWork => _batches.Count > 0 || (_told < _next && !_isClosed);
 
     /// <summary>
     /// Adds events. Completes at once while there is place; else when there is, or when they are dropped because there was
@@ -132,30 +134,28 @@ internal sealed class PendingEvents<T>(PushStreamProvider provider) : IDisposabl
         }
     }
 
-    /// <summary>The next events, at most a batch; none, and the number that comes next, where only a gap is to be told.</summary>
-    public bool TryTake(out long first, out T[] events)
+    /// <summary>The next events; an empty batch, with the number that comes next, where only a gap is to be told.</summary>
+    public bool TryTake([NotNullWhen(true)] out EventBatch<T>? batch)
     {
         List<Waiter>? admitted = null;
         lock (_lock)
         {
-            if (_chunks.TryDequeue(out var chunk))
+            if (_batches.TryDequeue(out batch))
             {
-                if (chunk == _last)
+                if (batch == _last)
                     _last = null;
-                (first, events) = (chunk.First, chunk.Events);
-                _told = first + events.Length;
-                Change(-events.Length);
+                _told = batch.End;
+                Change(-batch.Count);
                 if (_count < _options.MaxPendingEvents)
                     admitted = Admit();
             }
             else if (_told < _next && !_isClosed)
             {
-                (first, events) = (_next, []);
+                batch = new EventBatch<T>(_next, 0, 0);
                 _told = _next;
             }
             else
             {
-                (first, events) = (0, []);
                 _isTaken = false;
                 _idle?.TrySetResult();
                 _idle = null;
@@ -183,7 +183,7 @@ internal sealed class PendingEvents<T>(PushStreamProvider provider) : IDisposabl
             _isClosed = true;
             dropped = _count;
             Change(-_count);
-            _chunks.Clear();
+            _batches.Clear();
             _last = null;
             dropped += DropWaiters(out waiters);
         }
@@ -217,10 +217,10 @@ internal sealed class PendingEvents<T>(PushStreamProvider provider) : IDisposabl
         {
             List<(long, T[])> all = [];
             var next = 1L;
-            foreach (var chunk in _chunks)
+            foreach (var batch in _batches)
             {
-                all.Add((chunk.First - next, chunk.Events));
-                next = chunk.First + chunk.Events.Length;
+                all.Add((batch.First - next, batch.ToArray()));
+                next = batch.End;
             }
             all.Add((_next - next, []));
             foreach (var waiter in _waiters)
@@ -233,9 +233,9 @@ internal sealed class PendingEvents<T>(PushStreamProvider provider) : IDisposabl
     {
         while (!events.IsEmpty)
         {
-            // After a gap a new chunk begins: numbers within a chunk are consecutive.
-            if (_last is null || _last.IsFull || _last.First + _last.Length != _next)
-                _chunks.Enqueue(_last = new Chunk(_next, events.Length, _options.MaxBatchEvents));
+            // After a gap a new batch begins: numbers within a batch are consecutive.
+            if (_last is null || _last.IsFull || _last.End != _next)
+                _batches.Enqueue(_last = new EventBatch<T>(_next, events.Length, _options.MaxBatchEvents));
             var added = _last.Add(events);
             _next += added;
             Change(added);
@@ -301,40 +301,10 @@ internal sealed class PendingEvents<T>(PushStreamProvider provider) : IDisposabl
 
     private static void Complete(List<Waiter>? waiters)
     {
-        foreach (var waiter in waiters ?? [])
+        if (waiters is null)
+            return;
+        foreach (var waiter in waiters)
             waiter.Done.TrySetResult();
-    }
-
-    /// <summary>A batch that is being collected.</summary>
-    private sealed class Chunk(long first, int size, int most)
-    {
-        // What starts it is most often all that it gets; a full one has grown to its size in a few steps.
-        private T[] _events = new T[Math.Min(most, size)];
-
-        public long First => first;
-
-        public int Length { get; private set; }
-
-        public bool IsFull => Length == most;
-
-        public T[] Events
-        {
-            get
-            {
-                Array.Resize(ref _events, Length);
-                return _events;
-            }
-        }
-
-        public int Add(ReadOnlySpan<T> events)
-        {
-            var count = Math.Min(events.Length, most - Length);
-            if (Length + count > _events.Length)
-                Array.Resize(ref _events, Math.Min(most, Math.Max(Length + count, 2 * _events.Length)));
-            events[..count].CopyTo(_events.AsSpan(Length));
-            Length += count;
-            return count;
-        }
     }
 
     /// <summary>A producer that waits for place.</summary>

@@ -22,34 +22,37 @@ internal sealed partial class FrontPublisher(
     /// Sends the events to each front, in order; completes when the streams have taken them. A front whose stream fails
     /// is logged and keeps neither the others from theirs nor the caller from its answer.
     /// </summary>
-    public Task Publish(IReadOnlyCollection<string> fronts, FrontEvent[] events)
+    public Task Publish(IReadOnlyCollection<string> fronts, ReadOnlySpan<FrontEvent> events)
     {
         if (events.Length == 0 || fronts.Count == 0)
             return Task.CompletedTask;
         Count(events, fronts.Count);
-        if (fronts.Count == 1)
-        {
-            foreach (var front in fronts)
-                return Push(front, events);
-        }
-        return Task.WhenAll(fronts.Select(front => Push(front, events)));
+        if (fronts is string[] { Length: 1 } only)
+            return Push(only[0], events);
+        var shared = events.ToArray();
+        return Task.WhenAll(fronts.Select(front => Push(front, shared)));
     }
 
-    private static void Count(FrontEvent[] events, int fronts)
+    private static void Count(ReadOnlySpan<FrontEvent> events, int fronts)
     {
         if (!s_events.Enabled)
             return;
-        var presence = events.Count(item => item.Kind is FrontEventKind.Joined or FrontEventKind.Left or FrontEventKind.Presence or FrontEventKind.Positions);
+        var presence = 0;
+        foreach (var item in events)
+        {
+            if (item.Kind is FrontEventKind.Joined or FrontEventKind.Left or FrontEventKind.Presence or FrontEventKind.Positions)
+                presence++;
+        }
         if (presence > 0)
             s_events.Add((long)presence * fronts, s_presence);
         if (presence < events.Length)
             s_events.Add((long)(events.Length - presence) * fronts, s_message);
     }
 
-    private Task Push(string front, FrontEvent[] events)
+    private Task Push(string front, ReadOnlySpan<FrontEvent> events)
     {
         var stream = _streams.GetOrAdd(front, static (id, provider) => provider.GetStream<FrontEvent>(FrontStreams.Of(id)), provider);
-        var pushed = events.Length == 1 ? stream.OnNextAsync(events[0]) : stream.OnNextBatchAsync(events);
+        var pushed = events.Length == 1 ? stream.OnNextAsync(events[0]) : stream.OnNextBatchAsync(events.ToArray());
         return pushed.IsCompletedSuccessfully ? Task.CompletedTask : Observe(pushed, front);
     }
 

@@ -28,7 +28,7 @@ internal interface IRoomLog
     /// <exception cref="LogException">
     /// They may be kept or not. The log is of no use any more: opened again, it says how far it goes.
     /// </exception>
-    ValueTask Append(LogEntry[] entries);
+    ValueTask Append(ReadOnlySpan<LogEntry> entries);
 
     /// <summary>Messages before this sequence are not needed any more. They go away in the background, some time.</summary>
     void Trim(long before);

@@ -22,7 +22,7 @@ internal sealed class MemoryLogs : IRoomLogs
     {
         public LogMark Mark => default;
 
-        public ValueTask Append(LogEntry[] entries) => ValueTask.CompletedTask;
+        public ValueTask Append(ReadOnlySpan<LogEntry> entries) => ValueTask.CompletedTask;
 
         public void Trim(long before)
         {

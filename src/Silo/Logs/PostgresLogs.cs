@@ -185,7 +185,7 @@ internal sealed partial class PostgresLogs : IRoomLogs, IAsyncDisposable
 
         public LogMark Mark => mark;
 
-        public ValueTask Append(LogEntry[] entries) => new(logs._writer.Append(mark, entries));
+        public ValueTask Append(ReadOnlySpan<LogEntry> entries) => new(logs._writer.Append(mark, entries.ToArray()));
 
         public void Trim(long before)
         {

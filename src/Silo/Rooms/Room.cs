@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using Realtime.Silo.Logs;
 
 namespace Realtime.Silo.Rooms;
@@ -16,6 +17,7 @@ internal sealed class Room(string name, RoomOptions options, TimeProvider time)
     private readonly RoomHistory _history = new(options.RetentionOf(name));
     private readonly PublishDedupe _dedupe = new(options.DedupeEntries, options.DedupeWindow);
     private readonly List<LogEntry> _pending = [];
+    private readonly List<FrontEvent> _events = [];
     private long _sequence; // pending messages included
     private long _order;
     private long _countToldAt;
@@ -30,7 +32,7 @@ internal sealed class Room(string name, RoomOptions options, TimeProvider time)
     public bool IsWritable { get; private set; }
 
     /// <summary>Messages that are to be appended to the log.</summary>
-    public IReadOnlyCollection<LogEntry> Pending => _pending;
+    public ReadOnlySpan<LogEntry> Pending => CollectionsMarshal.AsSpan(_pending);
 
     /// <summary>How many users are in it.</summary>
     public int Members => _members.Users;
@@ -45,20 +47,13 @@ internal sealed class Room(string name, RoomOptions options, TimeProvider time)
 
     public Position Position => new(Epoch, _sequence);
 
-    /// <summary>What the fronts with members must be told, in order; cleared by <see cref="TakeEvents"/>.</summary>
-    private readonly List<FrontEvent> _events = [];
+    /// <summary>What the fronts with members must be told, in order, until <see cref="ClearEvents"/>.</summary>
+    public ReadOnlySpan<FrontEvent> Events => CollectionsMarshal.AsSpan(_events);
 
-    /// <summary>The fronts that <see cref="TakeEvents"/> is for.</summary>
+    /// <summary>The fronts that <see cref="Events"/> is for.</summary>
     public IReadOnlyCollection<string> Fronts => _members.Fronts;
 
-    public FrontEvent[] TakeEvents()
-    {
-        if (_events.Count == 0)
-            return [];
-        FrontEvent[] taken = [.. _events];
-        _events.Clear();
-        return taken;
-    }
+    public void ClearEvents() => _events.Clear();
 
     public RoomState Save() => new()
     {

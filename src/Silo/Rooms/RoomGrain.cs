@@ -83,7 +83,7 @@ internal sealed class RoomGrain(
             _handedOver = state;
     }
 
-    public async Task<SubmitReply> Submit(string front, long batch, RoomCommand[] commands)
+    public async ValueTask<SubmitReply> Submit(string front, long batch, RoomCommand[] commands)
     {
         ArgumentException.ThrowIfNullOrEmpty(front);
         ArgumentNullException.ThrowIfNull(commands);
@@ -100,7 +100,7 @@ internal sealed class RoomGrain(
         var replies = new RoomReply[commands.Length];
         for (var i = 0; i < commands.Length; i++)
             replies[i] = _room.Apply(front, commands[i]);
-        if (_room.Pending.Count > 0)
+        if (_room.Pending.Length > 0)
             await Keep(replies);
         var reply = new SubmitReply(lease.Id, hadFront, replies);
         if (at >= 0)
@@ -171,7 +171,7 @@ internal sealed class RoomGrain(
         if (_log is null)
             await TryOpen();
         RoomReply[] replies = [_room.Publish(kind, from, id, body)];
-        if (_room.Pending.Count > 0)
+        if (_room.Pending.Length > 0)
             await Keep(replies);
         await Tell();
         return replies[0] switch
@@ -187,7 +187,7 @@ internal sealed class RoomGrain(
     {
         try
         {
-            await _log!.Append([.. _room.Pending]);
+            await _log!.Append(_room.Pending);
             _log.Trim(_room.Kept());
         }
         catch (LogException exception)
@@ -249,7 +249,8 @@ internal sealed class RoomGrain(
 
     private Task PushEvents()
     {
-        var pushed = publisher.Publish(_room.Fronts, _room.TakeEvents());
+        var pushed = publisher.Publish(_room.Fronts, _room.Events);
+        _room.ClearEvents();
         if (!pushed.IsCompletedSuccessfully)
             return ThenTold(pushed);
         Told();

@@ -5,6 +5,7 @@ internal sealed class RoomHistory(Retention retention)
 {
     private readonly Queue<FrontEvent> _messages = new();
     private long _last; // the newest sequence ever added
+    private long _staysUntil; // no message is too old before this time: so the oldest need not be looked at each time
 
     /// <summary>The sequence of the oldest message that is here; that of the next one when there is none.</summary>
     public long First => _last - _messages.Count + 1;
@@ -16,6 +17,8 @@ internal sealed class RoomHistory(Retention retention)
             return;
         if (_messages.Count == retention.Messages)
             _messages.Dequeue();
+        if (_messages.Count == 0)
+            _staysUntil = StaysUntil(message);
         _messages.Enqueue(message);
     }
 
@@ -58,9 +61,18 @@ internal sealed class RoomHistory(Retention retention)
 
     public void Trim(long nowMs)
     {
-        while (_messages.TryPeek(out var oldest) && nowMs - oldest.Timestamp > retention.Age.TotalMilliseconds)
+        if (nowMs <= _staysUntil)
+            return;
+        while (_messages.TryPeek(out var oldest))
+        {
+            _staysUntil = StaysUntil(oldest);
+            if (nowMs <= _staysUntil)
+                return;
             _messages.Dequeue();
+        }
     }
+
+    private long StaysUntil(FrontEvent message) => message.Timestamp + (long)retention.Age.TotalMilliseconds;
 }
 
 /// <summary>How much of a room is kept for those who come back.</summary>

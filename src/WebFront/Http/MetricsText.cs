@@ -14,18 +14,18 @@ internal sealed class MetricsText : IDisposable
     public const string ContentType = "text/plain; version=0.0.4; charset=utf-8";
 
     private readonly MeterListener _listener = new();
-    private readonly ConcurrentDictionary<(Instrument, string Labels), Cell> _values = new();
+    private readonly ConcurrentDictionary<Instrument, Series> _series = new();
 
     public MetricsText()
     {
-        _listener.InstrumentPublished = static (instrument, listener) =>
+        _listener.InstrumentPublished = (instrument, listener) =>
         {
             if (instrument.Meter.Name.StartsWith("Realtime.", StringComparison.Ordinal))
-                listener.EnableMeasurementEvents(instrument);
+                listener.EnableMeasurementEvents(instrument, _series.GetOrAdd(instrument, static _ => new Series()));
         };
-        _listener.SetMeasurementEventCallback<long>((instrument, value, tags, _) => Record(instrument, value, tags));
-        _listener.SetMeasurementEventCallback<int>((instrument, value, tags, _) => Record(instrument, value, tags));
-        _listener.SetMeasurementEventCallback<double>((instrument, value, tags, _) => Record(instrument, value, tags));
+        _listener.SetMeasurementEventCallback<long>(static (instrument, value, tags, series) => Record(instrument, value, tags, series));
+        _listener.SetMeasurementEventCallback<int>(static (instrument, value, tags, series) => Record(instrument, value, tags, series));
+        _listener.SetMeasurementEventCallback<double>(static (instrument, value, tags, series) => Record(instrument, value, tags, series));
         _listener.Start();
     }
 
@@ -33,12 +33,15 @@ internal sealed class MetricsText : IDisposable
     {
         _listener.RecordObservableInstruments();
         var text = new StringBuilder();
-        foreach (var instrument in _values.GroupBy(value => value.Key.Item1).OrderBy(group => group.Key.Name, StringComparer.Ordinal))
+        foreach (var (instrument, series) in _series.OrderBy(entry => entry.Key.Name, StringComparer.Ordinal))
         {
-            var name = NameOf(instrument.Key);
-            text.Append("# HELP ").Append(name).Append(' ').Append(Escape(instrument.Key.Description ?? "", quotes: false)).Append('\n');
-            text.Append("# TYPE ").Append(name).Append(IsCounter(instrument.Key) ? " counter\n" : " gauge\n");
-            foreach (var ((_, labels), cell) in instrument.OrderBy(value => value.Key.Labels, StringComparer.Ordinal))
+            var values = series.Values;
+            if (values.Count == 0)
+                continue;
+            var name = NameOf(instrument);
+            text.Append("# HELP ").Append(name).Append(' ').Append(Escape(instrument.Description ?? "", quotes: false)).Append('\n');
+            text.Append("# TYPE ").Append(name).Append(IsCounter(instrument) ? " counter\n" : " gauge\n");
+            foreach (var (labels, cell) in values.OrderBy(value => value.Key, StringComparer.Ordinal))
                 text.Append(CultureInfo.InvariantCulture, $"{name}{labels} {cell.Value}\n");
         }
         return text.ToString();
@@ -46,9 +49,9 @@ internal sealed class MetricsText : IDisposable
 
     public void Dispose() => _listener.Dispose();
 
-    private void Record(Instrument instrument, double value, ReadOnlySpan<KeyValuePair<string, object?>> tags)
+    private static void Record(Instrument instrument, double value, ReadOnlySpan<KeyValuePair<string, object?>> tags, object? series)
     {
-        var cell = _values.GetOrAdd((instrument, LabelsOf(tags)), static _ => new Cell());
+        var cell = ((Series)series!).CellOf(tags);
         // An observable instrument reports its sum, the others report what to add.
         if (instrument.IsObservable)
             cell.Set(value);
@@ -84,6 +87,53 @@ internal sealed class MetricsText : IDisposable
     {
         var escaped = value.Replace("\\", @"\\").Replace("\n", @"\n");
         return quotes ? escaped.Replace("\"", "\\\"") : escaped;
+    }
+
+    /// <summary>The values of one instrument, by their labels.</summary>
+    private sealed class Series
+    {
+        // Several measurements are taken per message, so the usual ones find their cell without making a text of their labels.
+        // So many are compared one by one; an instrument with more sets of tags than this is not one of the hot path.
+        private const int MostKnown = 8;
+
+        private readonly ConcurrentDictionary<string, Cell> _values = new();
+        private readonly Lock _adding = new();
+        private (KeyValuePair<string, object?>[] Tags, Cell Cell)[] _known = []; // replaced, never changed
+
+        public ConcurrentDictionary<string, Cell> Values => _values;
+
+        public Cell CellOf(ReadOnlySpan<KeyValuePair<string, object?>> tags)
+        {
+            foreach (var (known, cell) in _known)
+            {
+                if (AreSame(known, tags))
+                    return cell;
+            }
+            return Add(tags);
+        }
+
+        private Cell Add(ReadOnlySpan<KeyValuePair<string, object?>> tags)
+        {
+            var cell = _values.GetOrAdd(LabelsOf(tags), static _ => new Cell());
+            lock (_adding)
+            {
+                if (_known.Length < MostKnown)
+                    _known = [.. _known, (tags.ToArray(), cell)];
+            }
+            return cell;
+        }
+
+        private static bool AreSame(KeyValuePair<string, object?>[] known, ReadOnlySpan<KeyValuePair<string, object?>> tags)
+        {
+            if (known.Length != tags.Length)
+                return false;
+            for (var i = 0; i < known.Length; i++)
+            {
+                if (known[i].Key != tags[i].Key || !Equals(known[i].Value, tags[i].Value))
+                    return false;
+            }
+            return true;
+        }
     }
 
     private sealed class Cell

@@ -13,11 +13,24 @@ namespace Realtime.WebFront.Rooms;
 /// Commands of all local connections go in one order and one call at a time; what comes in while a call is under way
 /// goes along with the next. So a join is before the messages that follow it, and a busy room costs few calls.
 /// </remarks>
-internal sealed partial class LocalRoom(string name, RoomRouter router)
+internal sealed partial class LocalRoom(string name, RoomRouter router) : IThreadPoolWorkItem
 {
+    private static readonly RefusedReply s_unreachable = new(ErrorCodes.Unavailable, "The room could not be reached; try again.");
+
     private readonly Lock _gate = new();
-    private List<PendingCommand> _waiting = [];
+    private CommandBatch _waiting;
     private bool _calling;
+
+    // Of the call under way; only one is.
+    private CommandBatch _called;
+    private RoomCommand[] _commands = [];
+    private ValueTask<SubmitReply> _call;
+    private IRoomGrain? _grain;
+    private Action? _goOn;
+    private long _number;
+    private long _calledAt;
+    private bool _hadMembers;
+
     private volatile string? _silo; // where the grain answered last
     private long _syncedAt;
     private int _users; // seats and commands under way; at zero the router forgets this room
@@ -81,7 +94,7 @@ internal sealed partial class LocalRoom(string name, RoomRouter router)
                 return;
             _calling = true;
         }
-        _ = CallGrain();
+        Start();
     }
 
     /// <summary>
@@ -111,65 +124,115 @@ internal sealed partial class LocalRoom(string name, RoomRouter router)
         if (_calling)
             return;
         _calling = true;
-        _ = CallGrain();
+        Start();
     }
 
-    private async Task CallGrain()
+    /// <summary>
+    /// Off the reader's stack and behind the readers that have been woken already: what they bring joins the first call.
+    /// </summary>
+    private void Start() => ThreadPool.UnsafeQueueUserWorkItem(this, preferLocal: false);
+
+    void IThreadPoolWorkItem.Execute() => CallGrain();
+
+    /// <summary>
+    /// One call after the other until nothing waits. By hand, not with await: a publish would cost a state machine otherwise.
+    /// </summary>
+    private void CallGrain()
     {
-        // Leave the reader's stack: what other connections send in the meantime joins the first call.
-        await Task.CompletedTask.ConfigureAwait(ConfigureAwaitOptions.ForceYielding);
-        while (true)
+        while (TakeBatch())
         {
-            List<PendingCommand> batch;
-            lock (_gate)
+            _call = Call();
+            if (!_call.IsCompleted)
             {
-                if (_waiting.Count == 0 && !_syncIsDue)
-                {
-                    _calling = false;
-                    return;
-                }
-                batch = _waiting;
-                _waiting = [];
-                if (_syncIsDue)
-                {
-                    // Who is in the room now; what of the batch changes that comes after it.
-                    _syncIsDue = false;
-                    batch.Insert(0, new PendingCommand(null, null, SyncNow(), null));
-                }
+                _call.ConfigureAwait(false).GetAwaiter().UnsafeOnCompleted(_goOn ??= GoOn);
+                return;
             }
-            await CallGrain(batch);
+            if (!EndCall())
+                return;
         }
     }
 
-    private async Task CallGrain(List<PendingCommand> batch)
+    private void GoOn()
     {
-        var commands = new RoomCommand[batch.Count];
-        for (var i = 0; i < commands.Length; i++)
-            commands[i] = batch[i].Command;
-        RoomReply[] replies;
-        var hadMembers = router.Registry.CountRoom(Name) > 0;
+        if (EndCall())
+            CallGrain();
+    }
+
+    private bool TakeBatch()
+    {
+        lock (_gate)
+        {
+            if (_waiting.Count == 0 && !_syncIsDue)
+            {
+                _calling = false;
+                return false;
+            }
+            _called = _waiting;
+            _waiting = default;
+            if (_syncIsDue)
+            {
+                // Who is in the room now; what of the batch changes that comes after it.
+                _syncIsDue = false;
+                _called.Insert(new PendingCommand(null, null, SyncNow(), null));
+            }
+        }
+        _commands = _called.ToCommands();
+        _number = router.NextBatch();
+        _hadMembers = router.Registry.CountRoom(Name) > 0;
+        _calledAt = router.Time.GetTimestamp();
+        return true;
+    }
+
+    private ValueTask<SubmitReply> Call() => (_grain ??= router.Grain(Name)).Submit(router.Front, _number, _commands);
+
+    /// <summary>False when it has failed, is made again, and what follows waits for that.</summary>
+    private bool EndCall()
+    {
+        SubmitReply reply;
         try
         {
-            var number = router.NextBatch();
-            var reply = await router.Call(() => router.Grain(Name).Submit(router.Front, number, commands));
+            reply = _call.GetAwaiter().GetResult();
+        }
+        catch (Exception exception)
+        {
+            _ = CallAgain(exception);
+            return false;
+        }
+        Answer(reply);
+        return true;
+    }
+
+    private async Task CallAgain(Exception failure)
+    {
+        SubmitReply? reply = null;
+        try
+        {
+            reply = await router.CallAgain(() => Call().AsTask(), failure, _calledAt);
+        }
+        catch (Exception exception)
+        {
+            router.LogCallFailed(Name, _commands.Length, exception);
+        }
+        Answer(reply);
+        CallGrain();
+    }
+
+    private void Answer(SubmitReply? reply)
+    {
+        (_commands, _call) = ([], default);
+        if (reply is not null)
+        {
             _silo = reply.Silo;
-            replies = reply.Replies;
-            if (hadMembers && !reply.KnewFront && batch[0].Session is not null)
+            if (_hadMembers && !reply.KnewFront && _called[0].Session is not null)
             {
                 // The room was lost and made anew, or took this front for dead.
                 lock (_gate)
                     BeginSync();
             }
         }
-        catch (Exception exception)
-        {
-            router.LogCallFailed(Name, commands.Length, exception);
-            var refused = new RefusedReply(ErrorCodes.Unavailable, "The room could not be reached; try again.");
-            replies = new RoomReply[commands.Length];
-            Array.Fill(replies, refused);
-        }
-        for (var i = 0; i < commands.Length; i++)
-            Answer(batch[i], replies[i]);
+        for (var i = 0; i < _called.Count; i++)
+            Answer(_called[i], reply?.Replies[i] ?? s_unreachable);
+        _called.Release();
     }
 
     private void Answer(PendingCommand pending, RoomReply reply)
@@ -211,7 +274,4 @@ internal sealed partial class LocalRoom(string name, RoomRouter router)
             Release();
         session.Connection.Deliver(ServerFrames.Left(id, this));
     }
-
-    /// <param name="Session">Null for the front's own sync.</param>
-    private readonly record struct PendingCommand(Session? Session, string? Id, RoomCommand Command, Seat? Seat);
 }

@@ -1,11 +1,13 @@
 using System.Collections.Concurrent;
 using System.Diagnostics.Metrics;
+using System.Runtime.InteropServices;
 using System.Text;
 using Microsoft.Extensions.Options;
 using Orleans;
 using Orleans.Streams;
 using Realtime.Connections;
 using Realtime.Grains;
+using Realtime.PushStreams;
 using Realtime.WebFront.Protocol;
 
 namespace Realtime.WebFront.Rooms;
@@ -53,6 +55,9 @@ internal sealed partial class RoomRouter : IAsyncBatchObserver<FrontEvent>
 
     /// <summary>A call to a grain, made again while its silo is dying and another takes over. It may run twice.</summary>
     public Task<T> Call<T>(Func<Task<T>> call) => Retry.Transient(call, Options.CallTimeout, Time);
+
+    /// <summary>As <see cref="Call"/>, for a call that has begun at <paramref name="start"/> and failed.</summary>
+    public Task<T> CallAgain<T>(Func<Task<T>> call, Exception failure, long start) => Retry.After(failure, call, start, Options.CallTimeout, Time);
 
     /// <summary>The stream begins: its silence counts from now.</summary>
     public void Heard() => Volatile.Write(ref _heardAt, Time.GetTimestamp());
@@ -119,24 +124,25 @@ internal sealed partial class RoomRouter : IAsyncBatchObserver<FrontEvent>
     public Task OnNextAsync(IList<SequentialItem<FrontEvent>> items)
     {
         Heard();
-        if (items.Count == 1)
-        {
-            var item = items[0].Item;
-            Dispatch(item.Target, new ReadOnlySpan<FrontEvent>(in item));
-            return Task.CompletedTask;
-        }
-        var events = new FrontEvent[items.Count];
-        var oneRoom = true;
+        // Our own streams have the events at hand; others have an object around each.
+        if (items is IPushBatch<FrontEvent> batch)
+            Dispatch(batch.Events);
+        else
+            Dispatch([.. items.Select(item => item.Item)]);
+        return Task.CompletedTask;
+    }
+
+    private void Dispatch(ReadOnlySpan<FrontEvent> events)
+    {
         for (var i = 0; i < events.Length; i++)
         {
-            events[i] = items[i].Item;
-            oneRoom &= ReferenceEquals(events[i].Target, events[0].Target) && !IsForNoRoom(events[i]);
+            if (!ReferenceEquals(events[i].Target, events[0].Target) || (events.Length > 1 && IsForNoRoom(events[i])))
+            {
+                DispatchByTarget(events);
+                return;
+            }
         }
-        if (oneRoom)
-            Dispatch(events[0].Target, events);
-        else
-            DispatchByTarget(events);
-        return Task.CompletedTask;
+        Dispatch(events[0].Target, events);
     }
 
     /// <summary>Events were dropped on the way. Which rooms' they were is not known, so all are compared with their grains.</summary>
@@ -155,7 +161,7 @@ internal sealed partial class RoomRouter : IAsyncBatchObserver<FrontEvent>
     }
 
     /// <summary>Brings together what belongs to one room; order matters within a room only.</summary>
-    private void DispatchByTarget(FrontEvent[] events)
+    private void DispatchByTarget(ReadOnlySpan<FrontEvent> events)
     {
         var groups = new Dictionary<(string, bool), List<FrontEvent>>();
         foreach (var item in events)
@@ -166,7 +172,7 @@ internal sealed partial class RoomRouter : IAsyncBatchObserver<FrontEvent>
             group.Add(item);
         }
         foreach (var ((target, _), group) in groups)
-            Dispatch(target, System.Runtime.InteropServices.CollectionsMarshal.AsSpan(group));
+            Dispatch(target, CollectionsMarshal.AsSpan(group));
     }
 
     private void Dispatch(string target, ReadOnlySpan<FrontEvent> events)

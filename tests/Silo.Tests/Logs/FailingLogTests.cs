@@ -52,7 +52,9 @@ internal sealed class ShakyLogs : IRoomLogs
     {
         public LogMark Mark => mark;
 
-        public async ValueTask Append(LogEntry[] entries)
+        public ValueTask Append(ReadOnlySpan<LogEntry> entries) => Append(entries.ToArray());
+
+        private async ValueTask Append(LogEntry[] entries)
         {
             await Task.Yield();
             lock (kept)
@@ -103,7 +105,7 @@ public sealed class FailingLogTests : IAsyncLifetime
     public async ValueTask DisposeAsync() => await _cluster.DisposeAsync();
 
     private async Task<RoomReply[]> Submit(params RoomCommand[] commands) =>
-        (await _room.Submit(_front.Id, ++_batch, commands).WaitAsync(s_bound)).Replies;
+        (await _room.Submit(_front.Id, ++_batch, commands).AsTask().WaitAsync(s_bound)).Replies;
 
     private static JoinCommand Join(string user, Position? since = null) => new(user, $"c-{user}", since);
 

@@ -49,16 +49,24 @@ public class GrainReference : IAddressable, IEquatable<GrainReference>
 
     internal Task<T> Send<T>(ResultCall<T> call)
     {
-        var task = call.Answer;
-        var caller = GrainCaller.Current ?? _caller;
-        caller.Expect(call);
-        Dispatch(call, caller);
+        var task = call.Answer();
+        Send((MethodCall)call);
         return task;
     }
 
-    internal ValueTask<T> SendValue<T>(ResultCall<T> call) => new(Send(call));
+    internal ValueTask<T> SendValue<T>(ResultCall<T> call)
+    {
+        var task = call.ValueAnswer();
+        Send((MethodCall)call);
+        return task;
+    }
 
-    internal ValueTask SendValue(ResultCall<Nothing> call) => new(Send(call));
+    internal ValueTask SendValue(ResultCall<Nothing> call)
+    {
+        var task = call.ValueAnswerWithoutResult();
+        Send((MethodCall)call);
+        return task;
+    }
 
     internal Task SendOneWay(MethodCall call)
     {
@@ -73,6 +81,13 @@ public class GrainReference : IAddressable, IEquatable<GrainReference>
     }
 
     internal void SendVoid(MethodCall call) => SendOneWay(call);
+
+    private void Send(MethodCall call)
+    {
+        var caller = GrainCaller.Current ?? _caller;
+        caller.Expect(call);
+        Dispatch(call, caller);
+    }
 
     [SuppressMessage("Design", "CA1031", Justification = "Every error of finding the target is the call's error.")]
     private void Dispatch(MethodCall call, GrainCaller caller)
