@@ -17,6 +17,7 @@ public class GrainBenchmarks
     private static readonly RoomCommand[] s_publish = [new PublishCommand("alice", null, Encoding.UTF8.GetBytes($"\"content\":\"{new string('x', 100)}\""))];
 
     private readonly Task[] _calls = new Task[Burst];
+    private readonly ValueTask[] _valueCalls = new ValueTask[Burst];
     private readonly Counter _counter = new();
     private Server _server = null!;
     private INothingGrain _nothing = null!;
@@ -57,6 +58,23 @@ public class GrainBenchmarks
         return Task.WhenAll(_calls);
     }
 
+    /// <summary>Methods that return a ValueTask need no task for the answer.</summary>
+    [Benchmark(OperationsPerInvoke = Burst)]
+    public async Task ValueTask_call_one_after_another()
+    {
+        for (var i = 0; i < Burst; i++)
+            await _nothing.NothingAsValue();
+    }
+
+    [Benchmark(OperationsPerInvoke = Burst)]
+    public async Task ValueTask_calls_at_once()
+    {
+        for (var i = 0; i < Burst; i++)
+            _valueCalls[i] = _nothing.NothingAsValue();
+        for (var i = 0; i < Burst; i++)
+            await _valueCalls[i];
+    }
+
     /// <summary>A publish of a front to a room without members.</summary>
     [Benchmark(OperationsPerInvoke = Burst)]
     public async Task Publish_to_a_room()
@@ -75,10 +93,25 @@ public class GrainBenchmarks
         await heard.WaitAsync(TimeSpan.FromSeconds(30));
     }
 
+    /// <summary>The same with nothing else on the way: each is heard before the next is pushed.</summary>
+    [Benchmark(OperationsPerInvoke = Burst)]
+    public async Task Push_one_event_and_hear_it()
+    {
+        for (var i = 0; i < Burst; i++)
+        {
+            _counter.Next.Reset();
+            await _stream.OnNextAsync(_event);
+            await _counter.Next.Task;
+        }
+    }
+
     private sealed class Counter : IAsyncBatchObserver<FrontEvent>
     {
         private TaskCompletionSource? _done;
         private int _left;
+
+        /// <summary>Says that something was heard.</summary>
+        public Signal Next { get; } = new();
 
         public Task Expect(int events)
         {
@@ -90,6 +123,7 @@ public class GrainBenchmarks
         {
             if (Interlocked.Add(ref _left, -items.Count) == 0)
                 _done!.SetResult();
+            Next.Set();
             return Task.CompletedTask;
         }
 
@@ -103,9 +137,14 @@ public interface INothingGrain : IGrainWithIntegerKey
 {
     [Alias("Nothing")]
     Task Nothing();
+
+    [Alias("NothingAsValue")]
+    ValueTask NothingAsValue();
 }
 
 internal sealed class NothingGrain : Grain, INothingGrain
 {
     public Task Nothing() => Task.CompletedTask;
+
+    public ValueTask NothingAsValue() => ValueTask.CompletedTask;
 }

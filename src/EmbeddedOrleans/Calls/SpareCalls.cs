@@ -3,8 +3,8 @@ namespace Orleans.Embedded;
 /// <summary>Call objects of one method that wait to be used again.</summary>
 internal sealed class SpareCalls
 {
-    // As many as are under way at a time in a busy process; what is above is left to the garbage collector.
-    private const int MostInStack = 64;
+    // As many as are under way at a time in a busy process, about 50 KB; what is above is left to the garbage collector.
+    private const int MostInStack = 256;
 
     // Threads that call at once should seldom meet.
     private readonly Stack[] _stacks = new Stack[(int)System.Numerics.BitOperations.RoundUpToPowerOf2((uint)Math.Clamp(Environment.ProcessorCount, 2, 16))];
