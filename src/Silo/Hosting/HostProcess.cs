@@ -8,11 +8,14 @@ namespace Realtime.Silo.Hosting;
 /// <summary>Runs a host as a process: what its user can mend is told in a line on standard error, not as a stack trace.</summary>
 public static class HostProcess
 {
-    /// <summary>Makes the application and runs it until it is told to stop.</summary>
+    private const string SpinLimit = "System.Threading.ThreadPool.UnfairSemaphoreSpinLimit";
+
+    /// <summary>Makes the application and runs it until it is told to stop. To be called first of all.</summary>
     /// <returns>The exit code: 0, or 1 when it could not start.</returns>
     public static async Task<int> Run(Func<WebApplication> make)
     {
         ArgumentNullException.ThrowIfNull(make);
+        KeepIdleThreadsFromSpinning();
         try
         {
             await make().RunAsync();
@@ -27,6 +30,14 @@ public static class HostProcess
             await Console.Error.WriteLineAsync($"realtime: {reason}");
             return 1;
         }
+    }
+
+    // A thread of the pool that has run out of work looks for more for a while before it sleeps. With a single core, that only
+    // takes time from the thread that would have to make the work. The pool reads the setting when it starts.
+    private static void KeepIdleThreadsFromSpinning()
+    {
+        if (Environment.ProcessorCount == 1 && AppContext.GetData(SpinLimit) is null)
+            AppContext.SetData(SpinLimit, 0);
     }
 
     /// <summary>The reason in words, when it lies in the configuration or around the process; null when it is a defect.</summary>
