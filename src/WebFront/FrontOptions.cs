@@ -35,6 +35,12 @@ public sealed class FrontOptions
     public TimeSpan CallTimeout { get; set; } = TimeSpan.FromSeconds(20);
 
     /// <summary>
+    /// How long messages of a room wait at the front for others that go in the same write. 0, for not at all, to 1 s. Where
+    /// messages come closer than that it saves most of a front's CPU; each comes later by as much.
+    /// </summary>
+    public TimeSpan WriteDelay { get; set; }
+
+    /// <summary>
     /// What a full queue means, by room: the first rule that fits counts. Rooms that none fits follow
     /// <see cref="Connections.ConnectionOptions.SlowConsumer"/>.
     /// </summary>
@@ -52,6 +58,8 @@ public sealed class FrontOptions
             Check(options.MembersPageSize, nameof(MembersPageSize), 1, Limits.PageSize);
             if (options.CallTimeout < TimeSpan.FromSeconds(1) || options.CallTimeout > TimeSpan.FromMinutes(5))
                 problems.Add($"Front:CallTimeout is {options.CallTimeout}; it must be from 00:00:01 to 00:05:00.");
+            if (options.WriteDelay < TimeSpan.Zero || options.WriteDelay > TimeSpan.FromSeconds(1))
+                problems.Add($"Front:WriteDelay is {options.WriteDelay}; it must be from 00:00:00 to 00:00:01.");
             for (var i = 0; i < options.SlowConsumers.Count; i++)
                 problems.AddRange(options.SlowConsumers[i].Problems($"Front:SlowConsumers:{i}"));
             return problems.Count == 0 ? ValidateOptionsResult.Success : ValidateOptionsResult.Fail(problems);

@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using Realtime.Connections;
 using Realtime.Grains;
 using Realtime.WebFront.Protocol;
@@ -17,46 +18,90 @@ internal sealed partial class LocalRoom
     private long _youngest; // the greatest order at which somebody here joined, until the events have reached it
     private int _joining; // joins that wait for their answer
     private List<FrontEvent>? _recent; // events fanned out meanwhile, for those who joined before them
+    private List<FrontEvent>? _delayed; // until the write delay is over
+    private ITimer? _delay;
 
-    /// <summary>Fans out events, in order; messages that follow each other are one write to each member.</summary>
+    /// <summary>Fans out events, in order; messages that follow each other are one write to each member. With a write delay, later.</summary>
     public void Dispatch(ReadOnlySpan<FrontEvent> events)
     {
         lock (_gate)
         {
-            while (!events.IsEmpty)
+            if (router.Options.WriteDelay == TimeSpan.Zero)
             {
-                if (_syncing)
-                {
-                    _held.AddRange(events);
-                    return;
-                }
-                var first = events[0];
-                if ((first.Epoch == _epoch && first.Order <= _dispatched) || first.Epoch == _pastEpoch)
-                {
-                    events = events[1..]; // a repeat
-                    continue;
-                }
-                if ((first.Epoch != _epoch || first.Order != _dispatched + 1) && router.Registry.CountRoom(Name) > 0)
-                {
-                    // Something is missing before it: fetched from the room before anything newer goes out.
-                    router.LogGap(Name, first.Epoch == _epoch ? first.Order - _dispatched - 1 : -1);
-                    BeginSync();
-                    continue;
-                }
-                if (first.Epoch != _epoch)
-                    BeginEpoch(first.Epoch); // nobody is here
-                var run = 1;
-                while (run < events.Length && IsMessage(first) && IsMessage(events[run]) && events[run].Epoch == _epoch
-                    && events[run].Order == events[run - 1].Order + 1)
-                    run++;
-                FanOut(events[..run]);
-                if (_joining > 0)
-                    (_recent ??= []).AddRange(events[..run]);
-                _dispatched = events[run - 1].Order;
-                if (IsMessage(first))
-                    _sequence = events[run - 1].Sequence;
-                events = events[run..];
+                FanOutInOrder(events);
+                return;
             }
+            _delayed ??= [];
+            if (_delayed.Count == 0)
+            {
+                _delay ??= router.Time.CreateTimer(static room => ((LocalRoom)room!).OnDelayOver(), this, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
+                _delay.Change(router.Options.WriteDelay, Timeout.InfiniteTimeSpan);
+            }
+            _delayed.AddRange(events);
+        }
+    }
+
+    private void OnDelayOver()
+    {
+        try
+        {
+            EndDelay();
+        }
+        catch (Exception exception)
+        {
+            router.LogDispatchFailed(Name, exception);
+        }
+    }
+
+    /// <summary>Fans out what the write delay holds: now, or before anything that must not come before it.</summary>
+    private void EndDelay()
+    {
+        lock (_gate)
+        {
+            if (_delayed is not { Count: > 0 })
+                return;
+            var events = _delayed;
+            _delayed = null;
+            FanOutInOrder(CollectionsMarshal.AsSpan(events));
+        }
+    }
+
+    /// <summary>Under the lock.</summary>
+    private void FanOutInOrder(ReadOnlySpan<FrontEvent> events)
+    {
+        while (!events.IsEmpty)
+        {
+            if (_syncing)
+            {
+                _held.AddRange(events);
+                return;
+            }
+            var first = events[0];
+            if ((first.Epoch == _epoch && first.Order <= _dispatched) || first.Epoch == _pastEpoch)
+            {
+                events = events[1..]; // a repeat
+                continue;
+            }
+            if ((first.Epoch != _epoch || first.Order != _dispatched + 1) && router.Registry.CountRoom(Name) > 0)
+            {
+                // Something is missing before it: fetched from the room before anything newer goes out.
+                router.LogGap(Name, first.Epoch == _epoch ? first.Order - _dispatched - 1 : -1);
+                BeginSync();
+                continue;
+            }
+            if (first.Epoch != _epoch)
+                BeginEpoch(first.Epoch); // nobody is here
+            var run = 1;
+            while (run < events.Length && IsMessage(first) && IsMessage(events[run]) && events[run].Epoch == _epoch
+                && events[run].Order == events[run - 1].Order + 1)
+                run++;
+            FanOut(events[..run]);
+            if (_joining > 0)
+                (_recent ??= []).AddRange(events[..run]);
+            _dispatched = events[run - 1].Order;
+            if (IsMessage(first))
+                _sequence = events[run - 1].Sequence;
+            events = events[run..];
         }
     }
 
@@ -65,6 +110,7 @@ internal sealed partial class LocalRoom
     {
         lock (_gate)
         {
+            EndDelay();
             if (router.Registry.CountRoom(Name) == 0 || (told.Epoch == _epoch && told.Order <= _dispatched))
                 return;
             router.LogGap(Name, told.Epoch == _epoch ? told.Order - _dispatched : -1);
@@ -155,6 +201,7 @@ internal sealed partial class LocalRoom
     {
         lock (_gate)
         {
+            EndDelay(); // to what is held
             _syncing = false;
             FrontEvent[] held = [.. _held];
             _held.Clear();
@@ -165,7 +212,7 @@ internal sealed partial class LocalRoom
             }
             CatchUp(reply);
             // What is of another epoch is of before; should the room be lost once more meanwhile, its next events show it.
-            Dispatch(Array.FindAll(held, item => item.Epoch == _epoch));
+            FanOutInOrder(Array.FindAll(held, item => item.Epoch == _epoch));
         }
     }
 
@@ -200,6 +247,7 @@ internal sealed partial class LocalRoom
     {
         lock (_gate)
         {
+            EndDelay();
             if (reply is not null && !session.IsClosed)
                 Enter(session, id, seat, reply);
             if (--_joining == 0)

@@ -78,6 +78,7 @@ internal sealed partial class LocalRoom(string name, RoomRouter router) : IThrea
             if (--_users > 0)
                 return;
             _users = -1;
+            _delay?.Dispose();
         }
         router.Forget(this);
     }
@@ -269,6 +270,7 @@ internal sealed partial class LocalRoom(string name, RoomRouter router) : IThrea
             seat.State = SeatState.Joined;
             return;
         }
+        EndDelay();
         router.Registry.Leave(session.Connection, Name);
         if (session.Remove(seat))
             Release();

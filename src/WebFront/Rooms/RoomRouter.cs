@@ -237,7 +237,7 @@ internal sealed partial class RoomRouter : IAsyncBatchObserver<FrontEvent>
     public partial void LogCallFailed(string room, int commands, Exception exception);
 
     [LoggerMessage(2, LogLevel.Error, "Events for {Target} could not be given to its connections.")]
-    private partial void LogDispatchFailed(string target, Exception exception);
+    public partial void LogDispatchFailed(string target, Exception exception);
 
     [LoggerMessage(4, LogLevel.Warning, "Room {Room} lacks {Events} events (-1: it is new); they are fetched.")]
     public partial void LogGap(string room, long events);
