@@ -8,7 +8,7 @@ internal readonly record struct PlotPoint(double X, double Least, double Median,
 /// <summary>A line plot: sizes on a logarithmic axis, figures on a linear one that begins at 0.</summary>
 internal sealed class Plot(string title, string x, string y)
 {
-    private const int Width = 640, Height = 360, Left = 70, Right = 20, Top = 40, Bottom = 60;
+    private const int Width = 640, Height = 360, Left = 70, Right = 30, Top = 40, Bottom = 66;
 
     // Told apart also by who sees no difference of red and green.
     private static readonly string[] s_colours = ["#0072b2", "#d55e00", "#009e73", "#cc79a7"];

@@ -43,6 +43,8 @@ internal sealed class GrowthScenario() : Scenario("growth", "Growth")
         section.Note($"Deliveries: {Deliveries:#,0} a second at every size, evenly paced (10 members get {Deliveries / 10:#,0} messages a second, 10,000 get " +
             $"{Deliveries / 10_000}), below what a server can do, so that no messages are joined and nothing but the size changes. A message to few members " +
             "bears the cost of its publish, one receive and one answer at least, on few deliveries; the floor shows the part of that which is the kernel's.");
+        section.Note("Memory: as in the section on idle connections, but after a warm-up with clients that come and go besides, so that what a process " +
+            "takes once does not count for the connections.");
         section.Note($"5,000 rooms: each connection is in several, as a process may hold {Machine.OpenFiles:#,0} descriptors here. The floor knows one room for each connection only.");
         section.Note($"The bound: every size within {Flat:0%} of the median of all sizes, which is the band in the plots. Bars are the least and the most of the runs.");
     }
