@@ -21,6 +21,8 @@ internal sealed class GrowthScenario() : Scenario("growth", "Growth")
 
     private sealed record Size(int Number, Workload Workload);
 
+    private double _others; // the most of a core that other processes took during a load
+
     public override void Run(Options options, Section section)
     {
         var kinds = LoadScenario.Available(options, section, kind => kind.IsOurs || kind == TargetKind.Floor);
@@ -37,15 +39,18 @@ internal sealed class GrowthScenario() : Scenario("growth", "Growth")
         Series(options, section, kinds, "rooms", "Server CPU by number of rooms", "rooms of 10", "CPU s per million deliveries",
             [.. new[] { 1, 10, 100, 1000, 5000 }.Select(rooms => new Size(rooms, OfRooms(rooms, most)))],
             (target, size) => PerDelivery(options, target, size.Workload));
-        Series(options, section, kinds, "connections", "Memory by number of connections", "idle connections in one room", "KB per connection",
+        var byConnections = Series(options, section, kinds, "connections", "Memory by number of connections", "idle connections in one room", "KB per connection",
             [.. new[] { 1000, 2000, 5000, 10_000, 15_000 }.Where(n => n <= most).Select(connections => new Size(connections, new() { Connections = connections }))],
             (target, size) => IdleScenario.Kilobytes(target, size.Number, options.IsQuick));
+        foreach (var kind in kinds)
+            Slope(section, kind, byConnections[kind]);
         section.Note($"Deliveries: {Deliveries:#,0} a second at every size, evenly paced (10 members get {Deliveries / 10:#,0} messages a second, 10,000 get " +
             $"{Deliveries / 10_000}), below what a server can do, so that no messages are joined and nothing but the size changes. A message to few members " +
             "bears the cost of its publish, one receive and one answer at least, on few deliveries; the floor shows the part of that which is the kernel's.");
         section.Note("Memory: as in the section on idle connections, but after a warm-up with clients that come and go besides, so that what a process " +
             "takes once does not count for the connections.");
         section.Note($"5,000 rooms: each connection is in several, as a process may hold {Machine.OpenFiles:#,0} descriptors here. The floor knows one room for each connection only.");
+        section.Busy(_others);
         section.Note($"The bound: every size within {Flat:0%} of the median of all sizes, which is the band in the plots. Bars are the least and the most of the runs.");
     }
 
@@ -55,7 +60,19 @@ internal sealed class GrowthScenario() : Scenario("growth", "Growth")
         if (!cpuByMembers.TryGetValue(10, out var few) || !cpuByMembers.TryGetValue(1000, out var many))
             return;
         var publish = (few - many) / ((1 / 10.0) - (1 / 1000.0));
-        section.Note($"{kind.Title}: rooms of 10 and of 1,000 together say that a lone publish costs {Spread.Figure(publish)} us of CPU and each delivery of it {Spread.Figure(many - (publish / 1000))} us.");
+        if (publish > 0) // else it is lost in the noise
+            section.Note($"{kind.Title}: rooms of 10 and of 1,000 together say that a lone publish costs {Spread.Figure(publish)} us of CPU and each delivery of it {Spread.Figure(many - (publish / 1000))} us.");
+    }
+
+    /// <summary>What a connection takes and what the process takes besides, from the fewest and the most connections.</summary>
+    private static void Slope(Section section, TargetKind kind, Dictionary<int, double> kilobytes)
+    {
+        if (kilobytes.Count < 2)
+            return;
+        var (few, many) = (kilobytes.MinBy(size => size.Key), kilobytes.MaxBy(size => size.Key));
+        var each = ((many.Key * many.Value) - (few.Key * few.Value)) / (many.Key - few.Key);
+        section.Note($"{kind.Title}: {few.Key:#,0} and {many.Key:#,0} connections together say that a connection takes {Spread.Figure(each)} KB, and all of them " +
+            $"{Spread.Figure((few.Value - each) * few.Key / 1024)} MB besides, once.");
     }
 
     private static Workload OfRooms(int rooms, int mostConnections)
@@ -66,12 +83,13 @@ internal sealed class GrowthScenario() : Scenario("growth", "Growth")
         return new Workload { Connections = rooms * Members / each, Rooms = rooms, RoomsEach = each, Rate = Deliveries / Members };
     }
 
-    private static double? PerDelivery(Options options, Target target, Workload workload)
+    private double? PerDelivery(Options options, Target target, Workload workload)
     {
         // What a lone message takes is other code than what a batch takes: both are compiled before it counts.
         double[] seconds = options.IsQuick ? [1, 1, 2] : [5, 5, 10];
         var times = seconds.Select(TimeSpan.FromSeconds).ToArray();
         var run = Measurement.Take(target, workload, target.Dialect, times[0], times[1], times[2]);
+        _others = Math.Max(_others, run.Others);
         return run.Load.IsValid ? run.CpuPerMillion : null;
     }
 

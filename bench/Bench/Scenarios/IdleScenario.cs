@@ -49,7 +49,7 @@ internal sealed class IdleScenario() : Scenario("idle", "Idle connections, joine
     public static double? Kilobytes(Target target, int connections, bool quick)
     {
         using (var warm = new LoadClient(new() { Connections = 64, Rooms = 8 }, target.Dialect, target.Ports))
-            warm.Churn(TimeSpan.FromSeconds(2));
+            warm.Churn(TimeSpan.FromSeconds(quick ? 2 : 4));
         return Measure(target, connections, quick) is { Check.IsValid: true } outcome ? outcome.Kilobytes : null;
     }
 

@@ -37,6 +37,7 @@ internal sealed class SlowScenario() : Scenario("slow", "Slow readers beside fas
             if (!isValid && kind.IsOurs)
                 section.Fail($"{kind.Title}: {own[^1].Alone.Load}, {own[^1].Beside.Load}");
         }
+        section.Busy(runs.Values.SelectMany(own => own).Select(run => Math.Max(run.Alone.Others, run.Beside.Others)).DefaultIfEmpty().Max());
         section.Note("ok is about the fast ones. Memory: how much more the server's processes hold after the load than after the same load without slow readers; the kernel's buffers are not in it.");
     }
 
