@@ -37,7 +37,7 @@ internal sealed class HeadlessFront : IFrontObserver, IAsyncObserver<FrontEvent>
         for (var first = 0; first < rooms; first += AtOnce)
         {
             var calls = Enumerable.Range(first, Math.Min(AtOnce, rooms - first))
-                .Select(i => _cluster.GetGrain<IRoomGrain>($"{name}{i}").Submit(_id, batch, [command(i)]));
+                .Select(i => _cluster.GetGrain<IRoomGrain>($"{name}{i}").Submit(_id, batch, [command(i)]).AsTask());
             foreach (var reply in await Task.WhenAll(calls))
             {
                 if (reply.Replies[0] is RefusedReply refused)
