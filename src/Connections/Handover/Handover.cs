@@ -3,6 +3,7 @@ using System.Net.Sockets;
 using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Connections.Features;
 using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Server.Kestrel.Transport.Sockets;
 
 namespace Realtime.Connections;
 
@@ -138,6 +139,6 @@ internal sealed class Handover : IDuplexPipe
         heartbeat = context.Features.Get<IConnectionHeartbeatFeature>()!;
         return socket is { ProtocolType: ProtocolType.Tcp }
             && heartbeat is not null
-            && context.Transport.GetType().Assembly.GetName().Name == "Microsoft.AspNetCore.Server.Kestrel.Transport.Sockets";
+            && context.Transport.GetType().Assembly == typeof(SocketTransportOptions).Assembly;
     }
 }

@@ -12,12 +12,12 @@ internal static unsafe partial class Linux
 
     private const int DontWait = 0x40;   // MSG_DONTWAIT
     private const int NoSignal = 0x4000; // MSG_NOSIGNAL: an error instead of SIGPIPE
-    private const int CloseOnExec = 0x80000; // EPOLL_CLOEXEC, EFD_CLOEXEC
+    private const int CloseOnExec = 0x80000; // EPOLL_CLOEXEC, EFD_CLOEXEC, SOCK_CLOEXEC, O_CLOEXEC
     private const int Add = 1, Delete = 2, Modify = 3; // EPOLL_CTL_ADD, _DEL, _MOD
-    private const int SocketLevel = 1, Linger = 13; // SOL_SOCKET, SO_LINGER
+    private const int UnixFamily = 1, Stream = 1; // AF_UNIX, SOCK_STREAM
     private const int TcpLevel = 6, TcpInfo = 11; // IPPROTO_TCP, TCP_INFO
     private const int BytesReceivedOffset = 128; // tcpi_bytes_received, since Linux 4.1
-    private const int DuplicateCloseOnExec = 1030, SetDescriptorFlags = 2; // F_DUPFD_CLOEXEC, F_SETFD
+    private const int DuplicateCloseOnExec = 1030; // F_DUPFD_CLOEXEC
     private const nuint BytesToRead = 0x541B; // FIONREAD
 
     // struct epoll_event is packed on x86-64 only.
@@ -87,14 +87,17 @@ internal static unsafe partial class Linux
     /// <summary>Another descriptor of the same socket, or less than 0.</summary>
     public static int Duplicate(int descriptor) => fcntl(descriptor, DuplicateCloseOnExec, 0);
 
-    /// <summary>Says that processes to come may share the descriptor.</summary>
-    public static void Share(int descriptor) => _ = fcntl(descriptor, SetDescriptorFlags, 0);
+    /// <summary>Lets a descriptor stand for what another one does; what it stood for before lives on by its other descriptors.</summary>
+    public static bool Replace(int descriptor, int by) => dup3(by, descriptor, CloseOnExec) >= 0;
 
-    /// <summary>Lets close wait for nothing and reset nothing, as it is by default.</summary>
-    public static void ClearLinger(int socket)
+    /// <summary>A socket whose peer is gone: reads are at the end, shutting it down does nothing.</summary>
+    public static int CreateEndedSocket()
     {
-        ulong off = 0; // struct linger: two ints
-        _ = setsockopt(socket, SocketLevel, Linger, &off, sizeof(ulong));
+        int* pair = stackalloc int[2];
+        if (socketpair(UnixFamily, Stream | CloseOnExec, 0, pair) < 0)
+            throw new InvalidOperationException("The system has no descriptors left.");
+        Close(pair[1]);
+        return pair[0];
     }
 
     /// <summary>How many bytes the peer has sent in all; null when the system does not tell.</summary>
@@ -153,5 +156,8 @@ internal static unsafe partial class Linux
     private static partial int getsockopt(int socket, int level, int name, void* value, int* size);
 
     [LibraryImport("libc")]
-    private static partial int setsockopt(int socket, int level, int name, void* value, int size);
+    private static partial int dup3(int from, int to, int flags);
+
+    [LibraryImport("libc")]
+    private static partial int socketpair(int family, int type, int protocol, int* pair);
 }

@@ -20,6 +20,10 @@ internal sealed class PolledTransport : PipeReader, ITransport, IValueTaskSource
     private const int Waiting = 1; // a read waits for the poller
     private const int Ready = 2;   // something has come, or may have, that nobody read
 
+    // What the server's descriptors stand for when their sockets are taken: a socket that is at its end, so that the server can read,
+    // shut down and close as it does at the end of a connection.
+    private static readonly int s_nothing = Linux.CreateEndedSocket();
+
     [ThreadStatic]
     private static byte[]? t_buffer;
 
@@ -52,7 +56,7 @@ internal sealed class PolledTransport : PipeReader, ITransport, IValueTaskSource
     /// Takes a connection's socket from the server, which must not have sent its 101 yet: until then a peer may send nothing (RFC 6455
     /// section 4.1), so nothing can be on its way through the server's buffers.
     /// </summary>
-    /// <param name="socket">The server's socket; it is closed, but the connection is not.</param>
+    /// <param name="socket">The server's socket, which stands for nothing from now on.</param>
     /// <param name="consumed">How many bytes HTTP has read.</param>
     /// <param name="poller">Who is to watch it.</param>
     /// <param name="inline">Whether the poller's thread may handle messages.</param>
@@ -68,11 +72,11 @@ internal sealed class PolledTransport : PipeReader, ITransport, IValueTaskSource
         if (own < 0)
             return null;
         ServerEpolls.Forget(servers);
-        // Closing a socket on which a read waits resets its connection, unless the descriptor may be shared; and it leaves the
-        // socket set to reset when it is closed next.
-        Linux.Share(servers);
-        socket.Dispose();
-        Linux.ClearLinger(own);
+        if (!Linux.Replace(servers, s_nothing))
+        {
+            Linux.Close(own);
+            return null;
+        }
         var transport = new PolledTransport(own, poller, inline);
         if (Linux.Received(own) == consumed + Linux.Unread(own) && poller.Add(transport, own))
             return transport;
