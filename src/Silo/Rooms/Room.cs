@@ -88,10 +88,14 @@ internal sealed class Room(string name, RoomOptions options, TimeProvider time)
     /// <summary>What was pending is in the log; gives the sequence from which on the room still needs it.</summary>
     public long Kept()
     {
+        var now = 0L;
         foreach (var entry in _pending)
+        {
             _history.Add(entry.Message);
+            now = entry.Message.Timestamp;
+        }
         _pending.Clear();
-        _history.Trim(NowMs());
+        _history.Trim(now);
         return _history.First;
     }
 
