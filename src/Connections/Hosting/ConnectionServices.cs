@@ -25,6 +25,7 @@ internal sealed class ConnectionServices : IDisposable
         _maxHandedOver = kestrel.Value.Limits.MaxConcurrentUpgradedConnections ?? long.MaxValue;
         // A connection that has left the server no longer counts against this bound of its.
         MayPoll = Pollers.AreSupported && kestrel.Value.Limits.MaxConcurrentConnections is null;
+        Pollers = new Pollers(logger);
         Drain = new Drain(Heartbeat, time, Options, logger);
         _stopping = lifetime?.ApplicationStopping.Register(Drain.Begin) ?? default;
     }
@@ -36,7 +37,7 @@ internal sealed class ConnectionServices : IDisposable
     public ConnectionOptions Options { get; }
     public Heartbeat Heartbeat { get; }
     public Drain Drain { get; }
-    public Pollers Pollers { get; } = new();
+    public Pollers Pollers { get; }
     public bool MayPoll { get; }
 
     public bool TryCountHandedOver()

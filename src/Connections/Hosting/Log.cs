@@ -31,4 +31,7 @@ internal static partial class Log
 
     [LoggerMessage(9, LogLevel.Debug, "A peer sent frames before its upgrade request was answered, and they are lost: the connection is cut")]
     public static partial void CameEarly(ILogger logger);
+
+    [LoggerMessage(10, LogLevel.Warning, "The system gives no poller: the server reads for all connections, which costs memory and CPU")]
+    public static partial void NoPollers(ILogger logger, Exception exception);
 }

@@ -1,7 +1,9 @@
+using Microsoft.Extensions.Logging;
+
 namespace Realtime.Connections;
 
 /// <summary>The process's pollers: made when the first connection comes, taken in turn.</summary>
-internal sealed class Pollers : IDisposable
+internal sealed class Pollers(ILogger logger) : IDisposable
 {
     // One poller reads for several cores that handle and send: it hardly does more than take bytes in.
     private const int CoresPerPoller = 4;
@@ -9,11 +11,11 @@ internal sealed class Pollers : IDisposable
     private readonly Lock _lock = new();
     private Poller[]? _pollers;
     private uint _next;
-    private bool _disposed;
+    private bool _ended; // disposed, or not to be had
 
     public static bool AreSupported { get; } = OperatingSystem.IsLinux();
 
-    /// <summary>The poller of the next connection; null when the host has stopped.</summary>
+    /// <summary>The poller of the next connection; null when the host has stopped or the system gives none.</summary>
     public Poller? Next()
     {
         var pollers = Volatile.Read(ref _pollers) ?? Start();
@@ -24,7 +26,7 @@ internal sealed class Pollers : IDisposable
     {
         lock (_lock)
         {
-            _disposed = true;
+            _ended = true;
             foreach (var poller in _pollers ?? [])
                 poller.Dispose();
         }
@@ -34,12 +36,20 @@ internal sealed class Pollers : IDisposable
     {
         lock (_lock)
         {
-            if (_pollers is null && !_disposed)
+            if (_pollers is not null || _ended)
+                return _pollers;
+            try
             {
                 var pollers = new Poller[(Environment.ProcessorCount + CoresPerPoller - 1) / CoresPerPoller];
                 for (int i = 0; i < pollers.Length; i++)
                     pollers[i] = new Poller($"Connections {i}");
                 Volatile.Write(ref _pollers, pollers);
+            }
+            catch (Exception e)
+            {
+                // A sandbox that has no epoll, say: connections stay with the server.
+                _ended = true;
+                Log.NoPollers(logger, e);
             }
             return _pollers;
         }
