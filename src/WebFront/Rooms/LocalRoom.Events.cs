@@ -133,6 +133,8 @@ internal sealed partial class LocalRoom
     {
         lock (_gate)
         {
+            if (_delayed is [.., var last] && last.Epoch == told.Epoch && told.Order <= last.Order)
+                return; // it has come, and is delayed
             EndDelay();
             if (router.Registry.CountRoom(Name) == 0 || (told.Epoch == _epoch && told.Order <= _dispatched))
                 return;
