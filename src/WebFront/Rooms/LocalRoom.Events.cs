@@ -28,8 +28,8 @@ internal sealed partial class LocalRoom
 
     /// <summary>
     /// Fans out events, in order; messages that follow each other are one write to each member. With a write delay, later;
-    /// and after a long fan-out the next one comes no sooner than that took, up to 5 ms: in a large room that is spoken in
-    /// without pause, twice the messages are joined for it.
+    /// and after a long fan-out of several the next one comes no sooner than that took, up to 5 ms: in a large room that is
+    /// spoken in without pause, twice the messages are joined for it.
     /// </summary>
     public void Dispatch(ReadOnlySpan<FrontEvent> events)
     {
@@ -61,7 +61,8 @@ internal sealed partial class LocalRoom
         FanOutInOrder(events);
         var end = router.Time.GetTimestamp();
         var took = router.Time.GetElapsedTime(start, end);
-        _restsUntil = took < s_longFanOut ? 0 : end + Math.Min(end - start, (long)(s_longestRest.TotalSeconds * router.Time.TimestampFrequency));
+        // One event alone says that they come further apart than a fan-out takes: nothing would be joined.
+        _restsUntil = events.Length == 1 || took < s_longFanOut ? 0 : end + Math.Min(end - start, (long)(s_longestRest.TotalSeconds * router.Time.TimestampFrequency));
     }
 
     private void OnDelayOver()
