@@ -98,8 +98,8 @@ public sealed class ConnectionOptions
     public bool EnableCompression { get; set; }
 
     /// <summary>
-    /// Whether plain TCP connections leave the server altogether after the upgrade and are read by this library, which takes a few hundred
-    /// bytes for each instead of some thousand. On Linux only, and not if Kestrel's MaxConcurrentConnections is set: it could not count
+    /// Whether plain TCP connections leave the server altogether after the upgrade and are read by this library, which saves the server's
+    /// socket, pipes and buffers for each. On Linux only, and not if Kestrel's MaxConcurrentConnections is set: it could not count
     /// them. The server's own metrics and logs see such a connection end at the upgrade.
     /// </summary>
     public bool EnablePolling { get; set; } = true;
