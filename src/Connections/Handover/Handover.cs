@@ -115,8 +115,7 @@ internal sealed class Handover : IDuplexPipe
                 Log.AnswerFailed(endpoint.Services.Logger, e);
             }
             transport.Abort();
-            if (transport is PolledTransport polled)
-                polled.Complete();
+            transport.Input.Complete();
         }
         endpoint.Services.UncountHandedOver();
         return null;

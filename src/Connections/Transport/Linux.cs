@@ -73,11 +73,26 @@ internal static unsafe partial class Linux
             return (int)recv(socket, first, buffer.Length, DontWait);
     }
 
-    /// <summary>Bytes sent, or less than 0 with <see cref="Marshal.GetLastPInvokeError"/>.</summary>
-    public static int Send(int socket, ReadOnlySpan<byte> bytes)
+    /// <summary>Sends without waiting; returns as <see cref="ITransport.TrySend"/>.</summary>
+    public static int TrySend(int socket, ReadOnlySpan<byte> bytes)
     {
-        fixed (byte* first = bytes)
-            return (int)send(socket, first, bytes.Length, DontWait | NoSignal);
+        while (true)
+        {
+            int taken;
+            fixed (byte* first = bytes)
+                taken = (int)send(socket, first, bytes.Length, DontWait | NoSignal);
+            if (taken >= 0)
+                return taken;
+            switch (Marshal.GetLastPInvokeError())
+            {
+                case WouldBlock:
+                    return 0;
+                case Interrupted:
+                    continue;
+                default:
+                    return ITransport.Gone;
+            }
+        }
     }
 
     public static void ShutDown(int socket, ShutDownSide side) => _ = shutdown(socket, (int)side);

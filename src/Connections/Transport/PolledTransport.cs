@@ -87,26 +87,7 @@ internal sealed class PolledTransport : PipeReader, ITransport, IValueTaskSource
 
     // ---- writing -------------------------------------------------------------------------------------------------------
 
-    public int TrySend(ReadOnlySpan<byte> bytes)
-    {
-        if (_socket == Closed)
-            return ITransport.Gone;
-        while (true)
-        {
-            int taken = Linux.Send(_socket, bytes);
-            if (taken >= 0)
-                return taken;
-            switch (Marshal.GetLastPInvokeError())
-            {
-                case Linux.WouldBlock:
-                    return 0;
-                case Linux.Interrupted:
-                    continue;
-                default:
-                    return ITransport.Gone;
-            }
-        }
-    }
+    public int TrySend(ReadOnlySpan<byte> bytes) => _socket == Closed ? ITransport.Gone : Linux.TrySend(_socket, bytes);
 
     public async ValueTask SendAsync(ReadOnlyMemory<byte> bytes)
     {

@@ -1,6 +1,5 @@
 using System.IO.Pipelines;
 using System.Net.Sockets;
-using System.Runtime.InteropServices;
 using Microsoft.AspNetCore.Connections;
 
 namespace Realtime.Connections;
@@ -9,7 +8,7 @@ namespace Realtime.Connections;
 /// The quick transport: reads from the pipe that Kestrel fills, writes straight to the socket from whatever thread sends, without
 /// scheduling or allocating anything as long as the socket has room.
 /// </summary>
-internal sealed partial class SocketTransport(Socket socket, PipeReader input, ConnectionContext context) : ITransport
+internal sealed class SocketTransport(Socket socket, PipeReader input, ConnectionContext context) : ITransport
 {
     private static readonly bool UseLibc = OperatingSystem.IsLinux();
 
@@ -46,23 +45,21 @@ internal sealed partial class SocketTransport(Socket socket, PipeReader input, C
     /// </summary>
     internal static int TrySendLibc(Socket socket, ReadOnlySpan<byte> bytes)
     {
+        var handle = socket.SafeHandle;
+        bool held = false;
         try
         {
-            while (true)
-            {
-                nint taken = Send(socket.SafeHandle, bytes, bytes.Length, DontWait | NoSignal);
-                if (taken >= 0)
-                    return (int)taken;
-                int error = Marshal.GetLastPInvokeError();
-                if (error == WouldBlock)
-                    return 0;
-                if (error != Interrupted)
-                    return ITransport.Gone;
-            }
+            handle.DangerousAddRef(ref held);
+            return Linux.TrySend((int)handle.DangerousGetHandle(), bytes);
         }
         catch (ObjectDisposedException)
         {
             return ITransport.Gone;
+        }
+        finally
+        {
+            if (held)
+                handle.DangerousRelease();
         }
     }
 
@@ -86,13 +83,4 @@ internal sealed partial class SocketTransport(Socket socket, PipeReader input, C
             return ITransport.Gone;
         }
     }
-
-    // Linux, asm-generic: the same on every architecture that .NET runs on.
-    private const int DontWait = 0x40;    // MSG_DONTWAIT
-    private const int NoSignal = 0x4000;  // MSG_NOSIGNAL: an error instead of SIGPIPE
-    private const int WouldBlock = 11;    // EAGAIN
-    private const int Interrupted = 4;    // EINTR
-
-    [LibraryImport("libc", EntryPoint = "send", SetLastError = true)]
-    private static partial nint Send(SafeSocketHandle socket, ReadOnlySpan<byte> bytes, nint length, int flags);
 }
