@@ -85,7 +85,7 @@ public class CloseTests
     [Theory, CombinatorialPaths]
     public async Task A_peer_that_does_not_answer_the_close_is_cut_after_the_bound(Path path)
     {
-        var time = new ManualTime();
+        var time = new ManualTimeProvider();
         var recorder = new Recorder();
         await using var server = await RecordAsync(path, recorder, options => options.CloseTimeout = TimeSpan.FromSeconds(5), time);
         using var client = await server.ConnectRawAsync();
@@ -213,7 +213,7 @@ public class CloseTests
     [Theory, CombinatorialPaths]
     public async Task A_function_that_never_ends_does_not_hold_up_the_close(Path path)
     {
-        var time = new ManualTime();
+        var time = new ManualTimeProvider();
         var never = new TaskCompletionSource();
         var received = new TaskCompletionSource();
         await using var server = await Server.StartAsync(path, async (Connection connection) =>
@@ -290,7 +290,7 @@ public class CloseTests
         await client.ReceiveCloseAsync(1001, answer: false);
     }
 
-    private static Task<Server> RecordAsync(Path path, Recorder recorder, Action<ConnectionOptions>? options = null, ManualTime? time = null) =>
+    private static Task<Server> RecordAsync(Path path, Recorder recorder, Action<ConnectionOptions>? options = null, ManualTimeProvider? time = null) =>
         Server.StartAsync(path, app => app.MapConnections<Recorder>("/ws"), options, builder =>
         {
             builder.AddHandler(recorder);

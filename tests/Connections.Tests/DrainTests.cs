@@ -29,7 +29,7 @@ public class DrainTests
     [Theory, CombinatorialPaths(5000, 10)]
     public async Task They_are_closed_one_after_another(Path path, int drainMilliseconds)
     {
-        var time = new ManualTime();
+        var time = new ManualTimeProvider();
         await using var server = await Server.EchoAsync(path, options => options.DrainTime = TimeSpan.FromMilliseconds(drainMilliseconds), builder => builder.UseTime(time));
         var clients = await ConnectAsync(server);
         var connections = server.Registry.Connections.ToArray();
@@ -53,7 +53,7 @@ public class DrainTests
     [Theory, CombinatorialPaths]
     public async Task Those_still_open_are_served_and_nobody_new_is(Path path)
     {
-        var time = new ManualTime();
+        var time = new ManualTimeProvider();
         await using var server = await Server.EchoAsync(path, build: builder => builder.UseTime(time));
         var clients = await ConnectAsync(server);
         var connections = server.Registry.Connections.ToArray();
@@ -98,7 +98,7 @@ public class DrainTests
     [Theory, CombinatorialPaths]
     public async Task Without_a_drain_time_all_are_closed_at_once(Path path)
     {
-        var time = new ManualTime(); // which stands still
+        var time = new ManualTimeProvider(); // which stands still
         await using var server = await Server.EchoAsync(path, options => options.DrainTime = TimeSpan.Zero, builder => builder.UseTime(time));
         var clients = await ConnectAsync(server);
         var stopping = server.StopAsync();
@@ -110,7 +110,7 @@ public class DrainTests
     [Theory, CombinatorialPaths]
     public async Task Clients_that_do_not_answer_are_cut_after_the_close_timeout(Path path)
     {
-        var time = new ManualTime();
+        var time = new ManualTimeProvider();
         var recorder = new Recorder();
         await using var server = await Server.StartAsync(path, app => app.MapConnections<Recorder>("/ws"), options =>
         {
@@ -138,7 +138,7 @@ public class DrainTests
     [Theory, CombinatorialPaths]
     public async Task A_host_that_cannot_wait_closes_the_rest_at_once(Path path)
     {
-        var time = new ManualTime(); // which stands still
+        var time = new ManualTimeProvider(); // which stands still
         await using var server = await Server.EchoAsync(path, build: builder => builder.UseTime(time));
         var clients = await ConnectAsync(server);
         var connections = server.Registry.Connections.ToArray();
@@ -204,7 +204,7 @@ public class DrainTests
     }
 
     /// <summary>Lets a drain go on: time passes only when the drain waits for it.</summary>
-    private sealed class Steps(ManualTime time)
+    private sealed class Steps(ManualTimeProvider time)
     {
         private readonly int _others = time.Running; // made before the drain begins
 

@@ -6,7 +6,7 @@ namespace Realtime.Connections.Tests;
 /// <summary>The timer ticks once a second, so times are kept to about a second: bounds here leave that much room.</summary>
 public class HeartbeatTests
 {
-    private readonly ManualTime _time = new();
+    private readonly ManualTimeProvider _time = new();
     private readonly Recorder _recorder = new();
 
     [Theory, CombinatorialPaths]

@@ -122,7 +122,7 @@ public class SendTests
     [Theory, CombinatorialPaths]
     public async Task A_dead_slow_consumer_is_gone_after_the_close_timeout(Path path)
     {
-        var time = new ManualTime();
+        var time = new ManualTimeProvider();
         await using var server = await StartAsync(path, options => options.QueueMessages = 10, time);
         using var client = await SlowClientAsync(server);
         var connection = await _recorder.ConnectionAsync();
@@ -301,7 +301,7 @@ public class SendTests
         return sent;
     }
 
-    private Task<Server> StartAsync(Path path, Action<ConnectionOptions>? options = null, ManualTime? time = null) =>
+    private Task<Server> StartAsync(Path path, Action<ConnectionOptions>? options = null, ManualTimeProvider? time = null) =>
         Server.StartAsync(path, app => app.MapConnections<Recorder>("/ws"), options, builder =>
         {
             builder.AddHandler(_recorder);

@@ -196,7 +196,7 @@ public class UpgradeTests
     [Theory, CombinatorialPaths]
     public async Task An_answer_that_does_not_leave_in_time_ends_the_request(Path path)
     {
-        var time = new ManualTime();
+        var time = new ManualTimeProvider();
         var held = new TaskCompletionSource();
         var never = new TaskCompletionSource();
         await using var server = await Server.StartAsync(path, app =>

@@ -1,44 +1,62 @@
 namespace Realtime.Tests.Shared;
 
-/// <summary>A clock that stands until it is moved, with timers that fire as it moves.</summary>
-internal sealed class ManualTimeProvider : TimeProvider
+/// <summary>A clock that stands until it is moved, with timers that fire as it moves, on the thread that moves it and in order.</summary>
+internal sealed class ManualTimeProvider(DateTimeOffset start) : TimeProvider
 {
+    private readonly Lock _lock = new();
     private readonly List<ManualTimer> _timers = [];
-    private TimeSpan _now;
+    private DateTimeOffset _now = start;
+
+    public ManualTimeProvider()
+        : this(new(2026, 1, 1, 0, 0, 0, TimeSpan.Zero))
+    {
+    }
+
+    public static ManualTimeProvider At(long unixSeconds) => new(DateTimeOffset.FromUnixTimeSeconds(unixSeconds));
+
+    /// <summary>Timers that run now.</summary>
+    public int Running
+    {
+        get
+        {
+            lock (_lock)
+                return _timers.Count(timer => timer.Due is not null);
+        }
+    }
 
     public override long TimestampFrequency => TimeSpan.TicksPerSecond;
 
-    public override long GetTimestamp()
-    {
-        lock (_timers)
-            return _now.Ticks;
-    }
+    public override long GetTimestamp() => GetUtcNow().Ticks;
 
-    public override DateTimeOffset GetUtcNow() => DateTimeOffset.UnixEpoch + TimeSpan.FromTicks(GetTimestamp());
+    public override DateTimeOffset GetUtcNow()
+    {
+        lock (_lock)
+            return _now;
+    }
 
     public override ITimer CreateTimer(TimerCallback callback, object? state, TimeSpan dueTime, TimeSpan period)
     {
         var timer = new ManualTimer(this, callback, state);
         timer.Change(dueTime, period);
-        lock (_timers)
+        lock (_lock)
             _timers.Add(timer);
         return timer;
     }
 
-    /// <summary>Moves the clock and runs what falls due, in order.</summary>
+    public void Advance(int seconds) => Advance(TimeSpan.FromSeconds(seconds));
+
+    /// <summary>Moves the clock and runs what falls due.</summary>
     public void Advance(TimeSpan time)
     {
-        TimeSpan end;
-        lock (_timers)
-            end = _now + time;
+        var end = GetUtcNow() + time;
         while (true)
         {
             ManualTimer? next;
-            lock (_timers)
+            lock (_lock)
             {
                 next = _timers.Where(timer => timer.Due <= end).MinBy(timer => timer.Due);
                 _now = next is null ? end : next.Due > _now ? next.Due.Value : _now;
-                next?.Advance();
+                next?.Reset();
             }
 
             if (next is null)
@@ -51,11 +69,11 @@ internal sealed class ManualTimeProvider : TimeProvider
     {
         private TimeSpan _period;
 
-        public TimeSpan? Due { get; private set; }
+        public DateTimeOffset? Due { get; private set; }
 
         public bool Change(TimeSpan dueTime, TimeSpan period)
         {
-            lock (owner._timers)
+            lock (owner._lock)
             {
                 Due = dueTime == Timeout.InfiniteTimeSpan ? null : owner._now + dueTime;
                 _period = period;
@@ -64,13 +82,13 @@ internal sealed class ManualTimeProvider : TimeProvider
             return true;
         }
 
-        public void Advance() => Due = _period > TimeSpan.Zero ? Due + _period : null;
+        public void Reset() => Due = _period > TimeSpan.Zero ? Due + _period : null;
 
         public void Run() => callback(state);
 
         public void Dispose()
         {
-            lock (owner._timers)
+            lock (owner._lock)
             {
                 Due = null;
                 owner._timers.Remove(this);

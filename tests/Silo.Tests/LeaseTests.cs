@@ -5,7 +5,7 @@ namespace Realtime.Silo.Tests;
 /// <summary>The rules of leases.</summary>
 public sealed class LeaseTests
 {
-    private readonly ManualTime _time = new();
+    private readonly ManualTimeProvider _time = new();
 
     [Fact]
     public void A_lease_holds_for_its_length_after_each_renewal()

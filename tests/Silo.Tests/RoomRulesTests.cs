@@ -8,7 +8,7 @@ namespace Realtime.Silo.Tests;
 /// <summary>The rules of a room, with no engine at all.</summary>
 public sealed class RoomRulesTests
 {
-    private readonly ManualTime _time = new();
+    private readonly ManualTimeProvider _time = new();
     private readonly RoomOptions _options = new();
 
     private Room NewRoom()

@@ -9,7 +9,7 @@ namespace Realtime.Silo.Tests.Logs;
 /// <summary>The log on a real PostgreSQL. Each <see cref="TestLogs"/> on one database stands for a silo.</summary>
 public sealed class PostgresLogTests(PostgresServer postgres) : IAsyncLifetime
 {
-    private readonly ManualTime _time = new();
+    private readonly ManualTimeProvider _time = new();
     private string _database = "";
     private TestLogs _logs = null!;
 

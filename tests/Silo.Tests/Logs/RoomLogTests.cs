@@ -7,7 +7,7 @@ namespace Realtime.Silo.Tests.Logs;
 /// <summary>What every log does.</summary>
 public sealed class RoomLogTests(PostgresServer postgres)
 {
-    private readonly ManualTime _time = new();
+    private readonly ManualTimeProvider _time = new();
 
     private async Task<IRoomLogs> NewLogs(string provider) =>
         provider == "memory" ? new MemoryLogs() : new TestLogs(await TestLogs.NewDatabase(postgres), time: _time).Logs;

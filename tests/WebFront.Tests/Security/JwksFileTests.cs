@@ -7,7 +7,7 @@ namespace Realtime.WebFront.Tests.Security;
 public sealed class JwksFileTests : IDisposable
 {
     private readonly string _folder = Directory.CreateTempSubdirectory("realtime-jwks-").FullName;
-    private readonly ManualTime _time = ManualTime.At(1_800_000_000);
+    private readonly ManualTimeProvider _time = ManualTimeProvider.At(1_800_000_000);
     private readonly Issuer _old = Issuer.Es256("old");
     private readonly Issuer _new = Issuer.Rs256("new");
 

@@ -6,7 +6,7 @@ namespace Realtime.WebFront.Tests.Security;
 /// <summary>Which key a token is verified with.</summary>
 public class KeyChoiceTests
 {
-    private readonly ManualTime _time = ManualTime.At(1_800_000_000);
+    private readonly ManualTimeProvider _time = ManualTimeProvider.At(1_800_000_000);
 
     private string? Failure(string token, string jwks) =>
         new TokenValidator(new TokenRules(Issuer.Name, Issuer.Audience, TimeSpan.Zero), _time)

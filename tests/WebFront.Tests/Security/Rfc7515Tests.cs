@@ -33,7 +33,7 @@ public class Rfc7515Tests
     [Theory, MemberData(nameof(Examples))]
     public void An_example_passes_the_signature_the_issuer_and_the_clock_until_it_expires(string token, string key)
     {
-        var time = ManualTime.At(Rfc7515.Expires - 1);
+        var time = ManualTimeProvider.At(Rfc7515.Expires - 1);
         var validator = new TokenValidator(new TokenRules("joe", "any", TimeSpan.Zero), time);
 
         Assert.Equal("The token is for another audience (aud).", validator.Validate(token, Keys(key)).Failure);

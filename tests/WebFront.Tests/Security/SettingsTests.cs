@@ -101,7 +101,7 @@ public class SettingsTests
     [InlineData("00:05:00")]
     public async Task The_bounds_of_the_skew_are_allowed_and_used(string skew)
     {
-        var time = ManualTime.At(1_800_000_000);
+        var time = ManualTimeProvider.At(1_800_000_000);
         var issuer = Issuer.Rs256();
         var settings = TestFront.Trusting(issuer);
         settings["Authentication:Bearer:ClockSkew"] = skew;

@@ -12,7 +12,7 @@ public class TokenTests
     private const long Now = 1_800_000_000;
     private static readonly TimeSpan Skew = TimeSpan.FromSeconds(30);
 
-    private readonly ManualTime _time = ManualTime.At(Now);
+    private readonly ManualTimeProvider _time = ManualTimeProvider.At(Now);
 
     private TokenResult Validate(string token, params Issuer[] issuers) =>
         new TokenValidator(new TokenRules(Issuer.Name, Issuer.Audience, Skew), _time)
