@@ -34,6 +34,11 @@ export interface RealtimeOptions {
   queueMessages?: number;
   /** How many bytes of frames they may have together. Default 4 MiB. */
   queueBytes?: number;
+  /**
+   * The longest message, in bytes of its frame; a longer one is rejected with the code `too_big` and not sent. Default
+   * 1 MiB, as the server's `Connections:MaxMessageSize`, over which a connection is closed.
+   */
+  messageBytes?: number;
 }
 
 /**
@@ -102,6 +107,19 @@ export interface Missed extends Position {
   readonly presence?: true;
 }
 
+/** A message that a room has kept; an application's own frame (`BroadcastText`, `BroadcastBinary`) is `text` in `content` or `binary` as base64 in `data`. */
+export interface HistoryMessage extends RoomMessage {
+  readonly type: 'message' | 'text' | 'binary';
+}
+
+/** Oldest first. The page before it begins at the `seq` of its first message; `more` says whether there is one. */
+export interface HistoryPage {
+  readonly room: string;
+  readonly epoch: string;
+  readonly messages: readonly HistoryMessage[];
+  readonly more: boolean;
+}
+
 export interface RealtimeEvents {
   /** The state of the connection has changed, or when the next attempt starts. */
   state: StateEvent;
@@ -141,7 +159,18 @@ export class RealtimeError extends Error {
 /** The wait before attempt `attempt` (0, 1, 2 ...) in ms: full jitter. */
 export function backoff(attempt: number, base: number, max: number, random?: () => number): number;
 
-/** Arguments that can never be right throw, or reject with, a TypeError or RangeError that says what is allowed. */
+/**
+ * What is wrong with the name of a room or user, in words; null when nothing is. The server has the same rule.
+ * @param what What it names, for the words: `room`, `user`.
+ */
+export function nameProblem(name: unknown, what: string): string | null;
+
+/**
+ * Arguments that can never be right throw, or reject with, a TypeError or RangeError that says what is allowed, and
+ * nothing is sent. Every promise settles: with the answer, or after a bound with a RealtimeError; `connect` and `join`
+ * wait for a connection as long as the client tries to have one. A rejection with a RealtimeError may be left unhandled:
+ * it ends no process.
+ */
 export class RealtimeClient {
   constructor(options: RealtimeOptions);
 
@@ -173,18 +202,21 @@ export class RealtimeClient {
   /**
    * Enters a room and stays in it across reconnects, until `leave`. Waits for a connection. Rejected when the server
    * refuses. With `since`, a position of an earlier visit, messages since then come first, or `missed` does; it counts
-   * for nothing when this client is in the room already.
+   * for nothing when this client is in the room already. A join that three connections in a row do not answer is given
+   * up with `timeout`.
    */
-  join(room: string, options?: { since?: Position }): Promise<Joined>;
+  join(room: string, options?: { since?: Position | null }): Promise<Joined>;
 
-  /** Leaves a room. Its messages that have no answer yet are rejected with `left`. */
+  /** Leaves a room. A join and messages that have no answer yet are rejected with `left`. */
   leave(room: string): Promise<void>;
 
   /**
    * Sends a message to a room that was joined. Without a connection it waits for one; without an answer it is sent again
    * under the same id, until the timeout. Resolves with its position once it is in the room's log.
-   * @param options `id`: 1 to 128 bytes, for a message that must not go out twice even if the application restarts;
-   * `timeout` in ms instead of `publishTimeout`.
+   * @param content A string of valid Unicode.
+   * @param data Anything that has JSON, at most 60 arrays and objects deep.
+   * @param options `id`: 1 to 128 bytes, for a message that must not go out twice even if the application restarts; it is
+   * the room's, another room may have the same; `timeout` in ms instead of `publishTimeout`.
    */
   publish(room: string, content?: string, data?: any, options?: { id?: string; timeout?: number }): Promise<Position & { room: string }>;
 
@@ -199,6 +231,13 @@ export class RealtimeClient {
    * @param page `limit`: 1 to 1,000, by default as the server has it; `after`: the `next` of the page before.
    */
   members(room: string, page?: { after?: string; limit?: number }): Promise<{ users: string[]; total: number; next?: string }>;
+
+  /**
+   * A page of the messages that a joined room has kept, oldest first: after `missed`, to load what there still is.
+   * @param page `before`: only messages before this `seq`, 1 or more; without it the newest ones; `limit`: 1 to 100, the
+   * default; `epoch`: where the room has another one, the rejection is `position_invalid`.
+   */
+  history(room: string, page?: { before?: number; limit?: number; epoch?: string }): Promise<HistoryPage>;
 
   /** Asks the server for a sign of life; resolves with the milliseconds that it took. */
   ping(): Promise<number>;

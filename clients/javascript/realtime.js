@@ -15,6 +15,8 @@
  * - A room publish without an answer is sent again under the same id, which the server deduplicates, until a time
  *   limit. A direct message is not, as nothing deduplicates it: its promise is rejected with the code `unconfirmed`.
  * - A connection that has gone silent is noticed by a ping and replaced.
+ * - What the server would refuse is refused here, before it is sent. How a call ends may be left unread: only wrong
+ *   arguments (TypeError, RangeError) are reported as unhandled.
  *
  * No dependency, no DOM: it runs where `WebSocket` is global, and elsewhere with the option `WebSocket`. What the
  * types do not say here stands in realtime.d.ts.
@@ -34,6 +36,7 @@
  * @property {Joined|null} joined      The server's answer, while the connection is in the room.
  * @property {string|null} joinId      The join whose answer counts; one for an earlier stay does not.
  * @property {number} attempt          Joins that have failed in a row, for reasons that pass.
+ * @property {number} unanswered       Joins in a row that got no answer in time, each on a connection of its own.
  * @property {number} rawSeen          The connection's count of unwrapped frames at `position`.
  * @property {string} repaired         The hole that was last repaired: a second try would not do better.
  * @property {boolean} paused          Publishes were refused for a reason that passes; none goes out until the pause ends.
@@ -41,7 +44,7 @@
  * @property {Waiting[]} waiting       Callers of `join`.
  *
  * A message without an answer. A null room is a direct message.
- * @typedef {{frame: string, bytes: number, room: string|null, sent: boolean, tried: boolean, timer: Timer, resolve: Function, reject: Function}} Outgoing
+ * @typedef {{id: string, frame: string, bytes: number, room: string|null, sent: boolean, tried: boolean, timer: Timer, resolve: Function, reject: Function}} Outgoing
  *   `sent`: by the connection that is open now; `tried`: by any.
  *
  * @typedef {ReturnType<typeof setTimeout>|undefined} Timer
@@ -70,6 +73,8 @@ const defaults = {
   queueMessages: 1_000,
   /** Their size together. */
   queueBytes: 4 * 1024 * 1024,
+  /** The longest message, as a frame: what a server takes by default (`Connections:MaxMessageSize`). */
+  messageBytes: 1024 * 1024,
 };
 
 /** A connection that lived this long (ms) was a good one: the next loss starts the back-off afresh. */
@@ -85,6 +90,13 @@ const timerMax = 2 ** 31 - 1;
 /** The bounds of the server, in bytes of UTF-8. */
 const nameBytes = 128;
 const idBytes = 128;
+/** How deep arrays and objects may lie in each other in `data`. */
+const dataDepth = 60;
+/** Names and messages on a page. */
+const membersPage = 1_000;
+const historyPage = 100;
+/** Connections on which a join may stay without an answer before it is given up: more of the same would not help. */
+const joinTries = 3;
 
 /** Close codes after which coming back by itself would only repeat the refusal, with words for those that have no reason. */
 const finalCodes = new Map([
@@ -210,70 +222,110 @@ export class RealtimeClient {
   }
 
   /**
-   * @param {string} room @param {{since?: Position}} [options]
+   * @param {string} room @param {{since?: Position|null}} [options]
    * @returns {Promise<Joined>}
    */
-  async join(room, { since } = {}) {
-    checkName(room, 'room');
-    if (since) checkPosition(since);
-    let entry = this.#rooms.get(room);
-    if (entry?.joined) return entry.joined;
-    if (!entry) {
-      const position = since ? { epoch: since.epoch, seq: since.seq } : null;
-      entry = { name: room, position, joined: null, joinId: null, attempt: 0, rawSeen: this.#raw, repaired: '', paused: false, publishAttempt: 0, waiting: [] };
-      this.#rooms.set(room, entry);
-      if (this.#isOnline) this.#sendJoin(entry);
-    }
-    const { waiting } = entry;
-    return new Promise((resolve, reject) => waiting.push({ resolve, reject }));
+  join(room, options = {}) {
+    return outcome(() => {
+      checkName(room, 'room');
+      checkFields('join', options, ['since']);
+      const { since } = options;
+      if (since !== undefined && since !== null) checkPosition(since);
+      let entry = this.#rooms.get(room);
+      if (entry?.joined) return Promise.resolve(entry.joined);
+      if (!entry) {
+        const position = since ? { epoch: since.epoch, seq: since.seq } : null;
+        entry = {
+          name: room, position, joined: null, joinId: null, attempt: 0, unanswered: 0, rawSeen: this.#raw, repaired: '',
+          paused: false, publishAttempt: 0, waiting: [],
+        };
+        this.#rooms.set(room, entry);
+        if (this.#isOnline) this.#sendJoin(entry);
+      }
+      const { waiting } = entry;
+      return new Promise((resolve, reject) => waiting.push({ resolve, reject }));
+    });
   }
 
-  /** @param {string} room */
-  async leave(room) {
-    checkName(room, 'room');
-    if (!this.#rooms.has(room)) return;
-    this.#dropRoom(room, new RealtimeError('left', `You left ${room}.`, room));
-    if (!this.#isOnline || this.#leaving.has(room)) return;
-    try {
-      await this.#sendLeave(room);
-    } catch (error) {
-      // With its connection the stay has ended too.
-      if (/** @type {RealtimeError} */ (error).code !== 'offline') throw error;
-    }
+  /** @param {string} room @returns {Promise<void>} */
+  leave(room) {
+    return outcome(() => {
+      checkName(room, 'room');
+      if (!this.#rooms.has(room)) return Promise.resolve();
+      this.#dropRoom(room, new RealtimeError('left', `You left ${room}.`, room));
+      if (!this.#isOnline || this.#leaving.has(room)) return Promise.resolve();
+      return this.#sendLeave(room).then(() => {}, error => {
+        // With its connection the stay has ended too; and a join that was refused has begun none.
+        if (error.code !== 'offline' && error.code !== 'not_joined') throw error;
+      });
+    });
   }
 
   /**
    * @param {string} room @param {string} [content] @param {any} [data] @param {{id?: string, timeout?: number}} [options]
    * @returns {Promise<Position & {room: string}>}
    */
-  async publish(room, content, data, options) {
-    checkName(room, 'room');
-    if (!this.#rooms.has(room)) throw new RealtimeError('not_joined', `Join ${room} before you send to it.`, room);
-    const { epoch, seq } = await this.#enqueue({ room }, content, data, options);
-    return { room, epoch, seq };
+  publish(room, content, data, options = {}) {
+    return outcome(() => {
+      checkName(room, 'room');
+      checkFields('publish', options, ['id', 'timeout']);
+      const body = bodyOf(content, data);
+      const { id = this.#id(), timeout } = options;
+      checkId(id);
+      if (!this.#rooms.has(room)) throw new RealtimeError('not_joined', `Join ${room} before you send to it.`, room);
+      return this.#enqueue({ room }, id, body, timeout).then(({ epoch, seq }) => ({ room, epoch, seq }));
+    });
   }
 
   /**
    * @param {string} user @param {string} [content] @param {any} [data] @param {{timeout?: number}} [options]
    * @returns {Promise<{connections: number}>}
    */
-  async sendTo(user, content, data, options) {
-    checkName(user, 'user');
-    const { connections } = await this.#enqueue({ to: user }, content, data, options);
-    return { connections };
+  sendTo(user, content, data, options = {}) {
+    return outcome(() => {
+      checkName(user, 'user');
+      checkFields('sendTo', options, ['timeout']);
+      return this.#enqueue({ to: user }, this.#id(), bodyOf(content, data), options.timeout).then(({ connections }) => ({ connections }));
+    });
   }
 
-  /** @param {string} room @param {{after?: string, limit?: number}} [page] */
-  async members(room, { after, limit } = {}) {
-    checkName(room, 'room');
-    const answer = await this.#ask({ type: 'members', room, after, limit });
-    return { users: answer.users, total: answer.members, next: answer.next };
+  /**
+   * @param {string} room @param {{after?: string, limit?: number}} [page]
+   * @returns {Promise<{users: string[], total: number, next?: string}>}
+   */
+  members(room, page = {}) {
+    return outcome(() => {
+      checkName(room, 'room');
+      checkFields('members', page, ['after', 'limit']);
+      const { after, limit } = page;
+      if (after !== undefined) checkName(after, 'user');
+      if (limit !== undefined) checkWhole("'limit'", limit, 1, membersPage);
+      return this.#ask({ type: 'members', room, after, limit }).then(({ users, members: total, next }) => ({ users, total, next }));
+    });
   }
 
-  async ping() {
+  /**
+   * @param {string} room @param {{before?: number, limit?: number, epoch?: string}} [page]
+   * @returns {Promise<import('./realtime.d.ts').HistoryPage>}
+   */
+  history(room, page = {}) {
+    return outcome(() => {
+      checkName(room, 'room');
+      checkFields('history', page, ['before', 'limit', 'epoch']);
+      const { before, limit, epoch } = page;
+      if (before !== undefined) checkWhole("'before'", before, 1, Number.MAX_SAFE_INTEGER);
+      if (limit !== undefined) checkWhole("'limit'", limit, 1, historyPage);
+      if (epoch !== undefined) checkEpoch(epoch);
+      if (!this.#rooms.has(room)) throw new RealtimeError('not_joined', `Join ${room} before you read its history.`, room);
+      return this.#ask({ type: 'history', room, before, limit, epoch })
+        .then(({ messages, more, epoch: of }) => ({ room, epoch: of, messages, more }));
+    });
+  }
+
+  /** @returns {Promise<number>} */
+  ping() {
     const start = performance.now();
-    await this.#ask({ type: 'ping' });
-    return performance.now() - start;
+    return outcome(() => this.#ask({ type: 'ping' }).then(() => performance.now() - start));
   }
 
   get #isOnline() { return this.#status.state === 'online'; }
@@ -362,11 +414,11 @@ export class RealtimeClient {
     this.#retryTimer = setTimeout(() => this.#open({ state: 'reconnecting' }), wait);
     this.#endRequests(new RealtimeError('offline', 'The connection was lost before the server answered.'));
     if (code === tooBig) this.#refuseLargest(reason);
-    for (const [id, item] of this.#outbox) {
+    for (const item of this.#outbox.values()) {
       if (!item.sent) continue;
       item.sent = false;
       if (item.room === null)
-        this.#takeOutgoing(id)?.reject(new RealtimeError('unconfirmed', 'The connection was lost before the server answered; it may have arrived.'));
+        this.#take(item).reject(new RealtimeError('unconfirmed', 'The connection was lost before the server answered; it may have arrived.'));
     }
     // Last: a listener may close the client, or connect it again at once.
     this.#setStatus({ state: 'reconnecting', attempt: attempt + 1, retryAt: Date.now() + wait, code, reason });
@@ -378,7 +430,7 @@ export class RealtimeClient {
     this.#dropSocket();
     const error = new RealtimeError('offline', reason || 'Not connected.');
     this.#endRequests(error);
-    for (const id of [...this.#outbox.keys()]) this.#takeOutgoing(id)?.reject(error);
+    for (const item of this.#outbox.values()) this.#take(item).reject(error);
     for (const room of this.#rooms.values())
       for (const { reject } of room.waiting.splice(0)) reject(error);
     for (const { reject } of this.#connecting.splice(0)) reject(error);
@@ -405,9 +457,9 @@ export class RealtimeClient {
   /** The server found a message too large: of those under way the largest is one such, the others may not be. */
   #refuseLargest(/** @type {string} */ reason) {
     let largest;
-    for (const entry of this.#outbox)
-      if (entry[1].sent && entry[1].bytes > (largest?.[1].bytes ?? 0)) largest = entry;
-    if (largest) this.#takeOutgoing(largest[0])?.reject(new RealtimeError('too_big', reason || 'The message is too large for the server.', largest[1].room ?? undefined));
+    for (const item of this.#outbox.values())
+      if (item.sent && item.bytes > (largest?.bytes ?? 0)) largest = item;
+    if (largest) this.#take(largest).reject(new RealtimeError('too_big', reason || 'The message is too large for the server.', largest.room ?? undefined));
   }
 
   /** After a long silence, asks whether the server is there. Whatever it says then is an answer (see `#received`). */
@@ -435,7 +487,7 @@ export class RealtimeClient {
       // A lost connection joins again by itself; what was left or joined anew meanwhile is not this join's concern.
       if (room.joinId !== id || this.#rooms.get(room.name) !== room) return;
       room.joinId = null;
-      if (error.code === 'timeout') return this.#lost(0, 'The server did not answer a join.');
+      if (error.code === 'timeout' && ++room.unanswered < joinTries) return this.#lost(0, 'The server did not answer a join.');
       if (error.code === 'already_joined' || passingErrors.has(error.code)) return this.#joinLater(room, error.code === 'already_joined');
       // The one who called join hears of it there; a refusal on the way back has no such caller.
       if (room.waiting.length === 0) this.#emit('left', { room: room.name, error });
@@ -469,8 +521,8 @@ export class RealtimeClient {
     const room = this.#rooms.get(name);
     this.#rooms.delete(name);
     for (const { reject } of room?.waiting.splice(0) ?? []) reject(error);
-    for (const [id, item] of this.#outbox)
-      if (item.room === name) this.#takeOutgoing(id)?.reject(error);
+    for (const item of this.#outbox.values())
+      if (item.room === name) this.#take(item).reject(error);
   }
 
   /** The answer to a join; without an id the server has put the room's position right by itself. */
@@ -484,7 +536,7 @@ export class RealtimeClient {
     if (frame.recovered !== true) room.position = { epoch: frame.epoch, seq: frame.seq };
     room.rawSeen = this.#raw;
     room.joined = joined;
-    room.attempt = 0;
+    room.attempt = room.unanswered = 0;
     for (const { resolve } of room.waiting.splice(0)) resolve(joined);
     this.#emit('joined', joined);
     if (frame.recovered === false) this.#emitMissed(room, before, { epoch: frame.epoch, seq: frame.seq });
@@ -552,33 +604,35 @@ export class RealtimeClient {
 
   /**
    * Queues a message; its promise settles with the answer, or when its time is over.
-   * @param {{room?: string, to?: string}} target
-   * @param {string|undefined} content @param {any} data @param {{id?: string, timeout?: number}} [options]
+   * @param {{room?: string, to?: string}} target @param {string} id
+   * @param {string} body  `"content":..,"data":..`, written out: what is sent again under an id must be the same.
+   * @param {number} [timeout]
    * @returns {Promise<any>}
    */
-  #enqueue(target, content, data, { id = this.#id(), timeout = this.#options.publishTimeout } = {}) {
-    checkBody(content, data);
-    checkId(id);
+  #enqueue(target, id, body, timeout = this.#options.publishTimeout) {
     checkNumber('timeout', timeout, 1, timerMax);
-    if (this.#outbox.has(id)) throw new TypeError(`The id '${id}' belongs to a message that waits for its answer; a new message needs a new id.`);
-    if (this.#status.state === 'offline') throw new RealtimeError('offline', this.#status.reason || 'Not connected.', target.room);
-    // Written out now: what is sent again under an id must be the same.
-    const frame = JSON.stringify({ type: 'message', id, ...target, content, data });
+    const room = target.room ?? null;
+    const key = keyOf(room, id);
+    if (this.#outbox.has(key)) throw new TypeError(`The id '${id}' belongs to a message that waits for its answer; a new message needs a new id.`);
+    const frame = `${JSON.stringify({ id, type: 'message', ...target }).slice(0, -1)},${body}}`;
     const bytes = byteCount(frame);
-    const { queueMessages, queueBytes } = this.#options;
+    const { queueMessages, queueBytes, messageBytes } = this.#options;
+    if (bytes > messageBytes)
+      throw new RealtimeError('too_big', `The message has ${bytes} bytes as a frame; it may have ${messageBytes} (the option 'messageBytes').`, target.room);
+    if (this.#status.state === 'offline') throw new RealtimeError('offline', this.#status.reason || 'Not connected.', target.room);
     if (this.#outbox.size >= queueMessages)
       throw new RealtimeError('queue_full', `${queueMessages} messages wait for an answer already.`, target.room);
     if (this.#outboxBytes + bytes > queueBytes)
       throw new RealtimeError('queue_full', `The message has ${bytes} bytes and ${this.#outboxBytes} wait for an answer already; together ${queueBytes} may.`, target.room);
     return new Promise((resolve, reject) => {
       const timer = setTimeout(() => {
-        const item = this.#takeOutgoing(id);
-        item?.reject(new RealtimeError('timeout', item.tried
+        this.#take(item).reject(new RealtimeError('timeout', item.tried
           ? `There was no answer within ${timeout} ms; the message may have arrived.`
           : `There was no connection to send the message by within ${timeout} ms.`, target.room));
       }, timeout);
-      const room = target.room ?? null;
-      this.#outbox.set(id, { frame, bytes, room, sent: false, tried: false, timer, resolve, reject });
+      /** @type {Outgoing} */
+      const item = { id, frame, bytes, room, sent: false, tried: false, timer, resolve, reject };
+      this.#outbox.set(key, item);
       this.#outboxBytes += bytes;
       this.#flush(room);
     });
@@ -629,7 +683,8 @@ export class RealtimeClient {
         resolve: value => { clearTimeout(timer); resolve(value); },
         reject: error => { clearTimeout(timer); reject(error); },
       });
-      this.#write(JSON.stringify({ ...frame, id }));
+      // The id first: an error about anything behind it can name this request.
+      this.#write(JSON.stringify({ id, ...frame }));
     });
   }
 
@@ -640,12 +695,16 @@ export class RealtimeClient {
     return waiting;
   }
 
-  #takeOutgoing(/** @type {string|undefined} */ id) {
-    const item = this.#outbox.get(/** @type {string} */ (id));
-    if (!item) return undefined;
+  /** The message that an answer is about. Of errors that name no room the id alone tells. */
+  #answered(/** @type {{id?: string, room?: string}} */ { id, room }) {
+    const found = this.#outbox.get(keyOf(room ?? null, id ?? ''));
+    return found ?? (room === undefined ? [...this.#outbox.values()].find(item => item.id === id) : undefined);
+  }
+
+  /** Takes a message out of the queue, to settle it. @param {Outgoing} item */
+  #take(item) {
     clearTimeout(item.timer);
-    this.#outbox.delete(/** @type {string} */ (id));
-    this.#outboxBytes -= item.bytes;
+    if (this.#outbox.delete(keyOf(item.room, item.id))) this.#outboxBytes -= item.bytes;
     return item;
   }
 
@@ -665,6 +724,7 @@ export class RealtimeClient {
       case 'ack': return this.#acknowledged(frame);
       case 'left':
       case 'members':
+      case 'history':
       case 'pong': return this.#takeRequest(frame.id)?.resolve(frame);
       case 'error': return this.#failed(frame);
       case 'join':
@@ -686,18 +746,18 @@ export class RealtimeClient {
   }
 
   #acknowledged(/** @type {any} */ frame) {
-    const item = this.#takeOutgoing(frame.id);
+    const item = this.#answered(frame);
     if (!item) return;
     const room = item.room === null ? undefined : this.#rooms.get(item.room);
     if (room) room.publishAttempt = 0;
-    item.resolve(frame);
+    this.#take(item).resolve(frame);
   }
 
   #failed(/** @type {{id?: string, code: string, content?: string, room?: string}} */ frame) {
     const error = new RealtimeError(frame.code, frame.content ?? frame.code, frame.room);
-    const item = this.#outbox.get(/** @type {string} */ (frame.id));
+    const item = this.#answered(frame);
     if (item && item.room !== null && passingErrors.has(frame.code)) return this.#publishLater(item);
-    const waiting = this.#takeOutgoing(frame.id) ?? this.#takeRequest(frame.id);
+    const waiting = item ? this.#take(item) : this.#takeRequest(frame.id);
     if (waiting) waiting.reject(error);
     else this.#emit('error', error);
   }
@@ -746,6 +806,27 @@ function randomPrefix() {
 const encoder = new TextEncoder();
 function byteCount(/** @type {string} */ text) { return encoder.encode(text).length; }
 
+/** Ids are per room; no name has a line end. */
+function keyOf(/** @type {string|null} */ room, /** @type {string} */ id) { return `${room ?? ''}\n${id}`; }
+
+/**
+ * The promise of a call, whatever it is given. One who does not wait for it has chosen not to know how it ends, so that
+ * a refusal, a `leave` or a `close` ends no process; wrong arguments are a fault of the program and stay to be reported.
+ * @template T @param {() => Promise<T>} call @returns {Promise<T>}
+ */
+function outcome(call) {
+  /** @type {Promise<T>} */
+  let promise;
+  try {
+    promise = call();
+  } catch (error) {
+    promise = Promise.reject(error);
+    if (!(error instanceof RealtimeError)) return promise;
+  }
+  promise.catch(() => {});
+  return promise;
+}
+
 // --- bad input ---
 
 /** @param {import('./realtime.d.ts').RealtimeOptions} options */
@@ -785,33 +866,120 @@ function checkUrl(/** @type {unknown} */ url) {
   return address.href;
 }
 
-function checkName(/** @type {unknown} */ name, /** @type {'room'|'user'} */ what) {
-  const rule = `it must be a string of 1 to ${nameBytes} bytes of UTF-8 without control characters.`;
-  if (typeof name !== 'string') throw new TypeError(`The ${what} name is ${name === null ? 'null' : `of type ${typeof name}`}; ${rule}`);
+/** The rule of the server for names, in words. */
+const nameRule = `it must be a string of 1 to ${nameBytes} bytes of UTF-8 without control, format or surrogate characters, `
+  + "without blanks at its ends, and not '.' or '..'.";
+
+/** @param {unknown} name @param {string} what @returns {string|null} */
+export function nameProblem(name, what) {
+  const wrong = (/** @type {string} */ words) => `The ${what} name ${words}; ${nameRule}`;
+  if (typeof name !== 'string') return wrong(`is ${kindOf(name)}`);
   const bytes = byteCount(name);
-  if (bytes < 1 || bytes > nameBytes) throw new RangeError(`The ${what} name has ${bytes} bytes; ${rule}`);
-  if (/\p{Cc}/u.test(name)) throw new RangeError(`The ${what} name has a control character; ${rule}`);
+  if (bytes < 1 || bytes > nameBytes) return wrong(`has ${bytes} bytes`);
+  const bad = /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/u.exec(name)?.[0];
+  if (bad) return wrong(`has the character U+${bad.charCodeAt(0).toString(16).toUpperCase().padStart(4, '0')}`);
+  if (name.trim() === '') return wrong('is blank');
+  if (name.trim() !== name) return wrong('begins or ends with a blank');
+  return name === '.' || name === '..' ? wrong(`is '${name}'`) : null;
+}
+
+function checkName(/** @type {unknown} */ name, /** @type {'room'|'user'} */ what) {
+  const problem = nameProblem(name, what);
+  if (problem !== null) throw typeof name === 'string' ? new RangeError(problem) : new TypeError(problem);
 }
 
 function checkId(/** @type {unknown} */ id) {
-  const bytes = typeof id === 'string' ? byteCount(id) : 0;
-  if (bytes < 1 || bytes > idBytes) throw new RangeError(`The id must be a string of 1 to ${idBytes} bytes of UTF-8.`);
+  if (typeof id !== 'string') throw new TypeError(`The id is ${kindOf(id)}; it must be a string of 1 to ${idBytes} bytes of UTF-8.`);
+  const bytes = byteCount(id);
+  if (bytes < 1 || bytes > idBytes) throw new RangeError(`The id has ${bytes} bytes; it must be a string of 1 to ${idBytes} bytes of UTF-8.`);
+  checkUnicode('The id', id);
 }
 
-function checkPosition(/** @type {any} */ position) {
-  if (typeof position.epoch !== 'string' || position.epoch === '' || !Number.isSafeInteger(position.seq) || position.seq < 0)
-    throw new TypeError("A position is { epoch, seq }: an epoch that the server gave, and a whole number from 0 on.");
+/** @param {any} position */
+function checkPosition(position) {
+  if (typeof position !== 'object' || !Number.isSafeInteger(position.seq) || position.seq < 0)
+    throw new TypeError('A position is { epoch, seq }: an epoch that the server gave, and a whole number from 0 on.');
+  checkEpoch(position.epoch);
 }
 
-function checkBody(/** @type {unknown} */ content, /** @type {unknown} */ data) {
+function checkEpoch(/** @type {unknown} */ epoch) {
+  if (typeof epoch !== 'string' || epoch.length < 1 || epoch.length > idBytes)
+    throw new TypeError(`The epoch of a position { epoch, seq } must be one that the server gave: a string of 1 to ${idBytes} characters.`);
+  checkUnicode('The epoch', epoch);
+}
+
+/**
+ * Optional arguments come in an object with these names and no other.
+ * @param {string} call @param {unknown} given @param {string[]} names
+ */
+function checkFields(call, given, names) {
+  if (typeof given !== 'object' || given === null)
+    throw new TypeError(`The options of ${call} are ${kindOf(given)}; they must be an object with any of ${names.join(', ')}.`);
+  for (const name of Object.keys(given))
+    if (!names.includes(name)) throw new TypeError(`There is no option '${name}' of ${call}; there are ${names.join(', ')}.`);
+}
+
+/**
+ * What a message says, as it stands in its frame: `"content":..,"data":..`.
+ * @param {unknown} content @param {unknown} data
+ */
+function bodyOf(content, data) {
   if (content === undefined && data === undefined) throw new TypeError("A message needs 'content' or 'data'.");
   if (content !== undefined && typeof content !== 'string')
-    throw new TypeError(`'content' is ${content === null ? 'null' : `of type ${typeof content}`}; it must be a string. Any other JSON can go as 'data'.`);
-  // What has no JSON at all (a cycle, a BigInt) makes JSON.stringify throw, and say why.
-  if (data !== undefined && JSON.stringify(data) === undefined) throw new TypeError(`'data' is of type ${typeof data}, which has no JSON.`);
+    throw new TypeError(`'content' is ${kindOf(content)}; it must be a string. Any other JSON can go as 'data'.`);
+  if (content !== undefined) checkUnicode("'content'", content);
+  let json;
+  try {
+    json = JSON.stringify({ data });
+  } catch (error) {
+    // A cycle, a BigInt, far too many levels, a toJSON that throws.
+    throw new TypeError(`'data' has no JSON: ${error instanceof Error ? error.message : error}`);
+  }
+  if (data !== undefined && json === '{}') throw new TypeError(`'data' is ${kindOf(data)}, which has no JSON.`);
+  const depth = depthOf(json) - 1;
+  if (depth > dataDepth) throw new RangeError(`'data' is nested ${depth} deep; it may be ${dataDepth}.`);
+  // JSON.stringify writes half a surrogate pair as an escape; whole pairs it writes as they are.
+  if (/\\u[dD]/.test(json)) JSON.parse(json, (key, value) => {
+    checkUnicode("A name in 'data'", key);
+    if (typeof value === 'string') checkUnicode("A string in 'data'", value);
+    return value;
+  });
+  return [content !== undefined && `"content":${JSON.stringify(content)}`, data !== undefined && json.slice(1, -1)].filter(Boolean).join();
 }
+
+/** How deep arrays and objects lie in each other. */
+function depthOf(/** @type {string} */ json) {
+  let depth = 0;
+  let deepest = 0;
+  let inString = false;
+  for (let i = 0; i < json.length; i++) {
+    const c = json[i];
+    if (c === '\\') i++;
+    else if (c === '"') inString = !inString;
+    else if (inString) continue;
+    else if (c === '{' || c === '[') deepest = Math.max(deepest, ++depth);
+    else if (c === '}' || c === ']') depth--;
+  }
+  return deepest;
+}
+
+/** Half a surrogate pair has no UTF-8. */
+function checkUnicode(/** @type {string} */ what, /** @type {any} */ text) {
+  // isWellFormed is of 2023; the class Cs under /u matches such halves alone.
+  if (!(text.isWellFormed?.() ?? !/\p{Cs}/u.test(text))) throw new RangeError(`${what} has half a surrogate pair; it must be valid Unicode.`);
+}
+
+function kindOf(/** @type {unknown} */ value) { return value === null ? 'null' : `of type ${typeof value}`; }
 
 function checkNumber(/** @type {string} */ what, /** @type {unknown} */ value, /** @type {number} */ from, /** @type {number} */ to) {
   if (typeof value !== 'number' || !(value >= from && value <= to))
-    throw new RangeError(`The ${what} is ${String(value)}; it must be a number from ${from} to ${to}.`);
+    throw new RangeError(`The ${what} is ${shown(value)}; it must be a number from ${from} to ${to}.`);
 }
+
+function checkWhole(/** @type {string} */ what, /** @type {unknown} */ value, /** @type {number} */ from, /** @type {number} */ to) {
+  if (typeof value !== 'number' || !Number.isInteger(value)) throw new TypeError(`${what} is ${shown(value)}; it must be a whole number from ${from} to ${to}.`);
+  if (value < from || value > to) throw new RangeError(`${what} is ${value}; it must be a whole number from ${from} to ${to}.`);
+}
+
+/** A number, or the kind of what is none. */
+function shown(/** @type {unknown} */ value) { return typeof value === 'number' ? String(value) : typeof value === 'string' ? `'${value}'` : kindOf(value); }

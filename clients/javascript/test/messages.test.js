@@ -132,10 +132,36 @@ test('an id of the application gets its first receipt again; another message und
   await both[0];
 });
 
+test('one id may be under way in two rooms at once, for ids are per room', async () => {
+  // Alike for longer than any error would show of a name.
+  const rooms = ['1', '2'].map(end => 'r'.repeat(127) + end);
+  const alice = await member(front.url, 'alice', rooms[0]);
+  await alice.join(rooms[1]);
+  const receipts = await Promise.all(rooms.map(room => alice.publish(room, 'x', undefined, { id: 'both' })));
+  assert.deepEqual(receipts.map(({ room, seq }) => ({ room, seq })), rooms.map(room => ({ room, seq: 1 })));
+  const refused = await Promise.allSettled([
+    alice.publish(rooms[0], 'another', undefined, { id: 'both' }),
+    alice.publish(rooms[1], 'y'.repeat(65_537), undefined, { id: 'both' }),
+  ]);
+  assert.deepEqual(refused.map(({ reason }) => [reason.code, reason.room]), [['id_conflict', rooms[0]], ['content_too_long', rooms[1]]]);
+});
+
+test('history is paged from the newest message back', async () => {
+  const alice = await member(front.url, 'alice', 'past');
+  const receipts = [];
+  for (const n of numbers(5)) receipts.push(await alice.publish('past', `m${n}`));
+  const { epoch } = receipts[0];
+  const newest = await alice.history('past', { limit: 2, epoch });
+  assert.deepEqual({ ...newest, messages: newest.messages.map(m => [m.type, m.from, m.content, m.seq]) },
+    { room: 'past', epoch, more: true, messages: [['message', 'alice', 'm4', 4], ['message', 'alice', 'm5', 5]] });
+  const before = await alice.history('past', { before: 4 });
+  assert.deepEqual([before.messages.map(m => m.content), before.more], [['m1', 'm2', 'm3'], false]);
+});
+
 test('what the server refuses is rejected with its code and words, and the connection goes on', async () => {
   const alice = await member(front.url, 'alice', 'refusals');
   await assert.rejects(alice.publish('refusals', 'x'.repeat(65_537)), { code: 'content_too_long', message: /65536/ });
-  await assert.rejects(alice.members('refusals', { limit: 0 }), { code: 'bad_request', message: /limit/ });
+  await assert.rejects(alice.history('refusals', { epoch: 'of-another-time' }), { code: 'position_invalid' });
   assert.equal((await alice.publish('refusals', undefined, null)).seq, 1);
   assert.ok((await alice.ping()) >= 0);
 });

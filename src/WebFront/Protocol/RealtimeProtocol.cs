@@ -265,10 +265,10 @@ internal sealed partial class RealtimeProtocol(
             throw new ProtocolException(ErrorCodes.NameInvalid, problem);
     }
 
-    /// <summary>What a client sent and gets back in an error is cut, so that an error is never large.</summary>
+    /// <summary>What a client sent and gets back in an error is cut, so that an error is never large; no name that is allowed is that long.</summary>
     private static string Shorten(string value)
     {
-        const int longest = 64; // characters; enough to recognise it
+        const int longest = Limits.NameBytes; // characters, each a byte at least
         if (value.Length <= longest)
             return value;
         var cut = char.IsHighSurrogate(value[longest - 1]) ? longest - 1 : longest;

@@ -1,0 +1,114 @@
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import { after, afterEach, before, test } from 'node:test';
+import { client, closeAll, member, next, within } from '../support/clients.js';
+import { startFront } from '../support/front.js';
+import { startProxy } from '../support/proxy.js';
+
+let front;
+let proxy;
+before(async () => {
+  front = await startFront('--Front:MaxRoomsPerConnection=2');
+  proxy = await startProxy(front.port);
+});
+after(async () => {
+  await proxy?.stop();
+  await front?.stop();
+});
+afterEach(() => {
+  closeAll();
+  proxy.change = null;
+  proxy.cut();
+});
+
+/** Runs a program with a client `c`, already in the room `home`; node ends it with 1 when a rejection is left unhandled. */
+async function run(/** @type {string} */ program) {
+  const child = spawn(process.execPath, ['--input-type=module', '--eval', `
+    import { RealtimeClient } from 'realtime-client';
+    const c = new RealtimeClient({ url: ${JSON.stringify(front.url)}, user: 'alice', retryBase: 20, retryMax: 100 });
+    await c.connect();
+    await c.join('home');
+    ${program}
+    await c.ping().catch(() => {});
+    await new Promise(resolve => setImmediate(resolve));
+    c.close();
+  `], { cwd: fileURLToPath(new URL('..', import.meta.url)), stdio: ['ignore', 'pipe', 'pipe'] });
+  let output = '';
+  for (const stream of [child.stdout, child.stderr]) stream.on('data', text => { output += text; });
+  try {
+    const code = await within(new Promise(resolve => child.once('close', resolve)), `the end of: ${program}`);
+    return { code, output };
+  } finally {
+    child.kill('SIGKILL');
+  }
+}
+
+for (const [what, program] of [
+  ['a join that is left at once', "c.join('r'); c.leave('r');"],
+  ['a room that is left twice', "c.join('r'); c.leave('r'); c.leave('r');"],
+  ['a join that is left and joined and left', "c.join('r'); c.leave('r'); c.join('r'); c.leave('r');"],
+  ['a join that the server refuses, left at once', "c.join('r'); c.join('one-too-many'); await c.leave('one-too-many');"],
+  ['a join that the client is closed upon', "c.join('r'); c.close();"],
+  ['a leave that the client is closed upon', "c.leave('home'); c.close();"],
+  ['messages that the room is left upon', "c.publish('home', 'x'); c.leave('home');"],
+  ['everything that the client is closed upon', "c.publish('home', 'x'); c.sendTo('bob', 'x'); c.members('home'); c.history('home'); c.ping(); c.join('r'); c.leave('r'); c.close();"],
+  ['everything after the close', "c.close(); c.publish('home', 'x'); c.sendTo('bob', 'x'); c.members('home'); c.history('home'); c.ping(); c.join('r'); c.leave('r'); c.close();"],
+  ['a room that was not joined', "c.publish('elsewhere', 'x'); c.history('elsewhere'); c.leave('elsewhere');"],
+  ['what the server refuses', "c.publish('home', 'x'.repeat(70_000)); c.join('r'); c.join('one-too-many');"],
+  ['what is too large or has no time', "c.publish('home', 'x'.repeat(2 ** 21)); c.publish('home', 'x', undefined, { timeout: 1 });"],
+  ['a connect that is closed', "c.close(); c.connect(); c.close();"],
+]) {
+  test(`nobody waits for ${what}, and the process goes on`, async () => {
+    assert.deepEqual(await run(program), { code: 0, output: '' });
+  });
+}
+
+test('wrong arguments that nobody waits for are reported as any fault of a program', async () => {
+  const { code, output } = await run("c.join(7);");
+  assert.equal(code, 1);
+  assert.match(output, /TypeError: The room name is of type number/);
+});
+
+test('a join that the server refuses can be left without an error, and left twice', async () => {
+  const alice = await member(front.url, 'alice', 'one');
+  await alice.join('two');
+  const refused = assert.rejects(alice.join('three'), { code: 'left' });
+  const left = alice.leave('three');
+  await Promise.all([refused, left, alice.leave('three')]);
+  assert.deepEqual(alice.rooms, ['one', 'two']);
+});
+
+test('the id stands first in every request, so that an error about the rest can name it', async () => {
+  const texts = [];
+  class Recorder extends WebSocket {
+    send(/** @type {any} */ data) {
+      texts.push(data);
+      super.send(data);
+    }
+  }
+  const alice = await member(front.url, 'alice', 'first', { WebSocket: Recorder });
+  await Promise.all([alice.publish('first', 'x', 1), alice.sendTo('bob', 'x'), alice.members('first', { limit: 1 }), alice.history('first'), alice.ping()]);
+  await alice.leave('first');
+  assert.equal(texts.length, 7);
+  for (const text of texts) assert.match(text, /^\{"id":"[^"]+","type":/);
+});
+
+test('a request that is answered by an error without an id is rejected in time, and a join is not repeated for ever', async () => {
+  const alice = await member(proxy.url, 'alice', 'nameless', { answerTimeout: 300, publishTimeout: 300 });
+  proxy.change = text => text.replace(/"type":"(joined|left|ack|members|history|pong)","id":"[^"]*"/, '"type":"error","code":"bad_request"');
+  const timeout = { name: 'RealtimeError', code: 'timeout' };
+  for (const call of [() => alice.members('nameless'), () => alice.history('nameless'), () => alice.ping(), () => alice.publish('nameless', 'x'), () => alice.sendTo('bob', 'x')])
+    await assert.rejects(within(call(), 'the rejection'), timeout);
+  const error = next(alice, 'error');
+  const before = proxy.accepted;
+  const left = next(alice, 'left', ({ room }) => room === 'nameless');
+  await assert.rejects(within(alice.join('other'), 'the rejection of the join'), timeout);
+  assert.equal((await error).code, 'bad_request');
+  // The room that it was in is given up as well, and is told so.
+  assert.equal((await left).error.code, 'timeout');
+  assert.deepEqual(alice.rooms, []);
+  assert.ok(proxy.accepted - before <= 6, `${proxy.accepted - before} connections`);
+  proxy.change = null;
+  assert.equal((await within(alice.join('other'), 'the join')).room, 'other');
+});
