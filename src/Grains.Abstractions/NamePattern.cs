@@ -1,7 +1,8 @@
 namespace Realtime.Grains;
 
 /// <summary>
-/// Which rooms a setting is for: a name, or with a <c>*</c> at its end all names that begin so. <c>*</c> alone is every name.
+/// Which rooms a setting is for: a name, or with a <c>*</c> at its end all names that begin so. <c>*</c> alone is every name. A
+/// room whose own name ends in <c>*</c> is in the pattern of that text, with all that begin like it.
 /// </summary>
 public sealed class NamePattern
 {
@@ -25,7 +26,7 @@ public sealed class NamePattern
         var star = pattern.IndexOf('*');
         if (star >= 0 && star < pattern.Length - 1)
             return $"The pattern '{pattern}' has '*' before its end; it may only be the last character.";
-        return star == 0 ? null : Names.Problem(star < 0 ? pattern : pattern[..star], "room");
+        return star < 0 ? Names.Problem(pattern, "room") : star == 0 ? null : Names.PrefixProblem(pattern[..star], "room");
     }
 
     /// <summary>Whether the setting is for this name. Case counts, as in names.</summary>

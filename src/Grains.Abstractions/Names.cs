@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text;
 
 namespace Realtime.Grains;
@@ -25,40 +26,98 @@ public static class Limits
 }
 
 /// <summary>
-/// Which room names and user ids are allowed: 1 to <see cref="Limits.NameBytes"/> bytes of UTF-8, no control
-/// characters (they break logs and terminals), no unpaired surrogates (they have no UTF-8).
+/// Which room names and user ids are allowed. One rule for all ways in: frames, HTTP, grains, tokens and settings.
 /// </summary>
+/// <remarks>
+/// <para>A name has 1 to <see cref="Limits.NameBytes"/> bytes of UTF-8 and is compared byte by byte: nothing is trimmed, folded
+/// or normalised, so that <c>Lobby</c> and <c>lobby</c> are two rooms, and so are a composed and a decomposed <c>é</c>.</para>
+/// <para>Refused is what breaks logs, terminals, databases and URLs, or lets two names look alike: <c>.</c> and <c>..</c>, which
+/// a URL drops; white space at either end; line and paragraph separators; control characters; characters that cannot be seen
+/// (Unicode's format characters, such as bidirectional overrides and the zero-width joiner of composed emoji, and the other
+/// default ignorable ones, such as variation selectors); what is not Unicode text (unpaired surrogates, noncharacters); and
+/// U+FFFD, which stands for something that was lost. White space inside a name is allowed, and so are characters that this
+/// version of Unicode has not assigned: a newer one may have.</para>
+/// </remarks>
 public static class Names
 {
     /// <summary>The rule in words, for messages.</summary>
-    public const string Rule = "1 to 128 bytes of UTF-8 without control characters";
+    public const string Rule =
+        "1 to 128 bytes of UTF-8, without white space at its ends and without control and invisible characters, and not '.' or '..'";
 
-    /// <summary>Says what is wrong with a name; null when nothing is.</summary>
+    /// <summary>Says what is wrong with a name, and what is allowed; null when nothing is wrong.</summary>
     /// <param name="name">The name.</param>
     /// <param name="what">What it names, for the message: "room", "user".</param>
-    public static string? Problem(string? name, string what)
-    {
-        if (string.IsNullOrEmpty(name))
-            return $"The {what} name is empty; it must have 1 to {Limits.NameBytes} bytes of UTF-8.";
-        // A UTF-16 unit is at least one byte, so a long string needs no counting.
-        if (name.Length > Limits.NameBytes || Encoding.UTF8.GetByteCount(name) > Limits.NameBytes)
-            return $"The {what} name is too long; it must have 1 to {Limits.NameBytes} bytes of UTF-8.";
-        for (var i = 0; i < name.Length; i++)
-        {
-            if (char.IsControl(name[i]))
-                return $"The {what} name has the control character U+{(int)name[i]:X4} at index {i}; control characters are not allowed.";
-            if (char.IsHighSurrogate(name[i]) && i + 1 < name.Length && char.IsLowSurrogate(name[i + 1]))
-                i++;
-            else if (char.IsSurrogate(name[i]))
-                return $"The {what} name has an unpaired surrogate at index {i}; it must be valid Unicode.";
-        }
-        return null;
-    }
+    public static string? Problem(string? name, string what) =>
+        Fault(name, isPrefix: false) is { } fault ? $"The {what} name {fault}; it must be {Rule}." : null;
 
-    /// <summary>Throws <see cref="ArgumentException"/> when the name is not allowed.</summary>
+    /// <summary>The same for the beginning of names, which may end in white space or be dots.</summary>
+    internal static string? PrefixProblem(string prefix, string what) =>
+        Fault(prefix, isPrefix: true) is { } fault ? $"The {what} name {fault}; it must begin a name of {Rule}." : null;
+
+    /// <summary>Throws when the name is not allowed.</summary>
+    /// <exception cref="RequestException"><see cref="RequestException.NameInvalid"/>.</exception>
     public static void Check(string? name, string what)
     {
         if (Problem(name, what) is { } problem)
-            throw new ArgumentException(problem);
+            throw new RequestException(RequestException.NameInvalid, problem);
     }
+
+    /// <summary>Throws when a page cannot begin after this name; none, or an empty one, is the first page.</summary>
+    /// <exception cref="RequestException"><see cref="RequestException.NameInvalid"/>.</exception>
+    public static void CheckCursor(string? after)
+    {
+        if (!string.IsNullOrEmpty(after))
+            Check(after, "'after'");
+    }
+
+    private static string? Fault(string? name, bool isPrefix)
+    {
+        if (string.IsNullOrEmpty(name))
+            return "is empty";
+        // A UTF-16 unit is at least one byte, so a long string needs no counting.
+        if (name.Length > Limits.NameBytes || Encoding.UTF8.GetByteCount(name) > Limits.NameBytes)
+            return "is too long";
+        if (!isPrefix && name is "." or "..")
+            return $"is '{name}'";
+        for (var i = 0; i < name.Length; i++)
+        {
+            var at = i;
+            int character = name[i];
+            if (char.IsSurrogate(name[i]))
+            {
+                if (!char.IsHighSurrogate(name[i]) || i + 1 == name.Length || !char.IsLowSurrogate(name[i + 1]))
+                    return $"has an unpaired surrogate at index {i}";
+                character = char.ConvertToUtf32(name[i], name[++i]);
+            }
+            if (FaultOf(character) is { } fault)
+                return $"has the {fault} U+{character:X4} at index {at}";
+        }
+        if (char.IsWhiteSpace(name[0]) || (!isPrefix && char.IsWhiteSpace(name[^1])))
+            return string.IsNullOrWhiteSpace(name) ? "is blank" : "begins or ends with white space";
+        return null;
+    }
+
+    private static string? FaultOf(int character)
+    {
+        if (character is > ' ' and < 0x7F)
+            return null;
+        return CharUnicodeInfo.GetUnicodeCategory(character) switch
+        {
+            UnicodeCategory.Control => "control character",
+            UnicodeCategory.LineSeparator or UnicodeCategory.ParagraphSeparator => "line break",
+            UnicodeCategory.Format => "format character",
+            _ when character is 0xFFFD => "replacement character",
+            _ when character is >= 0xFDD0 and <= 0xFDEF || (character & 0xFFFE) == 0xFFFE => "noncharacter",
+            _ when IsInvisible(character) => "invisible character",
+            _ => null,
+        };
+    }
+
+    /// <summary>
+    /// Default_Ignorable_Code_Point of Unicode 16 (DerivedCoreProperties.txt) without its format characters, and the empty
+    /// Braille pattern. .NET does not know the property.
+    /// </summary>
+    private static bool IsInvisible(int character) => character is 0x034F or 0x115F or 0x1160 or 0x17B4 or 0x17B5
+        or (>= 0x180B and <= 0x180F) or 0x2065 or 0x2800 or 0x3164 or (>= 0xFE00 and <= 0xFE0F) or 0xFFA0
+        or (>= 0xFFF0 and <= 0xFFF8) or (>= 0xE0000 and <= 0xE0FFF);
 }

@@ -156,10 +156,22 @@ public sealed class GrainTests(SiloCluster cluster) : IClassFixture<SiloCluster>
     [Fact]
     public async Task Bad_names_and_limits_are_refused()
     {
-        await Assert.ThrowsAsync<ArgumentException>(() => cluster.Client.GetGrain<IRoomGrain>("a\nb").Describe());
-        await Assert.ThrowsAsync<ArgumentException>(() => cluster.Client.GetGrain<IUserGrain>(new string('x', 129)).Describe());
+        await Refused("U+000A", () => cluster.Client.GetGrain<IRoomGrain>("a\nb").Describe());
+        await Refused("is '..'", () => cluster.Client.GetGrain<IRoomGrain>("..").Broadcast(new RoomMessage { Content = "x" }));
+        await Refused("white space", () => cluster.Client.GetGrain<IRoomGrain>(" a").Members());
+        await Refused("too long", () => cluster.Client.GetGrain<IUserGrain>(new string('x', 129)).Describe());
+        await Refused("U+202E", () => cluster.Client.GetGrain<IUserGrain>("bob\u202e").Send(new RoomMessage { Content = "x" }));
+        await Refused("U+000A", () => Room.Broadcast(new RoomMessage { From = "a\nb", Content = "x" }));
+        await Refused("'after'", () => Room.Members("a\nb"));
+        await Refused("'after'", () => cluster.Client.GetGrain<IClusterGrain>(IClusterGrain.Key).Rooms("\u200b"));
         await Assert.ThrowsAsync<ArgumentOutOfRangeException>(() => Room.Members(null, 0));
-        await Assert.ThrowsAsync<ArgumentException>(() => Room.Broadcast(new RoomMessage { From = "a\nb", Content = "x" }));
+
+        static async Task Refused(string why, Func<Task> call)
+        {
+            var error = await Assert.ThrowsAsync<RequestException>(call);
+            Assert.Equal(RequestException.NameInvalid, error.Code);
+            Assert.Contains(why, error.Message, StringComparison.Ordinal);
+        }
     }
 
     [Fact]

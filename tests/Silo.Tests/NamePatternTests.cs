@@ -13,6 +13,8 @@ public sealed class NamePatternTests
     [InlineData("prices-*", "prices", false)]
     [InlineData("prices-*", "all-prices-1", false)]
     [InlineData("*", "anything", true)]
+    [InlineData("my *", "my room", true)]
+    [InlineData(".*", ".well-known", true)]
     public void A_pattern_is_a_name_or_the_beginning_of_one(string pattern, string name, bool matches)
     {
         var made = new NamePattern(pattern);
@@ -25,6 +27,12 @@ public sealed class NamePatternTests
     [InlineData("a*b", "'a*b' has '*' before its end")]
     [InlineData("**", "'**' has '*' before its end")]
     [InlineData("a\nb*", "U+000A")]
+    [InlineData(" ", "blank")]
+    [InlineData(" *", "blank")]
+    [InlineData(" a*", "white space")]
+    [InlineData("a ", "white space")]
+    [InlineData("..", "is '..'")]
+    [InlineData("a\u200b*", "U+200B")]
     public void A_pattern_that_is_not_allowed_is_refused_and_says_why(string pattern, string why)
     {
         Assert.Contains(why, NamePattern.Problem(pattern), StringComparison.Ordinal);

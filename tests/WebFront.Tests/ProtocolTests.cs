@@ -1,4 +1,6 @@
 using System.Diagnostics.Metrics;
+using System.Net;
+using System.Net.Http.Json;
 using System.Net.WebSockets;
 using System.Text.Json.Nodes;
 using Microsoft.Extensions.DependencyInjection;
@@ -311,6 +313,42 @@ public sealed class ProtocolTests(Cluster cluster) : IAsyncLifetime
         var error = await alice.Refused($$"""{"type":"join","room":"{{longest}}x"}""");
         Assert.Equal("name_invalid", (string?)error["code"]);
         Assert.Contains("128", (string?)error["content"]);
+    }
+
+    [Theory]
+    [InlineData("""{"type":"join","room":" "}""")]
+    [InlineData("""{"type":"join","room":"\u3000\u00a0"}""")]
+    [InlineData("""{"type":"join","room":".."}""")]
+    [InlineData("""{"type":"join","room":"lobby "}""")]
+    [InlineData("""{"type":"join","room":"a\u202eb"}""")]
+    [InlineData("""{"type":"leave","room":"\u200b"}""")]
+    [InlineData("""{"type":"message","room":"\u0000","content":"x"}""")]
+    [InlineData("""{"type":"message","to":" ","content":"x"}""")]
+    [InlineData("""{"type":"message","to":"","content":"x"}""")]
+    [InlineData("""{"type":"message","to":".","content":"x"}""")]
+    [InlineData("""{"type":"members","room":"\u2028"}""")]
+    [InlineData("""{"type":"members","room":"lobby","after":" "}""")]
+    [InlineData("""{"type":"history","room":"\ufeff"}""")]
+    public async Task A_name_that_is_not_allowed_costs_its_frame_only(string frame)
+    {
+        await using var alice = await _one.Connect(Alice);
+        var error = await alice.Refused(frame);
+        Assert.Equal("name_invalid", (string?)error["code"]);
+        Assert.Contains("it must be 1 to 128 bytes", (string?)error["content"]);
+        await alice.Join(_room);
+    }
+
+    [Theory]
+    [InlineData("/api/rooms/%20")]
+    [InlineData("/api/rooms/a%E2%80%AEb/members")]
+    [InlineData("/api/rooms?after=%20")]
+    [InlineData("/api/rooms/lobby/members?after=%0A")]
+    [InlineData("/api/users/alice%20")]
+    public async Task A_name_that_is_not_allowed_is_a_bad_request(string path)
+    {
+        var answer = await _one.Http.GetAsync(path);
+        Assert.Equal(HttpStatusCode.BadRequest, answer.StatusCode);
+        Assert.Equal("name_invalid", (string?)(await answer.Content.ReadFromJsonAsync<JsonObject>())!["code"]);
     }
 
     [Fact]

@@ -22,6 +22,7 @@ internal sealed partial class ClusterGrain(TimeProvider time, FrontPublisher pub
     public async Task<RoomsPage> Rooms(string? after, int limit)
     {
         Check(limit);
+        Names.CheckCursor(after);
         var silos = await Directory.Silos();
         var lists = await Task.WhenAll(silos.Select(silo => Ask(silo.Silo, silo.Observer.Rooms(after, limit + 1), [])));
         // A room that is being handed over may be on two lists.

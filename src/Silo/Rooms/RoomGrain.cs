@@ -147,6 +147,7 @@ internal sealed class RoomGrain(
     {
         if (limit is < 1 or > Limits.PageSize)
             throw new ArgumentOutOfRangeException(nameof(limit), limit, $"limit is {limit}; it must be 1 to {Limits.PageSize}.");
+        Names.CheckCursor(after);
         return Task.FromResult(_room.Page(after, limit));
     }
 

@@ -15,6 +15,7 @@ internal static class ApiProblem
     {
         BadHttpRequestException bad => Of(bad.StatusCode, ErrorCodes.BadRequest, bad.InnerException?.Message ?? bad.Message),
         RoomException room => Of(StatusOf(room.Code), room.Code, room.Message),
+        RequestException bad => BadRequest(bad.Code, bad.Message),
         ArgumentException bad => BadRequest(ErrorCodes.BadRequest, bad.Message),
         TimeoutException or Orleans.Runtime.OrleansException => Of(
             StatusCodes.Status503ServiceUnavailable, ErrorCodes.Unavailable, "The room or user could not be reached; try again."),

@@ -14,8 +14,8 @@ public static class ErrorCodes
     /// <summary>The room's name is missing.</summary>
     public const string RoomMissing = "room_missing";
 
-    /// <summary>The room's name or the user's id is too long or has control characters.</summary>
-    public const string NameInvalid = "name_invalid";
+    /// <summary>A room name or user id that <see cref="Names"/> does not allow.</summary>
+    public const string NameInvalid = RequestException.NameInvalid;
 
     /// <summary><c>content</c> or <c>data</c> is over <see cref="FrontOptions.MaxContentBytes"/>.</summary>
     public const string ContentTooLong = "content_too_long";

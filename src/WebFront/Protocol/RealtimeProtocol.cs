@@ -145,6 +145,8 @@ internal sealed partial class RealtimeProtocol(
         var limit = frame.Limit ?? _options.MembersPageSize;
         if (limit is < 1 or > Limits.PageSize)
             throw new ProtocolException(ErrorCodes.BadRequest, $"'limit' is {limit}; it must be from 1 to {Limits.PageSize}.");
+        if (!string.IsNullOrEmpty(frame.After))
+            CheckName(frame.After, "'after'");
         var mayGoOn = session.BeginCommand(_options.MaxCommandsInFlight);
         _ = Members(session, frame.Id, room, frame.After, (int)limit);
         return mayGoOn;

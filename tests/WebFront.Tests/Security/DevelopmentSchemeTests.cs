@@ -1,6 +1,7 @@
 using System.Net;
 using Microsoft.AspNetCore.Authentication;
 using Microsoft.Extensions.DependencyInjection;
+using Realtime.Grains;
 
 namespace Realtime.WebFront.Tests.Security;
 
@@ -90,6 +91,10 @@ public class DevelopmentSchemeTests
     [InlineData("?user=a%00b")]
     [InlineData("?user=a%0Ab")]
     [InlineData("?user=%C2%85")]
+    [InlineData("?user=+")]
+    [InlineData("?user=%2E%2E")]
+    [InlineData("?user=alice%20")]
+    [InlineData("?user=alice%E2%80%8B")]
     [InlineData("?user=0123456789012345678901234567890123456789012345678901234567890123456789012345678901234567890123456789012345678901234567890123456789")]
     [InlineData("?user=%F0%9F%98%80%F0%9F%98%80%F0%9F%98%80%F0%9F%98%80%F0%9F%98%80%F0%9F%98%80%F0%9F%98%80%F0%9F%98%80%F0%9F%98%80%F0%9F%98%80%F0%9F%98%80%F0%9F%98%80%F0%9F%98%80%F0%9F%98%80%F0%9F%98%80%F0%9F%98%80%F0%9F%98%80%F0%9F%98%80%F0%9F%98%80%F0%9F%98%80%F0%9F%98%80%F0%9F%98%80%F0%9F%98%80%F0%9F%98%80%F0%9F%98%80%F0%9F%98%80%F0%9F%98%80%F0%9F%98%80%F0%9F%98%80%F0%9F%98%80%F0%9F%98%80%F0%9F%98%80a")]
     public async Task A_wrong_name_is_400_with_the_rule(string query)
@@ -97,7 +102,7 @@ public class DevelopmentSchemeTests
         await using var front = await TestFront.StartAsync("Development");
         var answer = await front.GetAsync($"/who{query}");
         Assert.Equal(HttpStatusCode.BadRequest, answer.Status);
-        Assert.Equal(("bad_request", "The name in ?user= must be there once, and be 1 to 128 bytes of UTF-8 without control characters."), (answer.Code, answer.Detail));
+        Assert.Equal(("bad_request", "The name in ?user= must be there once, and be " + Names.Rule + "."), (answer.Code, answer.Detail));
         Assert.Equal(HttpStatusCode.BadRequest, (await front.GetAsync($"/api/thing{query}")).Status);
         Assert.Equal("400", await front.ConnectAsync(query));
         Assert.Equal(0, front.Reached);

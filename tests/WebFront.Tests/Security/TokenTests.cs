@@ -1,6 +1,7 @@
 using System.Security.Claims;
 using System.Text;
 using System.Text.Json.Nodes;
+using Realtime.Grains;
 using Realtime.WebFront.Security;
 using Realtime.WebFront.Security.Tokens;
 
@@ -77,11 +78,14 @@ public class TokenTests
         { "nbf", "true", "The token's start (nbf) must be a number of seconds since 1970, from 0 to 253402300799." },
         { "nbf", "-1e999", "The token's start (nbf) must be a number of seconds since 1970, from 0 to 253402300799." },
         { "iat", "[]", "The token's time of issue (iat) must be a number of seconds since 1970, from 0 to 253402300799." },
-        { "sub", null, "The token's subject (sub) must be a user id: 1 to 128 bytes of UTF-8 without control characters." },
-        { "sub", "\"\"", "The token's subject (sub) must be a user id: 1 to 128 bytes of UTF-8 without control characters." },
-        { "sub", "7", "The token's subject (sub) must be a user id: 1 to 128 bytes of UTF-8 without control characters." },
-        { "sub", "\"a\\u0000b\"", "The token's subject (sub) must be a user id: 1 to 128 bytes of UTF-8 without control characters." },
-        { "sub", "\"\\ud800\"", "The token's subject (sub) must be a user id: 1 to 128 bytes of UTF-8 without control characters." },
+        { "sub", null, "The token's subject (sub) must be a user id: " + Names.Rule + "." },
+        { "sub", "\"\"", "The token's subject (sub) must be a user id: " + Names.Rule + "." },
+        { "sub", "7", "The token's subject (sub) must be a user id: " + Names.Rule + "." },
+        { "sub", "\"a\\u0000b\"", "The token's subject (sub) must be a user id: " + Names.Rule + "." },
+        { "sub", "\" \"", "The token's subject (sub) must be a user id: " + Names.Rule + "." },
+        { "sub", "\"..\"", "The token's subject (sub) must be a user id: " + Names.Rule + "." },
+        { "sub", "\"bob\\u202e\"", "The token's subject (sub) must be a user id: " + Names.Rule + "." },
+        { "sub", "\"\\ud800\"", "The token's subject (sub) must be a user id: " + Names.Rule + "." },
         { "note", "\"\\udc00\"", "A claim of the token is not text: it holds half of a surrogate pair." },
     };
 

@@ -1,0 +1,16 @@
+namespace Realtime.Grains;
+
+/// <summary>What was asked is not allowed, whatever the room or user is like: asked again it is refused again.</summary>
+[GenerateSerializer, Alias("realtime.request.exception")]
+public sealed class RequestException : ArgumentException
+{
+    /// <summary>A room name or user id that <see cref="Names"/> does not allow.</summary>
+    public const string NameInvalid = "name_invalid";
+
+    /// <summary>Makes one.</summary>
+    public RequestException(string code, string message) : base(message) => Code = code;
+
+    /// <summary>One of the constants here; an error code of the wire protocol.</summary>
+    [Id(0)]
+    public string Code { get; set; }
+}
