@@ -27,7 +27,7 @@ try
             Cores.Share();
         else
             Cores.Separate();
-        var section = new Section(scenario.Name, Engine.Name, scenario.Title, options);
+        var section = new Section(scenario.Name, scenario.Title, options);
         try
         {
             scenario.Run(options, section);

@@ -1,18 +1,14 @@
 using System.Diagnostics;
-using System.Reflection;
 using Realtime.Chaos;
 using Realtime.Chaos.Clusters;
 
 // Kills servers under load and checks every client's history. Exit codes: 0 all held, 1 a fault, 2 wrong use.
 const string ConnectionString = "Cluster__ConnectionString";
 ChaosOptions options;
-var engine = Assembly.GetExecutingAssembly().GetCustomAttributes<AssemblyMetadataAttribute>().Single(data => data.Key == "OrleansEngine").Value!;
 var database = Environment.GetEnvironmentVariable(ConnectionString);
 try
 {
     options = ChaosOptions.Parse(args);
-    if (options.UsesProcesses && engine != "orleans")
-        throw new ArgumentException($"--processes needs the orleans engine, and this is {engine}, which is one process; leave it out, or see ./realtime help use.");
     if ((options.UsesProcesses || options.UsesPostgresLog) && string.IsNullOrEmpty(database))
         throw new ArgumentException($"--processes and --log postgres need a PostgreSQL database: ./realtime chaos starts one, or put its connection string into {ConnectionString}.");
 }
@@ -32,7 +28,7 @@ try
     await using var cluster = await StartCluster();
     var run = new Run(options, cluster, clock, Console.Out);
     await run.Execute();
-    Report.Write(Console.Out, options, engine, run.Result);
+    Report.Write(Console.Out, options, run.Result);
     if (options.Out is not null)
         Dump.Write(options.Out, run.Result);
     return run.Result.Verdict.Findings.Count == 0 ? 0 : 1;

@@ -8,7 +8,7 @@ internal static class Report
     /// <summary>Findings that are printed; --out has them all.</summary>
     private const int MostFindings = 20;
 
-    public static void Write(TextWriter output, ChaosOptions options, string engine, RunResult result)
+    public static void Write(TextWriter output, ChaosOptions options, RunResult result)
     {
         var (publishes, events) = (result.History.Publishes, result.History.Clients.SelectMany(client => client.Events).ToArray());
         var acked = publishes.Where(publish => publish.Ack is not null).ToArray();
@@ -17,7 +17,7 @@ internal static class Report
         var verdict = result.Verdict;
 
         output.WriteLine();
-        Row("engine, log", $"{engine}{(options.UsesProcesses ? ", processes" : ", in process")}, {(options.UsesPostgresLog ? "postgres" : "memory")}");
+        Row("servers, log", $"{(options.UsesProcesses ? "processes" : "in process")}, {(options.UsesPostgresLog ? "postgres" : "memory")}");
         Row("silos, fronts, rooms", $"{options.Silos}, {options.Fronts}, {options.Rooms}");
         Row("members, publishers", $"{options.Members}, {options.Publishers}");
         Row("seconds", $"{result.Length.TotalSeconds:0}");

@@ -7,7 +7,7 @@ using Realtime.Grains;
 
 namespace Realtime.Micro;
 
-/// <summary>Calls to grains and pushes on streams, on the engine that this is built for.</summary>
+/// <summary>Calls to grains and pushes on streams.</summary>
 public class GrainBenchmarks
 {
     public const string Provider = "micro";

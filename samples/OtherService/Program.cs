@@ -46,7 +46,7 @@ try
 }
 catch (Exception exception) when (exception is ArgumentException or OrleansConfigurationException)
 {
-    return Fail(2, exception.Message); // a name or a text that is not allowed, no connection string, the embedded engine
+    return Fail(2, exception.Message); // a name or a text that is not allowed, no connection string
 }
 catch (Exception exception) when (exception is NpgsqlException or SocketException)
 {

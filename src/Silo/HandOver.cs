@@ -11,7 +11,7 @@ internal static class HandOver
     /// </summary>
     public static void HandOverIfSiloStops(this IGrainBase grain, DeactivationReason reason, SiloLease lease)
     {
-        // Alone there is nowhere to go, and the engine would say so for each grain.
+        // Alone there is nowhere to go, and Orleans would say so for each grain.
         if (reason.ReasonCode == DeactivationReasonCode.ShuttingDown && !lease.IsAlone)
             grain.MigrateOnIdle();
     }

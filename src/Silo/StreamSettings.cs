@@ -11,7 +11,7 @@ internal static class StreamSettings
     /// <summary>The project's own, which push.</summary>
     public const string Push = "push";
 
-    /// <summary>Those of the engine. On Orleans they poll.</summary>
+    /// <summary>Orleans' own, which poll.</summary>
     public const string Memory = "memory";
 
     /// <exception cref="OptionsValidationException">The setting is neither.</exception>

@@ -13,42 +13,41 @@ public sealed class ReportTests : IDisposable
     [Fact]
     public void A_scenario_that_is_measured_again_replaces_its_own_section_only()
     {
-        Keep("paced", "embedded", "first paced");
-        Keep("fanout", "orleans", "cluster");
-        Keep("fanout", "embedded", "first fan-out");
-        Keep("fanout", "embedded", "second fan-out");
+        Keep("paced", "first paced");
+        Keep("fanout", "first fan-out");
+        Keep("fanout", "second fan-out");
 
         var text = File.ReadAllText(Path.Combine(_folder, "RESULTS.md"));
-        var headings = text.Split('\n').Where(line => line.StartsWith("## ") && line.Contains('(')).ToArray();
-        Assert.Equal(["## second fan-out (embedded)", "## cluster (orleans)", "## first paced (embedded)"], headings);
-        Assert.Contains("- [second fan-out (embedded)](#second-fan-out-embedded)\n", text);
+        var headings = text.Split('\n').Where(line => line.StartsWith("## ")).ToArray();
+        Assert.Equal(["## What is asked for, and what was measured", "## second fan-out", "## first paced"], headings);
+        Assert.Contains("- [second fan-out](#second-fan-out)\n", text);
         Assert.Contains("| server | figure |\n|---|---|\n| ours | 1.00 |\n", text);
     }
 
     [Fact]
     public void Bounds_are_at_the_top_and_in_their_section()
     {
-        var section = new Section("fanout", "embedded", "Fan-out", "today");
+        var section = new Section("fanout", "Fan-out", "today");
         section.Verdict("CPU", 0.5, 0.5);
         section.Verdict("per second", 9_999, 10_000, isFloor: true);
         Keep(section);
-        Keep("paced", "embedded", "Paced"); // reads and writes the other one again
+        Keep("paced", "Paced"); // reads and writes the other one again
 
         var text = File.ReadAllText(Path.Combine(_folder, "RESULTS.md"));
-        Assert.Contains("| Fan-out (embedded) | CPU | 0.500 | at most 0.500 | met |", text);
-        Assert.Contains("| Fan-out (embedded) | per second | 9,999 | at least 10,000 | missed |", text);
+        Assert.Contains("| Fan-out | CPU | 0.500 | at most 0.500 | met |", text);
+        Assert.Contains("| Fan-out | per second | 9,999 | at least 10,000 | missed |", text);
         Assert.Contains("- per second: 9,999; at least 10,000 is asked for: missed", text);
     }
 
     [Fact]
     public void A_section_that_is_not_valid_says_so()
     {
-        var section = new Section("fanout", "embedded", "Fan-out", "today");
+        var section = new Section("fanout", "Fan-out", "today");
         section.Fail("3 lost");
         Keep(section);
 
         var text = File.ReadAllText(Path.Combine(_folder, "RESULTS.md"));
-        Assert.Contains("- [Fan-out (embedded)](#fan-out-embedded): NOT VALID", text);
+        Assert.Contains("- [Fan-out](#fan-out): NOT VALID", text);
         Assert.Contains("- NOT VALID: 3 lost", text);
     }
 
@@ -95,9 +94,9 @@ public sealed class ReportTests : IDisposable
 
     private static int Count(XDocument svg, string element) => svg.Descendants().Count(item => item.Name.LocalName == element);
 
-    private void Keep(string scenario, string engine, string title)
+    private void Keep(string scenario, string title)
     {
-        var section = new Section(scenario, engine, title, "today");
+        var section = new Section(scenario, title, "today");
         section.Table("a table", "server", "figure").Row("ours", "1.00");
         Keep(section);
     }

@@ -8,7 +8,7 @@ public sealed class SmokeTests(ITestOutputHelper output)
 {
     private static readonly TimeSpan s_bound = TimeSpan.FromMinutes(2);
 
-    /// <summary>A short run on the engine at hand, with all kinds of ends in it.</summary>
+    /// <summary>A short run with all kinds of ends in it.</summary>
     [Fact]
     public async Task Every_guarantee_holds_while_silos_and_fronts_die()
     {
@@ -21,7 +21,7 @@ public sealed class SmokeTests(ITestOutputHelper output)
 
         await run.Execute().WaitAsync(s_bound);
 
-        Report.Write(table, options, "this engine", run.Result);
+        Report.Write(table, options, run.Result);
         output.WriteLine(table.ToString());
         Assert.Empty(run.Result.Verdict.Findings);
         Assert.Contains("chaos: every guarantee held", table.ToString());

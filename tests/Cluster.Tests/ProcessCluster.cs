@@ -26,7 +26,6 @@ internal sealed class ProcessCluster : IAsyncDisposable
     /// <summary>Starts them all at once, as a data centre does, and waits until they are ready.</summary>
     public static async Task<ProcessCluster> Start(PostgresServer postgres, int silos = 2, int fronts = 2)
     {
-        Engine.NeedsOrleans();
         return await Start(new ProcessCluster(await postgres.CreateDatabase(), silos, fronts));
     }
 

@@ -31,7 +31,6 @@ internal sealed class RedisServer : IAsyncDisposable
 
     public static async Task<RedisServer> Start()
     {
-        Engine.NeedsOrleans();
         Assert.SkipUnless(Program() is not null, "There is no Redis server on this machine (Debian: apt-get install redis-server).");
         var server = new RedisServer();
         await File.WriteAllTextAsync(Path.Combine(server._folder, "redis.conf"), $"""

@@ -121,23 +121,7 @@ public sealed class RedisTests
     [Fact]
     public Task An_option_that_the_client_of_Redis_does_not_know_ends_the_start_too()
     {
-        Engine.NeedsOrleans(); // the other one has no such client
         return A_wrong_connection_string_ends_the_start_with_one_line_without_it("db:6379,passwd=hidden", "Cluster:ConnectionString is not a Redis connection string");
-    }
-
-    [Theory]
-    [InlineData("Silo")]
-    [InlineData("WebFront")]
-    public async Task The_embedded_engine_refuses_Redis(string project)
-    {
-        Assert.SkipWhen(Engine.Name == "orleans", "This is the engine that has clusters.");
-        await using var process = Start(project, "127.0.0.1:6379,password=hidden");
-
-        Assert.Equal(1, await process.WaitForExit());
-        Assert.Contains("UseRedisClustering", process.Output);
-        Assert.Contains("embedded engine, which is one process", process.Output);
-        Assert.DoesNotContain("   at ", process.Output);
-        Assert.DoesNotContain("hidden", process.Output);
     }
 
     private static ServerProcess Start(string project, string connectionString)

@@ -142,7 +142,7 @@ internal sealed class ServerProcess : IAsyncDisposable
             _output.AppendLine(line);
     }
 
-    /// <summary>The program of the same engine and configuration: <c>artifacts/(engine)/bin/(project)/(configuration)/</c>.</summary>
+    /// <summary>The program of the same configuration: <c>artifacts/bin/(project)/(configuration)/</c>.</summary>
     private static string Find(string project)
     {
         var here = new DirectoryInfo(AppContext.BaseDirectory.TrimEnd(Path.DirectorySeparatorChar));

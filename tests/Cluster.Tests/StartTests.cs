@@ -24,25 +24,10 @@ public sealed class StartTests(PostgresServer postgres)
     }
 
     [Theory]
-    [InlineData("Silo", "")]
-    [InlineData("WebFront", "--Cluster:Mode=client")]
-    public async Task The_embedded_engine_refuses_a_cluster(string project, string setting)
-    {
-        Assert.SkipWhen(Engine.Name == "orleans", "This is the engine that has clusters.");
-        await using var process = ServerProcess.Start(project, "Host=127.0.0.1;Username=a;Password=hidden", setting);
-
-        Assert.Equal(1, await process.WaitForExit());
-        Assert.Contains("embedded engine, which is one process", process.Output);
-        Assert.DoesNotContain("   at ", process.Output);
-        Assert.DoesNotContain("hidden", process.Output);
-    }
-
-    [Theory]
     [InlineData("Silo")]
     [InlineData("WebFront")]
     public async Task A_wrong_password_is_told_with_the_address_and_the_process_waits(string project)
     {
-        Engine.NeedsOrleans();
         var right = new NpgsqlConnectionStringBuilder(await postgres.CreateDatabase());
         var wrong = new NpgsqlConnectionStringBuilder(right.ConnectionString) { Password = "not-it" };
         await Waits(project, wrong.ConnectionString, $"PostgreSQL at 127.0.0.1:{right.Port}, database {right.Database}, user realtime: password authentication failed");
@@ -53,7 +38,6 @@ public sealed class StartTests(PostgresServer postgres)
     [InlineData("WebFront")]
     public async Task A_database_that_cannot_be_reached_is_told_with_the_address_and_the_process_waits(string project)
     {
-        Engine.NeedsOrleans();
         var port = Ports.Free();
         await Waits(project, $"Host=127.0.0.1;Port={port};Database=d;Username=u;Password=not-it", $"PostgreSQL at 127.0.0.1:{port}, database d, user u: ");
     }
@@ -74,7 +58,6 @@ public sealed class StartTests(PostgresServer postgres)
     [Fact]
     public async Task A_front_alone_is_alive_and_not_ready_and_so_is_a_silo_alone_until_they_find_each_other()
     {
-        Engine.NeedsOrleans();
         var database = await postgres.CreateDatabase();
         await using var front = ServerProcess.Start("WebFront", database, "--Cluster:Mode=client");
         await front.WaitForHealth("live", (status, _) => status == HttpStatusCode.OK);
@@ -92,7 +75,6 @@ public sealed class StartTests(PostgresServer postgres)
     [Fact]
     public async Task A_second_silo_on_the_same_port_is_told_which_one()
     {
-        Engine.NeedsOrleans();
         var database = await postgres.CreateDatabase();
         var ports = OnFreePorts();
         await using var first = ServerProcess.Start("Silo", database, ports);
@@ -109,7 +91,6 @@ public sealed class StartTests(PostgresServer postgres)
     [Fact]
     public async Task Silos_that_start_at_once_make_the_schema_once_and_a_later_one_uses_it()
     {
-        Engine.NeedsOrleans();
         var database = await postgres.CreateDatabase();
         var silos = Enumerable.Range(0, 3).Select(_ => ServerProcess.Start("Silo", database, OnFreePorts())).ToList();
         foreach (var silo in silos)

@@ -95,7 +95,7 @@ internal sealed partial class FrontProcess : IAsyncDisposable
             return _output.ToString();
     }
 
-    /// <summary>The front of the same engine and configuration: <c>artifacts/(engine)/bin/(project)/(configuration)/</c>.</summary>
+    /// <summary>The front of the same configuration: <c>artifacts/bin/(project)/(configuration)/</c>.</summary>
     internal static string FindFront()
     {
         var here = new DirectoryInfo(AppContext.BaseDirectory.TrimEnd(Path.DirectorySeparatorChar));

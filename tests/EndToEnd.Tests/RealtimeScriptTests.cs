@@ -1,6 +1,5 @@
 using System.Net;
 using System.Net.Sockets;
-using System.Xml.Linq;
 
 namespace Realtime.EndToEnd.Tests;
 
@@ -12,12 +11,12 @@ public sealed class RealtimeScriptTests : IDisposable
     public void Dispose() => _folder.Dispose();
 
     [Theory]
-    [InlineData("help", "run", "cluster", "test", "use")]
-    [InlineData("help run", "--port", "--engine", "5080")]
-    [InlineData("help test", "N passed, N failed, N skipped", "--format", "--filter")]
+    [InlineData("help", "run", "cluster", "chaos", "bench", "test")]
+    [InlineData("help run", "--port", "5080")]
+    [InlineData("help test", "N passed, N failed, N skipped", "--format", "--filter-class")]
     [InlineData("help cluster", "--silos", "--fronts", "--postgres", "1 to 16", "5080")]
-    [InlineData("help bench", "fanout", "storm", "growth", "--quick", "--payload", "gorilla", "RESULTS.md")]
-    [InlineData("use --help", "orleans", "embedded", "auto")]
+    [InlineData("help chaos", "--seed", "--processes", "--kill-every")]
+    [InlineData("bench --help", "fanout", "--quick", "--payload", "gorilla", "RESULTS.md")]
     public async Task Help_tells_what_there_is(string arguments, params string[] words)
     {
         var (exitCode, output, error) = await _folder.RunAsync(arguments.Split(' '));
@@ -34,20 +33,15 @@ public sealed class RealtimeScriptTests : IDisposable
     [InlineData("run --port 0", "1 to 65535")]
     [InlineData("run --port=65536", "1 to 65535")]
     [InlineData("run --port 80x", "80x")]
-    [InlineData("run --engine akka", "orleans or embedded")]
     [InlineData("cluster --silos 0", "--silos is '0'; it must be a number from 1 to 16")]
     [InlineData("cluster --fronts=17", "--fronts is '17'; it must be a number from 1 to 16")]
     [InlineData("cluster --fronts two", "--fronts is 'two'")]
     [InlineData("cluster --silos", "--silos is ''")]
     [InlineData("cluster --port 65535", "leaves no room for 2 fronts")]
     [InlineData("cluster --postgres db", "Host=..")]
-    [InlineData("cluster --engine akka", "orleans or embedded")]
     [InlineData("cluster --redis", "--redis")]
-    [InlineData("bench --engine akka", "orleans or embedded")]
-    [InlineData("test --engine akka", "orleans or embedded")]
     [InlineData("test --filter X", "--filter")]
-    [InlineData("use akka", "akka")]
-    [InlineData("use orleans embedded", "one engine")]
+    [InlineData("use", "unknown command 'use'")]
     public async Task Wrong_use_is_told_and_exits_with_2(string arguments, string told)
     {
         var (exitCode, output, error) = await _folder.RunAsync(arguments.Split(' '));
@@ -56,34 +50,6 @@ public sealed class RealtimeScriptTests : IDisposable
         Assert.Contains(told, error);
         Assert.Single(error.TrimEnd().Split('\n'));
         Assert.Empty(_folder.Calls());
-    }
-
-    [Fact]
-    public async Task Use_sets_the_engine_of_plain_dotnet_commands_too()
-    {
-        _folder.Write("src/Some/Some.csproj", """<Project Sdk="Microsoft.NET.Sdk" />""");
-        Assert.Equal("embedded", await EngineOfPlainDotnet());
-
-        Assert.Equal(0, (await _folder.RunAsync("use", "orleans")).ExitCode);
-        Assert.Equal("orleans", await EngineOfPlainDotnet());
-        Assert.Contains("engine: orleans (chosen with ./realtime use orleans)", (await _folder.RunAsync("use")).Output);
-
-        Assert.Equal(0, (await _folder.RunAsync("use", "auto")).ExitCode);
-        Assert.False(File.Exists(_folder.PathOf(".engine.props")));
-        Assert.Contains("engine: auto", (await _folder.RunAsync("use")).Output);
-    }
-
-    [Fact]
-    public async Task A_file_that_names_no_engine_is_told_and_can_be_set_anew()
-    {
-        _folder.Write(".engine.props", "<Project />");
-
-        var (exitCode, _, error) = await _folder.RunAsync("use");
-        Assert.Equal(1, exitCode);
-        Assert.Contains(".engine.props", error);
-
-        Assert.Equal(0, (await _folder.RunAsync("use", "embedded")).ExitCode);
-        Assert.Contains("embedded", (await _folder.RunAsync("use")).Output);
     }
 
     [Fact]
@@ -110,13 +76,12 @@ public sealed class RealtimeScriptTests : IDisposable
 
             [[ $1 != *.dll ]] || printf '%s\n' "$ASPNETCORE_ENVIRONMENT" "${@:2}"
             """);
-        string[] built = ["restore WebFront.csproj", "build WebFront.csproj"];
+        string[] built = ["build WebFront"];
 
         var (exitCode, output, _) = await RunOnAFreePort("--", "--Some:Setting=a b");
         Assert.Equal(0, exitCode);
         Assert.Matches(@"Development\n--urls\nhttp://127\.0\.0\.1:\d+\n--Some:Setting=a b\n$", output);
-        Assert.Contains("engine: embedded (asked for with --engine)", output);
-        Assert.Equal(built, _folder.Calls()[..2]);
+        Assert.Equal(built, _folder.Calls()[..1]);
 
         Assert.Contains("nothing to do", (await RunOnAFreePort()).Output);
         Assert.Single(_folder.Calls());
@@ -125,7 +90,7 @@ public sealed class RealtimeScriptTests : IDisposable
         {
             Touch(source);
             await RunOnAFreePort();
-            Assert.Equal(built, _folder.Calls()[..2]);
+            Assert.Equal(built, _folder.Calls()[..1]);
             // Old again, so that it is not what the next build is for.
             File.SetLastWriteTimeUtc(_folder.PathOf(source), DateTime.UnixEpoch);
         }
@@ -133,148 +98,41 @@ public sealed class RealtimeScriptTests : IDisposable
         File.Delete(_folder.PathOf("src/Silo/Seat.cs"));
         Touch("src/Silo");
         await RunOnAFreePort();
-        Assert.Equal(built, _folder.Calls()[..2]);
+        Assert.Equal(built, _folder.Calls()[..1]);
 
         Task<(int ExitCode, string Output, string Error)> RunOnAFreePort(params string[] arguments) =>
-            _folder.RunAsync(["run", "--engine", "embedded", "--port", $"{FreePort()}", .. arguments]);
+            _folder.RunAsync(["run", "--port", $"{FreePort()}", .. arguments]);
 
         // Later than any stamp, also where a file system counts in whole seconds.
-        void Touch(string path) => File.SetLastWriteTimeUtc(_folder.PathOf(path), File.GetLastWriteTimeUtc(Path.Combine(_folder.PathOf("artifacts"), "embedded", "server.stamp")).AddSeconds(2));
-    }
-
-    [Theory]
-    [InlineData("error NU1101: Unable to find package Microsoft.Orleans.Core. No packages exist with this id in source(s): a feed", "embedded", "the NuGet feed does not carry Microsoft.Orleans.Core ")]
-    [InlineData("error NU1102: Unable to find package Polly.Core with version (>= 8.6.4)", "embedded", "the NuGet feed does not carry Polly.Core 8.6.4;")]
-    [InlineData("error NU1301: Unable to load the service index for source", "embedded", "the NuGet feed cannot be reached")]
-    [InlineData("error NU1603: Warning As Error: Polly 8.6.4 was not found. Polly 8.8.1 was resolved instead.", "embedded", "NU1603")]
-    [InlineData("", "orleans", "the NuGet feed carries Orleans")]
-    public async Task NuGet_is_asked_once_for_the_engine(string answer, string engine, string reason)
-    {
-        AnswerOfNuGet(answer);
-
-        var (_, output, _) = await _folder.RunAsync("run", "--port", $"{FreePort()}");
-        Assert.Contains($"engine: {engine} (", output);
-        Assert.Contains(reason, output);
-        Assert.Equal("restore Probe.csproj", _folder.Calls()[0]);
-        Assert.Equal(engine, XDocument.Parse(_folder.Read(".engine.props")).Descendants("OrleansEngine").Single().Value);
-
-        (_, output, _) = await _folder.RunAsync("run", "--port", $"{FreePort()}");
-        Assert.Contains(reason, output);
-        Assert.DoesNotContain("restore Probe.csproj", _folder.Calls());
-    }
-
-    [Theory]
-    [InlineData("error NU1301: Unable to load the service index for source", 24, true)]
-    [InlineData("error NU1301: Unable to load the service index for source", 23, false)]
-    [InlineData("error NU1101: Unable to find package Microsoft.Orleans.Core.", 1000, false)]
-    public async Task NuGet_is_asked_again_a_day_after_it_could_not_be_reached(string answer, int hours, bool again)
-    {
-        AnswerOfNuGet(answer);
-        await _folder.RunAsync("run", "--port", $"{FreePort()}");
-        _folder.Calls();
-        var kept = _folder.Read(".engine.props");
-        var asked = kept.Split(' ').Select(word => long.TryParse(word, out var number) ? number : 0).Max();
-        _folder.Write(".engine.props", kept.Replace($"{asked}", $"{asked - hours * 3600}"));
-        AnswerOfNuGet("");
-
-        var (_, output, _) = await _folder.RunAsync("run", "--port", $"{FreePort()}");
-
-        Assert.Equal(again, _folder.Calls().Contains("restore Probe.csproj"));
-        Assert.Contains(again ? "engine: orleans" : "engine: embedded", output);
+        void Touch(string path) => File.SetLastWriteTimeUtc(_folder.PathOf(path), File.GetLastWriteTimeUtc(_folder.PathOf("artifacts/WebFront.stamp")).AddSeconds(2));
     }
 
     [Fact]
-    public async Task The_real_NuGet_is_understood_when_it_has_no_Orleans()
+    public async Task Test_counts_what_the_summary_says_and_lists_what_failed_and_what_was_skipped()
     {
-        // A feed of this folder alone, and empty. Packages that were fetched earlier must not answer in its place.
-        Directory.CreateDirectory(_folder.PathOf("feed"));
-        _folder.Write("NuGet.Config", """
-            <configuration>
-              <config><add key="globalPackagesFolder" value="packages" /></config>
-              <packageSources><clear /><add key="feed" value="feed" /></packageSources>
-              <fallbackPackageFolders><clear /></fallbackPackageFolders>
-            </configuration>
-            """);
-        File.Delete(_folder.PathOf("bin/dotnet"));
-
-        // The build that follows has nothing to build, and says so.
-        var (exitCode, output, _) = await _folder.RunAsync("run", "--port", $"{FreePort()}");
-
-        Assert.Equal(1, exitCode);
-        Assert.Matches(@"engine: embedded \(the NuGet feed does not carry Microsoft\.Orleans\.\w+ \d+\.\d+\.\d+; see \./realtime help use\)", output);
-    }
-
-    [Theory]
-    // What NuGet does not carry is not tested, unless somebody has chosen it.
-    [InlineData("auto", "error NU1101: Unable to find package Microsoft.Orleans.Core.", "embedded")]
-    [InlineData("embedded", "error NU1101: Unable to find package Microsoft.Orleans.Core.", "embedded")]
-    [InlineData("orleans", "error NU1101: Unable to find package Microsoft.Orleans.Core.", "embedded", "orleans")]
-    // What it carries is tested, whatever is in use.
-    [InlineData("auto", "", "embedded", "orleans")]
-    [InlineData("embedded", "", "embedded", "orleans")]
-    public async Task Test_covers_both_engines_where_Orleans_restores(string use, string answer, params string[] engines)
-    {
-        AnswerOfNuGet(answer);
-        await _folder.RunAsync("use", use);
-
-        for (var run = 0; run < 2; run++)
-        {
-            var (_, output, _) = await _folder.RunAsync("test");
-            Assert.Equal(engines, Headings(output));
-            Assert.EndsWith($"\n{engines.Length} passed, 0 failed, 0 skipped\n", output);
-            Assert.Equal(run == 0 ? 1 : 0, _folder.Calls().Count(call => call == "restore Probe.csproj"));
-        }
-        if (use != "auto")
-            Assert.Contains($"engine: {use}", (await _folder.RunAsync("use")).Output);
-
-        Assert.Equal(["embedded"], Headings((await _folder.RunAsync("test", "--engine", "embedded")).Output));
-
-        static IEnumerable<string> Headings(string output) =>
-            from line in output.Split('\n')
-            where line.StartsWith("== ") && line.EndsWith(": build")
-            select line[3..^7];
-    }
-
-    [Fact]
-    public async Task Test_counts_what_the_result_files_say_and_lists_what_failed_and_what_was_skipped()
-    {
-        _folder.Write("tests/Other.Tests/Other.Tests.csproj", "");
         _folder.Write("results", ScriptFolder.Results(passed: 20, failed: 1, skipped: 2, tests: """
-            <UnitTestResult testName="Room.Takes(name: &quot;a&amp;lt;&quot;)" outcome="Failed" duration="1">
-              <Output><ErrorInfo><Message>no</Message></ErrorInfo></Output>
-            </UnitTestResult>
-            <UnitTestResult testName="Page.Shows" outcome="NotExecuted" duration="1">
-              <Output>
-                <ErrorInfo>
-                  <Message>no browser &lt;here&gt;
-            nor there</Message>
-                </ErrorInfo>
-              </Output>
-            </UnitTestResult>
-            <UnitTestResult testName="Page.Hides" outcome="NotExecuted" duration="1" />
+            passed Room.Gives (1ms)
+            failed Room.Takes(name: "a&lt;") (2ms)
+              from /somewhere/Some.Tests.dll (net10.0|x64)
+              Assert.Equal() Failure
+            skipped Page.Shows (0ms)
+              from /somewhere/Some.Tests.dll (net10.0|x64)
+              no browser here
             """));
+        _folder.WriteDotnet(ScriptFolder.Works + "\n[[ $1 != test ]] || exit 2");
 
-        var (exitCode, output, _) = await _folder.RunAsync("test", "--engine", "embedded", "--", "--filter", "Room");
+        var (exitCode, output, _) = await _folder.RunAsync("test", "--", "--filter-class", "*Room*");
 
         Assert.Equal(1, exitCode);
-        Assert.EndsWith("""
-
-            skipped:
-              embedded Other.Tests: Page.Shows: no browser <here> nor there
-              embedded Other.Tests: Page.Hides: no reason given
-              embedded Some.Tests: Page.Shows: no browser <here> nor there
-              embedded Some.Tests: Page.Hides: no reason given
-            failed:
-              embedded Other.Tests: Room.Takes(name: "a&lt;")
-              embedded Some.Tests: Room.Takes(name: "a&lt;")
-            40 passed, 2 failed, 4 skipped
-
-            """, output);
+        var end = output[output.LastIndexOf("duration:", StringComparison.Ordinal)..];
+        Assert.Contains("\nfailed Room.Takes(name: \"a&lt;\") (2ms)\n", end);
+        Assert.Contains("\nskipped Page.Shows (0ms)\n", end);
+        Assert.Contains("no browser here", end);
+        Assert.EndsWith("\n20 passed, 1 failed, 2 skipped\n", end);
     }
 
     public static TheoryData<string, string, string> Failures => new()
     {
-        { "[[ $1 != restore ]] || exit 1", "could not be restored", "0 passed, 1 failed, 0 skipped" },
         { "[[ $1 != build ]] || exit 1", "does not build", "0 passed, 1 failed, 0 skipped" },
         { "[[ $1 != test ]] || exit 134", "exit code 134", "0 passed, 1 failed, 0 skipped" },
         { ScriptFolder.Works + "\n[[ $1 != test ]] || exit 1", "exit code 1", "1 passed, 1 failed, 0 skipped" },
@@ -287,7 +145,7 @@ public sealed class RealtimeScriptTests : IDisposable
     {
         _folder.WriteDotnet(dotnet);
 
-        var (exitCode, output, _) = await _folder.RunAsync("test", "--engine", "embedded", "--format");
+        var (exitCode, output, _) = await _folder.RunAsync("test", "--format");
 
         Assert.Equal(1, exitCode);
         Assert.Contains(told, output);
@@ -297,25 +155,10 @@ public sealed class RealtimeScriptTests : IDisposable
     [Fact]
     public async Task Results_of_an_earlier_run_do_not_count()
     {
-        Assert.EndsWith("\n1 passed, 0 failed, 0 skipped\n", (await _folder.RunAsync("test", "--engine", "embedded")).Output);
+        Assert.EndsWith("\n1 passed, 0 failed, 0 skipped\n", (await _folder.RunAsync("test")).Output);
         _folder.WriteDotnet("");
 
-        Assert.EndsWith("\n0 passed, 0 failed, 0 skipped\n", (await _folder.RunAsync("test", "--engine", "embedded")).Output);
-    }
-
-    [Theory]
-    [InlineData("[xUnit.net 00:01:01.75]     [FATAL ERROR] Xunit.Sdk.TestPipelineException")]
-    [InlineData("The active test run was aborted. Reason: Test host process crashed")]
-    public async Task A_test_process_that_crashes_is_a_failure(string text)
-    {
-        _folder.Write("results", ScriptFolder.Results(passed: 5, failed: 1, summary: $"<RunInfo outcome=\"Error\"><Text>{text}</Text></RunInfo>"));
-        _folder.WriteDotnet(ScriptFolder.Works + "\n[[ $1 != test ]] || exit 1");
-
-        var (exitCode, output, _) = await _folder.RunAsync("test", "--engine", "embedded");
-
-        Assert.Equal(1, exitCode);
-        Assert.Contains("the test process crashed or hung", output);
-        Assert.EndsWith("\n5 passed, 2 failed, 0 skipped\n", output);
+        Assert.EndsWith("\n0 passed, 0 failed, 0 skipped\n", (await _folder.RunAsync("test")).Output);
     }
 
     [Theory]
@@ -334,7 +177,7 @@ public sealed class RealtimeScriptTests : IDisposable
             echo building
             wait
             """);
-        using var script = _folder.StartScript("test", "--engine", "embedded");
+        using var script = _folder.StartScript("test");
         var processes = new List<int>();
         while (await script.StandardOutput.ReadLineAsync().WaitAsync(ScriptFolder.Patience) is { } line && line != "building")
             if (line.StartsWith("pid "))
@@ -371,27 +214,11 @@ public sealed class RealtimeScriptTests : IDisposable
             [[ $1 != test ]] || { setsid sleep 600 >/dev/null 2>&1 & echo "pid $!"; }
             """);
 
-        var (exitCode, output, _) = await _folder.RunAsync("test", "--engine", "embedded");
+        var (exitCode, output, _) = await _folder.RunAsync("test");
 
         Assert.Equal(0, exitCode);
         var pid = output.Split('\n').Single(line => line.StartsWith("pid "))[4..];
         Assert.False(File.Exists($"/proc/{pid}/cmdline") && File.ReadAllText($"/proc/{pid}/cmdline").Length > 0);
-    }
-
-    [Theory]
-    [InlineData("orleans", "asked for with --engine", "--engine", "embedded")]
-    [InlineData("embedded", "chosen with ./realtime use embedded")]
-    public async Task A_cluster_is_refused_on_the_embedded_engine(string use, string why, params string[] arguments)
-    {
-        await _folder.RunAsync("use", use);
-
-        var (exitCode, output, error) = await _folder.RunAsync(["cluster", .. arguments]);
-
-        Assert.Equal((1, ""), (exitCode, output));
-        var line = Assert.Single(error.TrimEnd().Split('\n'));
-        Assert.Contains("needs the orleans engine", line);
-        Assert.Contains(why, line);
-        Assert.Empty(_folder.Calls());
     }
 
     [Fact]
@@ -402,7 +229,7 @@ public sealed class RealtimeScriptTests : IDisposable
         var port = ((IPEndPoint)listener.LocalEndpoint).Port;
 
         var (exitCode, _, error) = await _folder.RunAsync(
-            "cluster", "--engine", "orleans", "--fronts", "3", "--port", $"{port - 1}", "--postgres", "Host=nowhere");
+            "cluster", "--fronts", "3", "--port", $"{port - 1}", "--postgres", "Host=nowhere");
 
         Assert.Equal(1, exitCode);
         Assert.Contains("is taken", Assert.Single(error.TrimEnd().Split('\n')));
@@ -416,7 +243,7 @@ public sealed class RealtimeScriptTests : IDisposable
         WriteClusterDotnet();
         var port = FreePort();
         using var script = _folder.StartScript(
-            "cluster", "--engine", "orleans", "--silos", "2", "--fronts", "1", "--port", $"{port}", "--postgres", "Host=a b;Password=c", "--", "--Some:Setting=d e");
+            "cluster", "--silos", "2", "--fronts", "1", "--port", $"{port}", "--postgres", "Host=a b;Password=c", "--", "--Some:Setting=d e");
         var lines = new List<string>();
         var silo = int.Parse((await Read(line => line.StartsWith("silo 1: http://127.0.0.1:")))[^1].Split("pid ")[1]);
         await Read(line => line.StartsWith("silo 2: http://127.0.0.1:"));
@@ -465,7 +292,7 @@ public sealed class RealtimeScriptTests : IDisposable
         _folder.WriteDotnet(ScriptFolder.Works + "\n[[ $1 != *.dll ]] || exit 3");
 
         var (exitCode, output, error) = await _folder.RunAsync(
-            "cluster", "--engine", "orleans", "--silos", "1", "--fronts", "1", "--port", $"{FreePort()}", "--postgres", "Host=a");
+            "cluster", "--silos", "1", "--fronts", "1", "--port", $"{FreePort()}", "--postgres", "Host=a");
 
         Assert.Equal(1, exitCode);
         Assert.Matches(@"cluster: silo 1 \(pid \d+\) ended with exit code 3", output);
@@ -485,23 +312,6 @@ public sealed class RealtimeScriptTests : IDisposable
             echo up
             while true; do sleep 600 & wait $!; done
             """);
-    }
-
-    /// <summary>The restore of the packages of Orleans fails with this text or, when it is empty, succeeds.</summary>
-    private void AnswerOfNuGet(string text) => _folder.WriteDotnet(ScriptFolder.Works + $$"""
-
-        if [[ $2 == */Probe.csproj && -n '{{text}}' ]]; then
-            echo '/somewhere/Probe.csproj : {{text}}'
-            exit 1
-        fi
-        """);
-
-    private async Task<string> EngineOfPlainDotnet()
-    {
-        File.Delete(_folder.PathOf("bin/dotnet"));
-        using var process = _folder.Start("dotnet", "msbuild", _folder.PathOf("src/Some/Some.csproj"), "-getProperty:OrleansEngine");
-        var output = await process.StandardOutput.ReadToEndAsync().WaitAsync(ScriptFolder.Patience);
-        return output.Trim();
     }
 
     private static int FreePort()

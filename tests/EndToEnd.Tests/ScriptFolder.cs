@@ -4,18 +4,18 @@ namespace Realtime.EndToEnd.Tests;
 
 /// <summary>
 /// A copy of the entry script in a folder of its own, with blanks in its path, and with what the script reads: one
-/// source, one test project, the central versions. `dotnet` is a bash script that a test writes; it logs its calls.
+/// source, one test project, the commands that its help shows. `dotnet` is a bash script that a test writes; it logs its calls.
 /// </summary>
 internal sealed class ScriptFolder : IDisposable
 {
     /// <summary>A call takes tens of milliseconds; the rest is for a machine that is busy with other tests.</summary>
     public static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
 
-    /// <summary>What `dotnet` does when all is well: a build leaves a server, a test run the results of <see cref="Results"/>.</summary>
+    /// <summary>What `dotnet` does when all is well: a build leaves a server, a test run tells the results of <see cref="Results"/>.</summary>
     public const string Works = """
         case $1 in
-            build) mkdir -p "$engine/bin/WebFront/release"; : >"$engine/bin/WebFront/release/Realtime.WebFront.dll" ;;
-            test) mkdir -p "$engine/test-results"; cat "$root/results" >"$engine/test-results/$(basename "$2" .csproj).trx" ;;
+            build) mkdir -p "$root/artifacts/bin/WebFront/release"; : >"$root/artifacts/bin/WebFront/release/Realtime.WebFront.dll" ;;
+            test) cat "$root/results" ;;
         esac
         """;
 
@@ -25,8 +25,9 @@ internal sealed class ScriptFolder : IDisposable
     {
         Assert.SkipWhen(OperatingSystem.IsWindows(), "The entry script is for bash.");
         var repository = Repository();
-        foreach (var file in new[] { "realtime", "Directory.Packages.props", "Directory.Build.props", "Orleans.props", "global.json" })
-            File.Copy(Path.Combine(repository, file), PathOf(file));
+        foreach (var file in new[] { "realtime", "Directory.Packages.props", "Directory.Build.props", "global.json", "docs/commands.md" })
+            Write(file, File.ReadAllText(Path.Combine(repository, file)));
+        MakeExecutable("realtime");
         Write("src/WebFront/WebFront.csproj", "");
         Write("tests/Some.Tests/Some.Tests.csproj", "");
         Write("results", Results(passed: 1));
@@ -43,21 +44,22 @@ internal sealed class ScriptFolder : IDisposable
         File.WriteAllText(PathOf(path), content);
     }
 
-    /// <summary>Makes `dotnet` a script of these lines; `$root` is this folder, `$engine` the output folder of the engine.</summary>
+    /// <summary>Makes `dotnet` a script of these lines; `$root` is this folder.</summary>
     public void WriteDotnet(string lines)
     {
         Write("bin/dotnet", $$"""
             #!/usr/bin/env bash
             root='{{_root}}'
             echo "$1 ${2##*/}" >>"$root/calls"
-            engine=
-            for option in "$@"; do
-                case $option in -p:OrleansEngine=*) engine=$root/artifacts/${option#*=} ;; esac
-            done
             {{lines}}
             """);
+        MakeExecutable("bin/dotnet");
+    }
+
+    private void MakeExecutable(string path)
+    {
         if (!OperatingSystem.IsWindows())
-            File.SetUnixFileMode(PathOf("bin/dotnet"), UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+            File.SetUnixFileMode(PathOf(path), UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
     }
 
     /// <summary>The calls of `dotnet` since the last question: the command and the last part of its first argument.</summary>
@@ -92,22 +94,20 @@ internal sealed class ScriptFolder : IDisposable
             RedirectStandardError = true,
         };
         start.Environment["PATH"] = $"{PathOf("bin")}:{Environment.GetEnvironmentVariable("PATH")}";
-        start.Environment.Remove("NUGET_PACKAGES"); // it would go before the settings that a test writes
         return Process.Start(start)!;
     }
 
-    /// <summary>A result file as `dotnet test` writes it, as far as the script reads it.</summary>
-    public static string Results(int passed = 0, int failed = 0, int skipped = 0, string tests = "", string summary = "") => $"""
-        <?xml version="1.0" encoding="utf-8"?>
-        <TestRun xmlns="http://microsoft.com/schemas/VisualStudio/TeamTest/2010">
-          <Results>
-            {tests}
-          </Results>
-          <ResultSummary outcome="Completed">
-            <Counters total="{passed + failed + skipped}" executed="{passed + failed}" passed="{passed}" failed="{failed}" notExecuted="0" />
-            {summary}
-          </ResultSummary>
-        </TestRun>
+    /// <summary>What `dotnet test` writes, as far as the script reads it.</summary>
+    public static string Results(int passed = 0, int failed = 0, int skipped = 0, string tests = "") => $"""
+        {tests}
+
+        Test run summary: {(failed == 0 ? "Passed!" : "Failed!")}
+          total: {passed + failed + skipped}
+          failed: {failed}
+          succeeded: {passed}
+          skipped: {skipped}
+          duration: 1s 000ms
+
         """;
 
     public void Dispose() => Directory.Delete(_root, recursive: true);

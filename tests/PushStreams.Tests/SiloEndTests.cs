@@ -171,7 +171,7 @@ public sealed class SiloEndTests
         {
             try
             {
-                // A call whose gateway stops may get no answer; the engine's own time-out is as long as this may take in all.
+                // A call whose gateway stops may get no answer; Orleans' own time-out is as long as this may take in all.
                 await call().WaitAsync(TimeSpan.FromSeconds(3));
                 return;
             }

@@ -33,7 +33,7 @@ public sealed class SiloCluster : IAsyncLifetime
     }
 }
 
-/// <summary>The grains on an engine, whichever it is.</summary>
+/// <summary>The grains on Orleans.</summary>
 public sealed class GrainTests(SiloCluster cluster) : IClassFixture<SiloCluster>
 {
     private static readonly TimeSpan s_bound = TimeSpan.FromSeconds(20);

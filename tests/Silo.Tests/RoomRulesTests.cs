@@ -5,7 +5,7 @@ using Realtime.Silo.Rooms;
 
 namespace Realtime.Silo.Tests;
 
-/// <summary>The rules of a room, with no engine at all.</summary>
+/// <summary>The rules of a room, without Orleans.</summary>
 public sealed class RoomRulesTests
 {
     private readonly ManualTimeProvider _time = new();

@@ -30,10 +30,10 @@ internal sealed class Results
 
     public void Put(Section section)
     {
-        _sections.RemoveAll(old => (old.Scenario, old.Engine) == (section.Scenario, section.Engine));
+        _sections.RemoveAll(old => old.Scenario == section.Scenario);
         _sections.Add(section);
         var order = Scenario.All.Select(scenario => scenario.Name).ToList();
-        _sections.Sort((one, other) => (order.IndexOf(one.Scenario), one.Engine).CompareTo((order.IndexOf(other.Scenario), other.Engine)));
+        _sections.Sort((one, other) => order.IndexOf(one.Scenario).CompareTo(order.IndexOf(other.Scenario)));
     }
 
     // As GitHub makes it of a heading.
@@ -48,16 +48,16 @@ internal sealed class Results
             # Results
 
             Written by `./realtime bench`; [README.md](README.md) says how it measures and what the columns mean. Compare figures of one
-            section only: they were measured together. Behind each title stands the engine.
+            section only: they were measured together.
 
-            {string.Join('\n', _sections.Select(section => $"- [{section.Heading}](#{Anchor(section.Heading)}){(section.IsValid ? "" : ": NOT VALID")}"))}
+            {string.Join('\n', _sections.Select(section => $"- [{section.Title}](#{Anchor(section.Title)}){(section.IsValid ? "" : ": NOT VALID")}"))}
 
             ## What is asked for, and what was measured
 
             | section | figure | measured | asked for | |
             |---|---|---|---|---|
             {string.Join('\n', _sections.SelectMany(section => section.Verdicts.Select(verdict =>
-                $"| {section.Heading} | {verdict.What} | {Spread.Figure(verdict.Value)} | {verdict.BoundText} | {verdict.IsMetText} |")))}
+                $"| {section.Title} | {verdict.What} | {Spread.Figure(verdict.Value)} | {verdict.BoundText} | {verdict.IsMetText} |")))}
 
             {string.Join('\n', _sections.Select(section => section.Markdown()))}
             """.TrimEnd() + "\n");

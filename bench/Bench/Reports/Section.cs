@@ -4,29 +4,28 @@ using Realtime.Bench.Machines;
 
 namespace Realtime.Bench.Reports;
 
-/// <summary>The results of one scenario on one engine: tables and plots, and under what circumstances they came about.</summary>
+/// <summary>The results of one scenario: tables and plots, and under what circumstances they came about.</summary>
 internal sealed class Section
 {
     // Part of a core: what a system does by itself stays below.
     private const double Quiet = 0.15;
 
-    public Section(string scenario, string engine, string title, Options options)
+    public Section(string scenario, string title, Options options)
     {
-        (Scenario, Engine, Title) = (scenario, engine, title);
+        (Scenario, Title) = (scenario, title);
         Circumstances = $"{DateTime.UtcNow:yyyy-MM-dd}; {Machine.Description}; " +
             $"{Cores.Description}; " +
             (options.Runs == 1 ? "one run" : $"median (least-most) of {options.Runs} runs") +
             (options.IsQuick ? ", quick: too short for figures" : "") +
             (options.Settings.Length > 0 ? $"; {string.Join(' ', options.Settings)}" : "");
-        Console.WriteLine($"\n== {title} ({engine}; {Cores.Description})");
+        Console.WriteLine($"\n== {title} ({Cores.Description})");
     }
 
     [JsonConstructor]
-    public Section(string scenario, string engine, string title, string circumstances) =>
-        (Scenario, Engine, Title, Circumstances) = (scenario, engine, title, circumstances);
+    public Section(string scenario, string title, string circumstances) =>
+        (Scenario, Title, Circumstances) = (scenario, title, circumstances);
 
     public string Scenario { get; }
-    public string Engine { get; }
     public string Title { get; }
     public string Circumstances { get; }
 
@@ -74,12 +73,9 @@ internal sealed class Section
         Note($"NOT VALID: {text}");
     }
 
-    [JsonIgnore]
-    public string Heading => $"{Title} ({Engine})";
-
     public string Markdown()
     {
-        var text = new StringBuilder().Append($"## {Heading}\n\n{Circumstances}\n");
+        var text = new StringBuilder().Append($"## {Title}\n\n{Circumstances}\n");
         foreach (var table in Tables)
             text.Append($"\n{table.Markdown()}");
         foreach (var plot in Plots)

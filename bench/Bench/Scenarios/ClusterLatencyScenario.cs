@@ -11,9 +11,7 @@ internal sealed class ClusterLatencyScenario() : Scenario("cluster-latency", "La
     // Five processes, and the generator is no burden at this rate.
     public override bool SharesCores => true;
 
-    public override string? Missing(Options options) => Engine.Name != "orleans"
-        ? "a cluster of processes needs the orleans engine: ./realtime bench cluster-latency --engine orleans"
-        : Postgres.Missing;
+    public override string? Missing(Options options) => Postgres.Missing;
 
     public override void Run(Options options, Section section)
     {

@@ -134,7 +134,7 @@ internal sealed class GrowthScenario() : Scenario("growth", "Growth")
                 section.Verdict($"{kind.Title}, {title} ({Spread.Figure(medians.Min())} to {Spread.Figure(medians.Max())}): most that a size is away from the median of all, %",
                     medians.Max(median => Math.Abs((median / middle) - 1)) * 100, Flat * 100);
         }
-        section.Plots.Add(plot.Write(options.Output, $"{section.Engine}-growth-{name}"));
+        section.Plots.Add(plot.Write(options.Output, $"growth-{name}"));
         return kinds.ToDictionary(kind => kind, kind => sizes.Zip(figures[kind]).Where(size => size.Second.Count > 0)
             .ToDictionary(size => size.First.Number, size => size.Second.Median()));
     }

@@ -60,7 +60,7 @@ internal sealed class LoadScenario(string name, string title, bool isDirect, par
             var bars = new Bars($"{Title}: {load.Title}", "server CPU, s per million deliveries");
             foreach (var kind in kinds)
                 bars.Add(kind.Title, [.. measured[(kind, load)].Select(run => run.CpuPerMillion)], kind.IsOurs);
-            section.Plots.Add(bars.Write(options.Output, $"{section.Engine}-{Name}{(all.Length > 1 ? $"-{i + 1}" : "")}"));
+            section.Plots.Add(bars.Write(options.Output, $"{Name}{(all.Length > 1 ? $"-{i + 1}" : "")}"));
         }
         section.Busy(measured.Values.SelectMany(runs => runs).Max(run => run.Others));
     }

@@ -37,7 +37,7 @@ internal sealed class RoomMemoryScenario() : Scenario("room-memory", "Memory of 
     private static async Task<(double Empty, double User, double Joined, double Said, double PerSecond)> Measure(int rooms)
     {
         var builder = Host.CreateApplicationBuilder();
-        builder.Logging.ClearProviders(); // a lone silo that stops has nobody to hand its rooms over to, and its engine says so of each
+        builder.Logging.ClearProviders(); // a lone silo that stops has nobody to hand its rooms over to, and Orleans says so of each
         builder.UseOrleans(silo => silo.UseSingleProcess().AddRealtime());
         using var host = builder.Build();
         await host.StartAsync();

@@ -2,7 +2,7 @@ using Orleans;
 
 namespace Realtime.Bench.Servers;
 
-/// <summary>A grain that holds nothing: what the engine itself takes for one.</summary>
+/// <summary>A grain that holds nothing: what Orleans itself takes for one.</summary>
 [Alias("bench.nothing")]
 public interface INothingGrain : IGrainWithStringKey
 {

@@ -39,11 +39,11 @@ internal sealed class ServerProcess : IDisposable
         }
     }
 
-    /// <summary>Starts a program of this solution, of the same engine and configuration as this one.</summary>
+    /// <summary>Starts a program of this solution, of the same configuration as this one.</summary>
     /// <param name="environment">What must not be seen in the command line.</param>
     public static ServerProcess StartProject(string project, string[] arguments, params (string Name, string Value)[] environment)
     {
-        // artifacts/(engine)/bin/(project)/(configuration)/
+        // artifacts/bin/(project)/(configuration)/
         var here = new DirectoryInfo(AppContext.BaseDirectory.TrimEnd(Path.DirectorySeparatorChar));
         var folder = Path.Combine(here.Parent!.Parent!.FullName, project, here.Name);
         var program = Path.Combine(folder, $"Realtime.{project}.dll");

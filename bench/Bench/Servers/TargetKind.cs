@@ -16,7 +16,7 @@ internal sealed record TargetKind(
 
     public static readonly TargetKind Cluster = new("cluster", "Realtime, silo and front",
         settings => new Cluster(fronts: 1, settings).AsTarget(),
-        () => Engine.Name == "orleans" ? Postgres.Missing : "a cluster of processes needs the orleans engine", Dialect.RealtimeDirect);
+        () => Postgres.Missing, Dialect.RealtimeDirect);
 
     public static readonly TargetKind RawAspNet = new("aspnet", "ASP.NET Core WebSocket and channel",
         _ => Peer("RawAspNet", "--urls=http://127.0.0.1:{0}", Dialect.Plain), () => null);

@@ -7,7 +7,7 @@ using Realtime.Silo.Hosting;
 
 namespace Realtime.Chaos.Clusters;
 
-/// <summary>Silos and fronts in this process, on either engine, with the timings of real clusters.</summary>
+/// <summary>Silos and fronts in this process, with the timings of real clusters.</summary>
 internal sealed class InProcessCluster : ICluster
 {
     private readonly InProcessTestCluster _cluster;

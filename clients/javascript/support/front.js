@@ -58,10 +58,9 @@ export async function startFront(...settings) {
 function findFront() {
   if (process.env.REALTIME_FRONT) return process.env.REALTIME_FRONT;
   const artifacts = fileURLToPath(new URL('../../../artifacts', import.meta.url));
-  for (const engine of ['embedded', 'orleans'])
-    for (const configuration of ['release', 'debug']) {
-      const dll = path.join(artifacts, engine, 'bin', 'WebFront', configuration, 'Realtime.WebFront.dll');
-      if (existsSync(dll)) return dll;
-    }
+  for (const configuration of ['release', 'debug']) {
+    const dll = path.join(artifacts, 'bin', 'WebFront', configuration, 'Realtime.WebFront.dll');
+    if (existsSync(dll)) return dll;
+  }
   throw new Error(`The server is not built; run: dotnet build src/WebFront`);
 }

@@ -12,7 +12,7 @@ internal sealed partial class Receiver<T>(PushStreamProvider provider, StreamId 
     // An outbox is new with each start of a producer's process. If so many have followed it, it is long gone.
     private const int MostOutboxes = 1024;
 
-    private readonly SemaphoreSlim _turn = new(1); // producers of this process come besides the engine's calls
+    private readonly SemaphoreSlim _turn = new(1); // producers of this process come besides calls from outside
     private readonly Dictionary<Guid, (long Next, long Use)> _outboxes = [];
     private long _calls;
 

@@ -105,7 +105,7 @@ internal sealed partial class Outbox<T>(Output<T> output, PushSubscriber subscri
     }
 
     /// <summary>
-    /// To a subscriber of this process directly: what its producer and it would do on the way over the engine is most of what
+    /// To a subscriber of this process directly: what its producer and it would do on the way over Orleans is most of what
     /// an event costs. The call has the same time-out.
     /// </summary>
     private Task Send(EventBatch<T> batch)

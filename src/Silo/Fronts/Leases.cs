@@ -1,6 +1,6 @@
 namespace Realtime.Silo.Fronts;
 
-/// <summary>Who has said lately that it is up. The rule, without any engine.</summary>
+/// <summary>Who has said lately that it is up. The rule, without Orleans.</summary>
 internal sealed class Leases(TimeSpan length, TimeProvider time)
 {
     private readonly SortedDictionary<string, long> _renewed = new(StringComparer.Ordinal);

@@ -4,7 +4,7 @@ using Realtime.Silo.Logs;
 namespace Realtime.Silo.Rooms;
 
 /// <summary>
-/// The rules of a room, without any engine: applies commands one after another and collects the messages that go to the
+/// The rules of a room, without Orleans: applies commands one after another and collects the messages that go to the
 /// log, and the events that go to the fronts. <see cref="RoomGrain"/> hosts it and calls it from one turn at a time.
 /// </summary>
 /// <remarks>

@@ -1,6 +1,6 @@
 namespace Realtime.Silo.Users;
 
-/// <summary>The rules of a user, without any engine: which connections there are, and on which fronts.</summary>
+/// <summary>The rules of a user, without Orleans: which connections there are, and on which fronts.</summary>
 internal sealed class UserDevices
 {
     // A user has a handful of connections, so a list beats a dictionary.
