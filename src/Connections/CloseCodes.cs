@@ -60,4 +60,7 @@ public static class CloseCodes
 
     /// <summary>Whether a close frame may carry the code (RFC 6455 section 7.4, with the IANA registrations 1012 to 1014).</summary>
     public static bool MayBeSent(int code) => code is (>= 1000 and <= 1003) or (>= 1007 and <= 1014) or (>= 3000 and <= 4999);
+
+    /// <summary>Whether the code has a meaning here: those that the protocol registers, and this library's own.</summary>
+    internal static bool IsKnown(int code) => code is (>= 1000 and <= 1003) or (>= 1005 and <= 1014) or (>= SlowConsumer and <= WriteTimeout);
 }

@@ -82,7 +82,7 @@ public sealed partial class Connection
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
     private async ValueTask<bool> ProcessAsync(ReadResult read)
     {
-        var settings = new ReadSettings(Options.MaxMessageSize, _compression, _endpoint.Handler.KeepsMessages);
+        var settings = new ReadSettings(Options.MaxMessageSize, _windowBits != 0, _endpoint.Handler.KeepsMessages);
         var rest = read.Buffer;
         while (true)
         {

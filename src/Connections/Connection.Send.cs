@@ -91,7 +91,7 @@ public sealed partial class Connection
         return posted == Posted.Taken || (posted == Posted.Full && DeliverToFull(bytes, frame));
     }
 
-    internal byte[] BytesOf(Frame frame) => _compression ? frame.Compressed : frame.Bytes;
+    internal byte[] BytesOf(Frame frame) => _windowBits == 0 ? frame.Bytes : frame.Compressed(_windowBits);
 
     internal void CountSent(long messages, long bytes) => Services.Metrics.Sent(messages, bytes);
 
@@ -145,7 +145,7 @@ public sealed partial class Connection
     {
         if (type == 0)
             throw new WrongMessageTypeException("An empty Message has no type; make one with its constructor.");
-        if (_compression || _endpoint.ObservesSends)
+        if (_windowBits != 0 || _endpoint.ObservesSends)
         {
             var frame = Frame.Encode(type, payload);
             return Observed(frame) ? Post(frame) : Posted.HeldBack;

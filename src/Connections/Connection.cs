@@ -11,7 +11,7 @@ public sealed partial class Connection
 {
     private readonly ConnectionEndpoint _endpoint;
     private readonly long _connectedAt; // UTC ticks
-    private readonly bool _compression;
+    private readonly byte _windowBits; // of what is compressed for the peer; 0 for no compression
     private ClaimsPrincipal? _user;
     private Dictionary<object, object?>? _items;
     private CancellationTokenSource? _closed;
@@ -25,7 +25,7 @@ public sealed partial class Connection
         UserId = peer.UserId;
         RemoteAddress = peer.RemoteAddress;
         Subprotocol = peer.Subprotocol;
-        _compression = peer.Compression;
+        _windowBits = (byte)peer.WindowBits;
         State = peer.State;
         _connectedAt = endpoint.Services.Time.GetUtcNow().UtcTicks;
     }
@@ -144,4 +144,4 @@ public sealed partial class Connection
 }
 
 /// <summary>What a connection keeps of its upgrade request.</summary>
-internal readonly record struct Peer(ClaimsPrincipal? User, string? UserId, EndPoint? RemoteAddress, string? Subprotocol, bool Compression, object? State);
+internal readonly record struct Peer(ClaimsPrincipal? User, string? UserId, EndPoint? RemoteAddress, string? Subprotocol, int WindowBits, object? State);

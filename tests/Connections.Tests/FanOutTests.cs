@@ -147,13 +147,23 @@ public class FanOutTests
             Assert.Equal((1, 5), (values["messages.received"], values["bytes.received"]));
             Assert.Equal((3, 7 + 6), (values["messages.sent"], values["bytes.sent"]));
         }
-        await client.SendAsync(RawClient.Close(4321));
+        await client.SendAsync(RawClient.Close(4005));
         await Waiting.Until(() => server.Registry.Count == 0);
+
+        // Each label is a series that is kept: what peers make up is counted together.
+        for (int code = 3000; code < 5000; code += 125)
+        {
+            using var other = await server.ConnectRawAsync();
+            await other.SendAsync(RawClient.Close(code + 6));
+            await other.ReceiveCloseAsync(code + 6);
+        }
         await Waiting.Until(() =>
         {
             lock (values)
-                return values.GetValueOrDefault("closed code=4321") == 1;
+                return values.GetValueOrDefault("closed code=4005") == 1 && values.GetValueOrDefault("closed code=other") == 16;
         });
+        lock (values)
+            Assert.Equal(2, values.Keys.Count(name => name.StartsWith("closed", StringComparison.Ordinal)));
         listener.RecordObservableInstruments();
         Assert.Equal(0, values["open"]);
     }

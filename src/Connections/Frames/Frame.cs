@@ -8,7 +8,8 @@ namespace Realtime.Connections;
 /// </summary>
 public sealed class Frame
 {
-    private byte[]? _compressed;
+    private byte[]? _compressed;      // for the usual window
+    private byte[]?[]? _compressedFor; // for smaller ones, which few peers ask for
 
     private readonly FramePlace? _place;
 
@@ -27,8 +28,14 @@ public sealed class Frame
 
     internal byte[] Bytes { get; }
 
-    /// <summary>The same messages for peers that agreed on permessage-deflate: made at the first use, then shared.</summary>
-    internal byte[] Compressed => _compressed ??= Deflate.Compress(Bytes);
+    /// <summary>The same messages for peers that agreed on permessage-deflate with a window: made at the first use, then shared.</summary>
+    internal byte[] Compressed(int windowBits)
+    {
+        if (windowBits == Deflate.MostWindowBits)
+            return _compressed ??= Deflate.Compress(Bytes, windowBits);
+        var compressed = _compressedFor ??= new byte[Deflate.MostWindowBits - Deflate.LeastWindowBits][];
+        return compressed[windowBits - Deflate.LeastWindowBits] ??= Deflate.Compress(Bytes, windowBits);
+    }
 
     /// <summary>Its place in its topic, ready for a queue; null for a frame of none.</summary>
     internal FramePlace? PlaceToWait()

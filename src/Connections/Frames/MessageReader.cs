@@ -158,7 +158,7 @@ internal struct MessageReader
         int length;
         try
         {
-            (array, length) = Deflate.Inflate(message.Payload, settings.MaxMessageSize);
+            (array, length) = Inflater.Inflate(message.Payload, settings.MaxMessageSize);
         }
         finally
         {

@@ -1,4 +1,5 @@
 using System.Diagnostics.Metrics;
+using System.Globalization;
 
 namespace Realtime.Connections;
 
@@ -23,7 +24,7 @@ internal sealed class ConnectionMetrics : IDisposable
         _meter.CreateObservableCounter("realtime.connections.bytes.sent", () => Volatile.Read(ref _bytesOut), "By", "Bytes of frames taken for sending, uncompressed.");
         _meter.CreateObservableCounter("realtime.connections.slow_consumers", () => Volatile.Read(ref _slow), "{connection}", "Connections closed because their queue was full.");
         _meter.CreateObservableCounter("realtime.connections.messages.dropped", () => Volatile.Read(ref _dropped), "{message}", "Messages dropped from full queues.");
-        _closes = _meter.CreateCounter<long>("realtime.connections.closed", "{connection}", "Connections that ended, by close code.");
+        _closes = _meter.CreateCounter<long>("realtime.connections.closed", "{connection}", "Connections that ended, by close code; codes that are not this library's nor the protocol's are 'other'.");
     }
 
     public void Opened() => Interlocked.Increment(ref _open);
@@ -31,7 +32,7 @@ internal sealed class ConnectionMetrics : IDisposable
     public void Closed(ushort code)
     {
         Interlocked.Decrement(ref _open);
-        _closes.Add(1, new KeyValuePair<string, object?>("code", (int)code));
+        _closes.Add(1, new KeyValuePair<string, object?>("code", Label(code)));
     }
 
     public void Received(int bytes)
@@ -50,6 +51,9 @@ internal sealed class ConnectionMetrics : IDisposable
     public void SlowConsumer() => Interlocked.Increment(ref _slow);
 
     public void Dropped(int messages) => Interlocked.Add(ref _dropped, messages);
+
+    // Peers choose from 2,000 codes, and each label is a series that is kept.
+    private static string Label(ushort code) => CloseCodes.IsKnown(code) ? code.ToString(CultureInfo.InvariantCulture) : "other";
 
     public void Dispose() => _meter.Dispose();
 }

@@ -2,15 +2,15 @@ using System.Security.Cryptography;
 using System.Text;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Features;
-using Microsoft.Extensions.Primitives;
 
 namespace Realtime.Connections;
 
 /// <summary>What client and server agreed on.</summary>
 /// <param name="Key">The client's key; null for HTTP/2, which needs none (RFC 8441 section 5).</param>
 /// <param name="Subprotocol">The subprotocol, or null.</param>
-/// <param name="Compression">Whether permessage-deflate is used.</param>
-internal readonly record struct Agreed(string? Key, string? Subprotocol, bool Compression);
+/// <param name="Extensions">The answer to the offered extensions; null when none is used.</param>
+/// <param name="WindowBits">The window of what is compressed for the client, 8 to 15; 0 for no compression.</param>
+internal readonly record struct Agreed(string? Key, string? Subprotocol, string? Extensions, int WindowBits);
 
 /// <summary>The server's side of the opening handshake (RFC 6455 section 4.2, over HTTP/2 RFC 8441).</summary>
 internal static class UpgradeRequest
@@ -32,12 +32,13 @@ internal static class UpgradeRequest
         bool http2 = connect is { IsExtendedConnect: true } && WebSocket.Equals(connect.Protocol, StringComparison.OrdinalIgnoreCase);
         if (!http2)
         {
-            if (!HttpMethods.IsGet(request.Method))
+            if (request.Method != HttpMethods.Get) // methods are case-sensitive (RFC 9110 section 9.1)
             {
                 context.Response.Headers.Allow = HttpMethods.Get;
                 return new(StatusCodes.Status405MethodNotAllowed, $"This is a WebSocket endpoint: GET, not {request.Method}.");
             }
-            if (!HeaderText.ListHas(headers.Upgrade, WebSocket) || context.Features.Get<IHttpUpgradeFeature>() is not { IsUpgradableRequest: true })
+            // Section 4.2.1 wants HTTP/1.1; in HTTP/1.0 an Upgrade header is to be ignored (RFC 9110 section 7.8).
+            if (!HttpProtocol.IsHttp11(request.Protocol) || !HeaderText.ListHas(headers.Upgrade, WebSocket) || context.Features.Get<IHttpUpgradeFeature>() is not { IsUpgradableRequest: true })
             {
                 context.Response.Headers.Upgrade = WebSocket;
                 context.Response.Headers.Connection = "Upgrade";
@@ -55,10 +56,17 @@ internal static class UpgradeRequest
             return new(StatusCodes.Status400BadRequest, "Sec-WebSocket-Key must be 16 bytes in base64.");
         if (!Origin.IsAllowed(context, options))
             return new(StatusCodes.Status403Forbidden, "This origin is not allowed.");
-        string? subprotocol = ChooseSubprotocol(headers.SecWebSocketProtocol, options.Subprotocols);
+        // What breaks the grammar of the handshake is refused (section 4.2.1); an offer that only cannot be met is passed over.
+        if (!HeaderText.TryParseTokens(headers.SecWebSocketProtocol, out var offered))
+            return new(StatusCodes.Status400BadRequest, "Sec-WebSocket-Protocol must be a list of tokens.");
+        if (!ExtensionOffer.TryParse(headers.SecWebSocketExtensions, out var offers))
+            return new(StatusCodes.Status400BadRequest, "Sec-WebSocket-Extensions must be a list of extensions with their parameters (RFC 6455 section 9.1).");
+        string? subprotocol = ChooseSubprotocol(offered, options.Subprotocols);
         if (subprotocol is null && options.RequireSubprotocol)
             return new(StatusCodes.Status400BadRequest, $"Sec-WebSocket-Protocol must offer one of: {string.Join(", ", options.Subprotocols)}.");
-        agreed = new(key, subprotocol, options.EnableCompression && PerMessageDeflate.IsOffered(headers.SecWebSocketExtensions));
+        int windowBits = 0;
+        string? extensions = options.EnableCompression ? PerMessageDeflate.Choose(offers, out windowBits) : null;
+        agreed = new(key, subprotocol, extensions, windowBits);
         return null;
     }
 
@@ -79,15 +87,11 @@ internal static class UpgradeRequest
         return key.Length == KeyLength && Convert.TryFromBase64String(key, bytes, out int length) && length == KeyBytes;
     }
 
-    private static string? ChooseSubprotocol(StringValues offered, IList<string> spoken)
+    private static string? ChooseSubprotocol(List<string> offered, IList<string> spoken)
     {
-        if (offered.Count == 0)
-            return null;
         foreach (var subprotocol in spoken)
-            foreach (var value in offered)
-                foreach (var part in value.AsSpan().Split(','))
-                    if (value.AsSpan()[part].Trim().SequenceEqual(subprotocol))
-                        return subprotocol;
+            if (offered.Contains(subprotocol))
+                return subprotocol;
         return null;
     }
 }

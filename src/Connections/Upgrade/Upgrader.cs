@@ -74,8 +74,8 @@ public sealed class Upgrader
         }
         if (agreed.Subprotocol is not null)
             headers.SecWebSocketProtocol = agreed.Subprotocol;
-        if (agreed.Compression)
-            headers.SecWebSocketExtensions = PerMessageDeflate.Response;
+        if (agreed.Extensions is not null)
+            headers.SecWebSocketExtensions = agreed.Extensions;
         if (agreed.Key is not null)
         {
             headers.Upgrade = UpgradeRequest.WebSocket; // Kestrel adds Connection
@@ -87,7 +87,7 @@ public sealed class Upgrader
             UserId: options.UserId is { } userId ? userId(context) : DefaultUserId(context.User),
             RemoteAddress: RemoteAddress(context),
             agreed.Subprotocol,
-            agreed.Compression,
+            agreed.WindowBits,
             State: options.State?.Invoke(context));
 
         if (agreed.Key is not null && Handover.Of(context) is { } handover)
