@@ -42,7 +42,8 @@ public class FrameBenchmarks
     {
         var reader = new MessageReader();
         var input = _received;
-        reader.TryRead(ref input, new ReadSettings(1 << 20, Compression: false, OwnArrays: false), out var received);
+        var turn = default(Turn);
+        reader.TryRead(ref input, new ReadSettings(1 << 20, Compression: false, OwnArrays: false), inbox: null, ref turn, out var received, out _);
         received.Release();
         return received.Length;
     }

@@ -18,7 +18,7 @@ public sealed partial class Connection
     private enum Phase : byte
     {
         Open,
-        PeerClosing, // the peer's close frame came; what it sent before is being handled and answered
+        InputEnded,  // the peer's close frame came, or it broke a rule; what it sent before is being handled and answered
         Closing,     // our close frame is sent or queued; nothing may follow it
         Ended,
     }
@@ -133,15 +133,15 @@ public sealed partial class Connection
         _closeReason = reason;
     }
 
-    // The peer's close frame: its code is the connection's, unless ours went first.
-    private void PeerClosing(ushort code, string reason)
+    // The peer's close frame or mistake: its code is the connection's, unless ours went first.
+    private void EndInput(ushort code, string reason)
     {
         lock (Gate)
         {
             if (_phase != Phase.Open)
                 return;
             SetStatus(code, reason);
-            _phase = Phase.PeerClosing;
+            _phase = Phase.InputEnded;
             _closeDeadline = ScheduleIn(Options.CloseTimeout);
         }
         SignalClosing();

@@ -12,9 +12,9 @@ public sealed partial class Connection
     {
         switch (_phase)
         {
-            case Phase.PeerClosing when now - _closeDeadline >= 0:
+            case Phase.InputEnded when now - _closeDeadline >= 0:
                 _closeDeadline = now + Heartbeat.Ticks(Options.CloseTimeout);
-                Inbox?.GiveUp(); // the function does not come to an end: the peer's close is answered without it
+                Inbox?.GiveUp(); // the function does not come to an end: the connection closes without it
                 break;
             case Phase.Closing when now - _closeDeadline >= 0:
                 Abort();

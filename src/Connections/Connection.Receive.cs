@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.IO.Pipelines;
 using System.Runtime.CompilerServices;
 
@@ -9,6 +10,7 @@ public sealed partial class Connection
     private MessageReader _reader;
     private HandlerWait? _handling; // set while the loop waits for a handler that did not finish at once
     private volatile bool _inHandler;
+    private Turn _turn;
     private int _lastSeen;          // ticks of the heartbeat
     private int _nextPing;
 
@@ -46,7 +48,10 @@ public sealed partial class Connection
                 ReadResult read;
                 try
                 {
-                    read = await Transport.Input.ReadAsync();
+                    var reading = Transport.Input.ReadAsync();
+                    if (!reading.IsCompleted)
+                        _turn = default; // others have theirs until something comes
+                    read = await reading;
                 }
                 catch (Exception)
                 {
@@ -56,6 +61,11 @@ public sealed partial class Connection
                 var going = ProcessAsync(read);
                 if (!(going.IsCompletedSuccessfully ? going.Result : await going))
                     break;
+                if (_turn.IsOver)
+                {
+                    await Task.Yield(); // behind whatever else the thread pool has to do
+                    _turn = default;
+                }
             }
         }
         catch (Exception e)
@@ -78,65 +88,138 @@ public sealed partial class Connection
             Services.Drain.Close(this); // it was accepted before, and the drain may not know it
     }
 
-    /// <summary>Handles what was read; false when nothing more is to be read.</summary>
+    /// <summary>Handles what was read, up to the end of the connection's turn; false when nothing more is to be read.</summary>
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
     private async ValueTask<bool> ProcessAsync(ReadResult read)
     {
         var settings = new ReadSettings(Options.MaxMessageSize, _windowBits != 0, _endpoint.Handler.KeepsMessages);
         var rest = read.Buffer;
+        var pongs = default(Pongs);
+        bool goesOn;
         while (true)
         {
             Received received;
+            long noRoomFor;
             try
             {
-                if (!_reader.TryRead(ref rest, settings, out received))
-                    break;
+                if (!_reader.TryRead(ref rest, settings, Inbox, ref _turn, out received, out noRoomFor))
+                {
+                    SendPongs(ref pongs);
+                    if (noRoomFor == 0 && !_turn.IsOver)
+                        break;
+                    goesOn = GoesOn(read, rest);
+                    Transport.Input.AdvanceTo(rest.Start);
+                    if (noRoomFor > 0)
+                        await WaitForRoomAsync(noRoomFor);
+                    return goesOn;
+                }
                 if (received.Type == MessageType.Close)
                 {
                     var (code, reason) = ControlFrames.ReadClose(received.Payload.Span);
-                    PeerClosing(code, reason);
+                    EndInput(code, reason);
                 }
+                else if (received.Compressed && _phase == Phase.Open)
+                    noRoomFor = Inflate(ref received, settings);
             }
             catch (ReceiveException failure)
             {
+                SendPongs(ref pongs);
                 Transport.Input.AdvanceTo(read.Buffer.End);
                 await FailAsync(failure);
                 return false;
             }
 
-            switch (received.Type)
+            if (received.Type == MessageType.Ping)
             {
-                case MessageType.Close:
-                    if (_phase == Phase.PeerClosing)
-                        await _endpoint.Handler.OnPeerClosing(this);
-                    BeginClose(_closeCode, _closeReason!); // the answer, unless ours went first
-                    Transport.Input.AdvanceTo(rest.Start);
-                    return false;
-                case MessageType.Ping:
-                    EnqueueControl(ControlFrames.Pong(received.Payload.Span), static (outbox, frame) => outbox.SetPong(frame));
-                    break;
-                case MessageType.Pong:
-                    break; // that something came is all it says
-                default:
-                    if (_phase == Phase.Open)
-                    {
-                        Services.Metrics.Received(received.Length);
-                        var handled = Call(connecting: false, new Message(received.Type, received.Payload));
-                        if (!handled.IsCompletedSuccessfully)
-                        {
-                            // What came after it stays with the transport, whose buffer may be one that others read into.
-                            Transport.Input.AdvanceTo(rest.Start);
-                            await handled;
-                            Release(received);
-                            return !(read.IsCompleted && rest.IsEmpty);
-                        }
-                    }
-                    Release(received);
-                    break;
+                pongs.Add(received.Payload.Span);
+                continue;
+            }
+            if (received.Type == MessageType.Pong)
+                continue; // that something came is all it says
+            SendPongs(ref pongs);
+            if (received.Type == MessageType.Close)
+            {
+                Transport.Input.AdvanceTo(rest.Start);
+                if (_phase == Phase.InputEnded)
+                    await _endpoint.Handler.OnInputEnded(this);
+                BeginClose(_closeCode, _closeReason!); // the answer, unless ours went first
+                return false;
+            }
+
+            var handled = noRoomFor > 0 ? HandleWithRoomAsync(noRoomFor, received, settings) : Handle(received);
+            if (!handled.IsCompletedSuccessfully)
+            {
+                // What came after it stays with the transport, whose buffer may be one that others read into.
+                goesOn = GoesOn(read, rest);
+                Transport.Input.AdvanceTo(rest.Start);
+                await handled;
+                return goesOn;
             }
         }
         Transport.Input.AdvanceTo(rest.Start, read.Buffer.End);
         return !read.IsCompleted;
+    }
+
+    // To be asked before the input is advanced, which may give away what the rest is made of.
+    private static bool GoesOn(in ReadResult read, in ReadOnlySequence<byte> rest) => !(read.IsCompleted && rest.IsEmpty);
+
+    // Inflates a message, unless the inbox has no room for it: then it waits as small as it came. Returns what there must be room for.
+    private long Inflate(ref Received received, ReadSettings settings)
+    {
+        Received inflated;
+        try
+        {
+            inflated = MessageReader.Inflate(received, settings);
+        }
+        catch (ReceiveException)
+        {
+            received.Release();
+            throw;
+        }
+        if (Inbox is { } inbox && !inbox.HasRoom(inflated.Length))
+        {
+            inflated.Release();
+            return Math.Max(inflated.Length, 1);
+        }
+        received.Release();
+        received = settings.OwnArrays ? MessageReader.Own(inflated) : inflated;
+        _turn.CountBytes(received.Length);
+        return 0;
+    }
+
+    // While the inbox is full nothing is read, as while a handler is at work.
+    private async ValueTask WaitForRoomAsync(long bytes)
+    {
+        _inHandler = true;
+        await Inbox!.WaitForRoomAsync(bytes);
+        _lastSeen = Services.Heartbeat.Now;
+        _inHandler = false;
+    }
+
+    private async ValueTask HandleWithRoomAsync(long bytes, Received received, ReadSettings settings)
+    {
+        await WaitForRoomAsync(bytes);
+        Inflate(ref received, settings); // it has been inflated once
+        await Handle(received);
+    }
+
+    private ValueTask Handle(Received received)
+    {
+        if (_phase == Phase.Open)
+        {
+            Services.Metrics.Received(received.Length);
+            var handled = Call(connecting: false, new Message(received.Type, received.Payload));
+            if (!handled.IsCompletedSuccessfully)
+                return ReleaseAfterAsync(handled, received);
+        }
+        Release(received);
+        return default;
+    }
+
+    private async ValueTask ReleaseAfterAsync(ValueTask handled, Received received)
+    {
+        await handled;
+        Release(received);
     }
 
     private void Release(Received received)
@@ -186,10 +269,13 @@ public sealed partial class Connection
         }
     }
 
-    // Says why, then waits until the peer has seen it or the bound has passed: a TCP connection that ends with unread input may take
-    // what was sent last with it.
+    // What came before is handled and answered as before a close. Then says why, and waits until the peer has seen it or the bound has
+    // passed: a TCP connection that ends with unread input may take what was sent last with it.
     private async ValueTask FailAsync(ReceiveException failure)
     {
+        EndInput(failure.Code, failure.Message);
+        if (_phase == Phase.InputEnded)
+            await _endpoint.Handler.OnInputEnded(this);
         Fail(failure);
         await WrittenAsync();
         await Transport.CloseOutputAsync();

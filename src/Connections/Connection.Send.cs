@@ -193,7 +193,18 @@ public sealed partial class Connection
     }
 
     // A control frame goes between messages, past the queue's bounds.
-    private void EnqueueControl(byte[] frame, Action<Outbox, byte[]> set)
+    private void EnqueueControl(byte[] frame, Action<Outbox, byte[]> set) => EnqueueControl(frame, frame, set);
+
+    // Several answers to pings go together as long as nothing waits; when something does, only the latest is left to be sent.
+    private void SendPongs(ref Pongs pongs)
+    {
+        if (pongs.Last is not { } last)
+            return;
+        EnqueueControl(pongs.Frames, last, static (outbox, frame) => outbox.SetPong(frame));
+        pongs.Clear();
+    }
+
+    private void EnqueueControl(ReadOnlySpan<byte> frames, byte[] toWait, Action<Outbox, byte[]> set)
     {
         lock (Gate)
         {
@@ -201,19 +212,19 @@ public sealed partial class Connection
                 return;
             if (_outbox is { } outbox)
             {
-                set(outbox, frame);
+                set(outbox, toWait);
                 return;
             }
-            int taken = Transport.TrySend(frame);
-            if (taken == frame.Length)
+            int taken = Transport.TrySend(frames);
+            if (taken == frames.Length)
                 return;
             if (taken != ITransport.Gone)
             {
                 outbox = new Outbox(this);
                 if (taken > 0)
-                    outbox.Add(frame, messages: 0, written: taken);
+                    outbox.Add(frames.ToArray(), messages: 0, written: taken);
                 else
-                    set(outbox, frame);
+                    set(outbox, toWait);
                 StartOutbox(outbox);
                 return;
             }

@@ -32,8 +32,8 @@ public abstract class ConnectionHandler
     /// <summary>Whether messages need arrays of their own, because they are kept after <see cref="OnMessage"/>.</summary>
     internal virtual bool KeepsMessages => false;
 
-    /// <summary>The peer began to close: lets what it sent before be handled, and answered, first.</summary>
-    internal virtual ValueTask OnPeerClosing(Connection connection) => default;
+    /// <summary>The peer began to close, or broke a rule: lets what it sent before be handled, and answered, first.</summary>
+    internal virtual ValueTask OnInputEnded(Connection connection) => default;
 
     internal bool OverridesOnSend => GetType().GetMethod(nameof(OnSend), [typeof(Connection), typeof(Frame)])!.DeclaringType != typeof(ConnectionHandler);
 }

@@ -7,14 +7,18 @@ internal sealed class DelegateHandler(Func<Connection, Task> function) : Connect
 
     public override ValueTask OnConnected(Connection connection)
     {
-        connection.Inbox = new Inbox(connection.Options.ReceiveQueue);
+        connection.Inbox = new Inbox(connection.Options.ReceiveQueue, connection.Options.ReceiveQueueBytes);
         _ = Task.Run(() => RunAsync(connection)); // not in the read loop, which must go on whatever the function does
         return default;
     }
 
-    public override ValueTask OnMessage(Connection connection, Message message) => connection.Inbox!.WriteAsync(message);
+    public override ValueTask OnMessage(Connection connection, Message message)
+    {
+        connection.Inbox!.Write(message); // the connection has waited for room
+        return default;
+    }
 
-    internal override ValueTask OnPeerClosing(Connection connection) => new(connection.Inbox!.DrainAsync());
+    internal override ValueTask OnInputEnded(Connection connection) => new(connection.Inbox!.DrainAsync());
 
     private async Task RunAsync(Connection connection)
     {

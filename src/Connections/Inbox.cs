@@ -2,24 +2,52 @@ using System.Threading.Channels;
 
 namespace Realtime.Connections;
 
-/// <summary>Received messages that wait for <see cref="Connection.ReceiveAsync"/>.</summary>
-internal sealed class Inbox
+/// <summary>Received messages that wait for <see cref="Connection.ReceiveAsync"/>: as many as fit, or one of any size.</summary>
+internal sealed class Inbox(int maxMessages, int maxBytes)
 {
-    private readonly Channel<Message> _channel;
+    private readonly Channel<Message> _channel = Channel.CreateUnbounded<Message>(new() { SingleWriter = true });
     private readonly TaskCompletionSource _drained = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly Lock _lock = new();
+    private TaskCompletionSource? _roomMade;
+    private int _messages;
+    private int _bytes;
     private bool _completed;
     private bool _receives; // the function has taken a message
     private bool _waits;    // and now waits for the next, so it is done with those before
 
-    public Inbox(int capacity) => _channel = Channel.CreateBounded<Message>(new BoundedChannelOptions(capacity) { SingleWriter = true });
-
-    /// <summary>Waits while it is full. Once the inbox is complete messages are dropped.</summary>
-    public async ValueTask WriteAsync(Message message)
+    /// <summary>Whether a message of so many bytes may be written. Only <see cref="Write"/> makes less room; what has room keeps it until then.</summary>
+    public bool HasRoom(long bytes)
     {
-        while (!_channel.Writer.TryWrite(message))
-            if (!await _channel.Writer.WaitToWriteAsync())
+        lock (_lock)
+            return HasRoomLocked(bytes);
+    }
+
+    /// <summary>Waits until there is room, or the inbox is complete.</summary>
+    public async ValueTask WaitForRoomAsync(long bytes)
+    {
+        while (true)
+        {
+            Task made;
+            lock (_lock)
+            {
+                if (HasRoomLocked(bytes))
+                    return;
+                made = (_roomMade ??= new(TaskCreationOptions.RunContinuationsAsynchronously)).Task;
+            }
+            await made;
+        }
+    }
+
+    /// <summary>Adds a message for which there is room. Once the inbox is complete messages are dropped.</summary>
+    public void Write(Message message)
+    {
+        lock (_lock)
+        {
+            if (!_channel.Writer.TryWrite(message))
                 return;
+            _messages++;
+            _bytes += message.Data.Length; // over the bound, which is at most a gibibyte, only by a message that is alone
+        }
     }
 
     /// <summary>The next message; null when there will be none.</summary>
@@ -33,6 +61,9 @@ internal sealed class Inbox
                 {
                     _receives = true;
                     _waits = false;
+                    _messages--;
+                    _bytes -= message.Data.Length;
+                    WakeWriter();
                     return message;
                 }
                 _waits = true;
@@ -51,6 +82,7 @@ internal sealed class Inbox
         {
             _completed = true;
             _channel.Writer.TryComplete();
+            WakeWriter();
         }
     }
 
@@ -70,4 +102,13 @@ internal sealed class Inbox
     public void ReceiverEnded() => _drained.TrySetResult();
 
     public void GiveUp() => _drained.TrySetResult();
+
+    private bool HasRoomLocked(long bytes) =>
+        _completed || _messages == 0 || (_messages < maxMessages && _bytes + bytes <= maxBytes);
+
+    private void WakeWriter()
+    {
+        _roomMade?.TrySetResult();
+        _roomMade = null;
+    }
 }

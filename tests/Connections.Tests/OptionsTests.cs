@@ -17,6 +17,7 @@ public class OptionsTests
     [InlineData("QueueMessages", "0", "1 to 1000000")]
     [InlineData("QueueBytes", "1023", "1024 to 1073741824")]
     [InlineData("ReceiveQueue", "-1", "1 to 100000")]
+    [InlineData("ReceiveQueueBytes", "1023", "1024 to 1073741824")]
     [InlineData("HandshakeTimeout", "00:00:00", "00:00:01 to 01:00:00")]
     [InlineData("ReadTimeout", "00:00:00.5000000", "00:00:01 to 1.00:00:00")]
     [InlineData("WriteTimeout", "-00:00:01", "00:00:01 to 1.00:00:00")]

@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Buffers.Binary;
 using System.Text;
 
@@ -49,5 +50,42 @@ internal static class ControlFrames
         if (!System.Text.Unicode.Utf8.IsValid(reason))
             throw new ReceiveException(CloseCodes.InvalidData, "a close reason is not UTF-8");
         return (code, Encoding.UTF8.GetString(reason));
+    }
+}
+
+/// <summary>The answers to the pings of a turn: each with its payload, all in one write.</summary>
+internal struct Pongs
+{
+    private byte[]? _joined; // pooled; null until there are two
+    private int _length;
+
+    /// <summary>The answer to the latest ping; null for none.</summary>
+    public byte[]? Last { get; private set; }
+
+    public readonly ReadOnlySpan<byte> Frames => _joined is null ? Last : _joined.AsSpan(0, _length);
+
+    public void Add(ReadOnlySpan<byte> ping)
+    {
+        if (Last is { } first && _joined is null)
+        {
+            _joined = ArrayPool<byte>.Shared.Rent(Turn.MostFrames * (2 + FrameHeader.MaxShort));
+            Append(first);
+        }
+        Last = ControlFrames.Pong(ping);
+        if (_joined is not null)
+            Append(Last);
+    }
+
+    public void Clear()
+    {
+        if (_joined is not null)
+            ArrayPool<byte>.Shared.Return(_joined);
+        this = default;
+    }
+
+    private void Append(byte[] frame)
+    {
+        frame.CopyTo(_joined!, _length);
+        _length += frame.Length;
     }
 }

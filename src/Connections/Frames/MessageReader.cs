@@ -11,7 +11,7 @@ namespace Realtime.Connections;
 internal readonly record struct ReadSettings(int MaxMessageSize, bool Compression, bool OwnArrays);
 
 /// <summary>A whole message or control frame.</summary>
-internal readonly record struct Received(MessageType Type, byte[] Array, int Length, bool Pooled)
+internal readonly record struct Received(MessageType Type, byte[] Array, int Length, bool Pooled, bool Compressed = false)
 {
     public ReadOnlyMemory<byte> Payload => Array.AsMemory(0, Length);
 
@@ -30,16 +30,28 @@ internal struct MessageReader
 {
     private PartialMessage? _partial;
 
-    /// <summary>Takes one message or control frame off the front of the input, or as much of one as is there.</summary>
+    /// <summary>
+    /// Takes one message or control frame off the front of the input, or as much of one as is there. A compressed message is not
+    /// inflated yet: see <see cref="Inflate"/>.
+    /// </summary>
+    /// <param name="input">What has come.</param>
+    /// <param name="settings">The connection's.</param>
+    /// <param name="inbox">Where messages will wait; null when they do not. A frame for which it has no room is left in the input.</param>
+    /// <param name="turn">Counts what is taken; nothing is any more when it is over.</param>
+    /// <param name="received">The message or control frame.</param>
+    /// <param name="noRoomFor">How many bytes the inbox must have room for before more can be read; 0 for none.</param>
     /// <exception cref="ReceiveException">The peer broke a rule; nothing can be read any more.</exception>
-    public bool TryRead(ref ReadOnlySequence<byte> input, ReadSettings settings, out Received received)
+    public bool TryRead(ref ReadOnlySequence<byte> input, ReadSettings settings, Inbox? inbox, ref Turn turn, out Received received, out long noRoomFor)
     {
         received = default;
-        while (true)
+        noRoomFor = 0;
+        while (!turn.IsOver)
         {
             if (_partial is { InFrame: true } partial)
             {
+                long before = input.Length;
                 partial.Append(ref input);
+                turn.CountBytes((int)(before - input.Length));
                 if (partial.InFrame)
                     return false;
                 if (!partial.IsLastFrame)
@@ -52,18 +64,30 @@ internal struct MessageReader
             if (!TryReadHead(input, settings, out var head))
                 return false;
             bool whole = input.Length - head.Size >= head.Payload;
+            if (head.IsControl && !whole)
+                return false;
+            if (!head.IsControl && inbox is not null)
+            {
+                long message = (long)head.Payload + (_partial?.Length ?? 0);
+                if (!inbox.HasRoom(message))
+                {
+                    noRoomFor = Math.Max(message, 1);
+                    return false;
+                }
+            }
+            turn.CountFrame();
             if (head.IsControl || (whole && head.Fin && _partial is null))
             {
-                if (!whole)
-                    return false;
                 received = TakeWhole(input.Slice(head.Size, head.Payload), head, settings);
                 input = input.Slice(head.Size + head.Payload);
+                turn.CountBytes(head.Payload);
                 return true;
             }
             _partial ??= new PartialMessage(head.Type, head.Compressed);
             _partial.BeginFrame(head);
             input = input.Slice(head.Size);
         }
+        return false;
     }
 
     /// <summary>Gives back what a message that will never be whole holds.</summary>
@@ -141,10 +165,8 @@ internal struct MessageReader
                 at += segment.Length;
             }
         }
-        var received = new Received(head.Type, array, length, pooled && length > 0);
-        if (head.Compressed)
-            return Inflate(received, settings);
-        if (head.Type == MessageType.Text && !Utf8.IsValid(array.AsSpan(0, length)))
+        var received = new Received(head.Type, array, length, pooled && length > 0, head.Compressed);
+        if (!head.Compressed && head.Type == MessageType.Text && !Utf8.IsValid(array.AsSpan(0, length)))
         {
             received.Release();
             throw ReceiveException.NotUtf8();
@@ -152,25 +174,18 @@ internal struct MessageReader
         return received;
     }
 
-    internal static Received Inflate(Received message, ReadSettings settings)
+    /// <summary>Inflates a compressed message into a pooled array; the compressed one is kept.</summary>
+    /// <exception cref="ReceiveException">It is not valid.</exception>
+    public static Received Inflate(in Received message, ReadSettings settings)
     {
-        byte[] array;
-        int length;
-        try
-        {
-            (array, length) = Inflater.Inflate(message.Payload, settings.MaxMessageSize);
-        }
-        finally
-        {
-            message.Release();
-        }
+        var (array, length) = Inflater.Inflate(message.Payload, settings.MaxMessageSize);
         var inflated = new Received(message.Type, array, length, Pooled: true);
         if (message.Type == MessageType.Text && !Utf8.IsValid(array.AsSpan(0, length)))
         {
             inflated.Release();
             throw ReceiveException.NotUtf8();
         }
-        return settings.OwnArrays ? Own(inflated) : inflated;
+        return inflated;
     }
 
     /// <summary>The same message in an array of exactly its size that belongs to whoever gets it.</summary>

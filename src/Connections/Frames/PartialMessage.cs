@@ -56,10 +56,10 @@ internal sealed class PartialMessage(MessageType type, bool compressed)
     /// <summary>The message, whose last byte has come.</summary>
     public Received Finish(ReadSettings settings)
     {
-        var message = new Received(type, _buffer, Length, Pooled: _buffer.Length > 0);
+        var message = new Received(type, _buffer, Length, Pooled: _buffer.Length > 0, compressed);
         _buffer = [];
         if (compressed)
-            return MessageReader.Inflate(message, settings);
+            return message;
         if (type == MessageType.Text && _valid < Length)
         {
             message.Release();

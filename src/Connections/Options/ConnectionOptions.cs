@@ -67,6 +67,13 @@ public sealed class ConnectionOptions
     /// <summary>Most received messages that wait for <see cref="Connection.ReceiveAsync"/>: 1 to 100,000. While it is full nothing more is read from the peer.</summary>
     public int ReceiveQueue { get; set; } = 64;
 
+    /// <summary>
+    /// Most bytes of received messages, after inflating, that wait for <see cref="Connection.ReceiveAsync"/>, one that has come in part
+    /// among them: 1,024 to 1,073,741,824. While there is no room for what comes next nothing more is read from the peer; a message of up
+    /// to <see cref="MaxMessageSize"/> is taken when none waits.
+    /// </summary>
+    public int ReceiveQueueBytes { get; set; } = 1024 * 1024;
+
     /// <summary>What happens when <see cref="Connection.Deliver"/> meets a full queue.</summary>
     public SlowConsumerPolicy SlowConsumer { get; set; }
 

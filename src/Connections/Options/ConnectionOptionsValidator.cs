@@ -17,6 +17,7 @@ internal sealed class ConnectionOptionsValidator : IValidateOptions<ConnectionOp
         Number(nameof(options.QueueMessages), options.QueueMessages, 1, 1_000_000);
         Number(nameof(options.QueueBytes), options.QueueBytes, 1024, Gibibyte);
         Number(nameof(options.ReceiveQueue), options.ReceiveQueue, 1, 100_000);
+        Number(nameof(options.ReceiveQueueBytes), options.ReceiveQueueBytes, 1024, Gibibyte);
         Time(nameof(options.HandshakeTimeout), options.HandshakeTimeout, Hour);
         Time(nameof(options.ReadTimeout), options.ReadTimeout, Day);
         Time(nameof(options.WriteTimeout), options.WriteTimeout, Day);
