@@ -298,7 +298,7 @@ export class RealtimeClient {
       checkName(room, 'room');
       checkFields('members', page, ['after', 'limit']);
       const { after, limit } = page;
-      if (after !== undefined) checkName(after, 'user');
+      if (after !== undefined && after !== '') checkName(after, "'after'");
       if (limit !== undefined) checkWhole("'limit'", limit, 1, membersPage);
       return this.#ask({ type: 'members', room, after, limit }).then(({ users, members: total, next }) => ({ users, total, next }));
     });
@@ -867,8 +867,13 @@ function checkUrl(/** @type {unknown} */ url) {
 }
 
 /** The rule of the server for names, in words. */
-const nameRule = `it must be a string of 1 to ${nameBytes} bytes of UTF-8 without control, format or surrogate characters, `
-  + "without blanks at its ends, and not '.' or '..'.";
+const nameRule = `it must be a string of 1 to ${nameBytes} bytes of UTF-8, without white space at its ends and without control and `
+  + "invisible characters, and not '.' or '..'.";
+/**
+ * What no name has: control and format characters, surrogate halves, line and paragraph separators, what cannot be seen (the
+ * empty Braille pattern too), noncharacters, and U+FFFD, which stands for something that was lost.
+ */
+const badCharacter = /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}\p{Noncharacter_Code_Point}\u2800\ufffd]/u;
 
 /** @param {unknown} name @param {string} what @returns {string|null} */
 export function nameProblem(name, what) {
@@ -876,14 +881,14 @@ export function nameProblem(name, what) {
   if (typeof name !== 'string') return wrong(`is ${kindOf(name)}`);
   const bytes = byteCount(name);
   if (bytes < 1 || bytes > nameBytes) return wrong(`has ${bytes} bytes`);
-  const bad = /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/u.exec(name)?.[0];
-  if (bad) return wrong(`has the character U+${bad.charCodeAt(0).toString(16).toUpperCase().padStart(4, '0')}`);
+  const bad = badCharacter.exec(name)?.[0].codePointAt(0);
+  if (bad !== undefined) return wrong(`has the character U+${bad.toString(16).toUpperCase().padStart(4, '0')}`);
   if (name.trim() === '') return wrong('is blank');
-  if (name.trim() !== name) return wrong('begins or ends with a blank');
+  if (name.trim() !== name) return wrong('begins or ends with white space');
   return name === '.' || name === '..' ? wrong(`is '${name}'`) : null;
 }
 
-function checkName(/** @type {unknown} */ name, /** @type {'room'|'user'} */ what) {
+function checkName(/** @type {unknown} */ name, /** @type {string} */ what) {
   const problem = nameProblem(name, what);
   if (problem !== null) throw typeof name === 'string' ? new RangeError(problem) : new TypeError(problem);
 }

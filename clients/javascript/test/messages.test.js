@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, afterEach, before, test } from 'node:test';
-import { closeAll, history, member, next, numbers } from '../support/clients.js';
+import { closeAll, history, member, next, numbers, within } from '../support/clients.js';
 import { startFront } from '../support/front.js';
 
 let front;
@@ -179,4 +179,32 @@ test('one listener that throws does not keep the others from hearing, nor the cl
   for (const listener of listeners) process.on('uncaughtException', listener);
   off();
   await alice.publish('throws', 'two');
+});
+
+test('the rule for names is that of the server, at every edge of what is refused', async () => {
+  const { nameProblem } = await import('realtime-client');
+  const names = ['', ' ', '\u3000', ' a', 'a ', '.', '..', '...', 'a b', 'x'.repeat(128), 'x'.repeat(129), 'ä'.repeat(64), 'ä'.repeat(65), '😀', 'a\ud83d', '\ude00a', '👍\u200d'];
+  const isBad = (/** @type {number} */ unit) => nameProblem(`a${String.fromCharCode(unit)}b`, 'room') !== null;
+  for (let unit = 1; unit < 0xffff; unit++)
+    if (isBad(unit) !== isBad(unit - 1)) names.push(`a${String.fromCharCode(unit - 1)}b`, `a${String.fromCharCode(unit)}b`);
+  names.splice(0, names.length, ...new Set(names)); // a room that is on its way out cannot be joined
+  const socket = new WebSocket(`${front.url}?user=alice`);
+  await new Promise((resolve, reject) => { socket.onopen = resolve; socket.onerror = reject; });
+  const answers = new Map();
+  const all = new Promise(resolve => {
+    socket.onmessage = ({ data }) => {
+      const { id, type, code } = JSON.parse(data);
+      if (!id?.startsWith('n')) return;
+      answers.set(Number(id.slice(1)), type === 'joined' ? null : code);
+      if (answers.size === names.length) resolve(undefined);
+    };
+  });
+  for (const [i, room] of names.entries()) {
+    socket.send(JSON.stringify({ id: `n${i}`, type: 'join', room }));
+    socket.send(JSON.stringify({ id: `l${i}`, type: 'leave', room }));
+  }
+  await within(all, 'the answers');
+  socket.close();
+  const differs = names.filter((name, i) => (nameProblem(name, 'room') === null) !== (answers.get(i) === null));
+  assert.deepEqual(differs.map(name => JSON.stringify(name)), []);
 });
