@@ -16,6 +16,9 @@ public sealed class BrowserFixture : IAsyncLifetime
     /// <summary>How many rooms the front lets one connection into: fewer than by default, to get there sooner.</summary>
     internal const int MaxRooms = 5;
 
+    /// <summary>How many users a room has at the most that tells who comes and goes.</summary>
+    internal const int PresenceLimit = 3;
+
     private IPlaywright? _playwright;
     private IBrowser? _browser;
     private FrontProcess? _front;
@@ -38,7 +41,7 @@ public sealed class BrowserFixture : IAsyncLifetime
             ],
             Timeout = 60_000, // ms; a cold start on a busy machine
         });
-        _front = await FrontProcess.StartAsync($"--Front:MaxRoomsPerConnection={MaxRooms}");
+        _front = await FrontProcess.StartAsync($"--Front:MaxRoomsPerConnection={MaxRooms}", $"--Rooms:PresenceLimit={PresenceLimit}");
     }
 
     /// <summary>Skips the test where there is no browser.</summary>

@@ -22,12 +22,15 @@ internal sealed class ChatWindow(BrowserWindow window) : IAsyncDisposable
     /// <summary>Lines about the room: who came and went, what was missed.</summary>
     public ILocator Notes => Page.Locator(".note");
 
-    public ILocator Messages => Page.Locator(".lines:not(.outgoing) .message .text");
+    public ILocator Messages => Page.Locator(".lines:not(.outgoing) .message:not([data-state=failed]) .text");
 
     public ILocator OwnMessages => Page.Locator(".lines:not(.outgoing) .message.own .text");
 
     /// <summary>Messages that have not come back from the room yet.</summary>
     public ILocator Outgoing => Page.Locator(".outgoing .message:visible");
+
+    /// <summary>Messages that were refused, with the words why.</summary>
+    public ILocator Failed => Page.Locator(".message[data-state=failed]");
 
     public ILocator People => Page.Locator("#people-list .person-name");
 

@@ -113,6 +113,24 @@ public sealed class ToolboxTests(BrowserFixture browser) : IClassFixture<Browser
     }
 
     [Fact]
+    public async Task Addresses_that_are_no_UTF8_are_sent_as_they_are()
+    {
+        BrowserFixture.RequireChromium();
+        await using var window = await BrowserWindow.OpenAsync(browser, browser.Front, "/toolbox.html");
+        var page = window.Page;
+        await page.FillAsync("#path", "/api/rooms/%ff/nothing");
+        await page.ClickAsync("#call");
+        await Expect(page.Locator("#answer-status")).ToHaveTextAsync("404 Not Found");
+        await Expect(page.Locator("#http-error")).ToBeHiddenAsync();
+        await page.FillAsync("#endpoint", "/ws/%ff");
+        await page.ClickAsync("#connect");
+        await Expect(page.Locator("#state")).ToHaveTextAsync("Could not connect");
+        await Expect(page.Locator("#connect-error")).ToBeHiddenAsync();
+        await Expect(Frame(page, "event", "connect")).ToContainTextAsync("%ff");
+        window.AssertNoErrors(allowed: "404"); // Chromium itself reports it
+    }
+
+    [Fact]
     public async Task A_refused_handshake_is_explained()
     {
         BrowserFixture.RequireChromium();

@@ -1,12 +1,14 @@
 import { RealtimeClient } from '../realtime.js';
-import { byId, el } from '../shared/dom.js';
-import { nameProblem, subjectOf } from '../shared/names.js';
+import { bdi, byId, el } from '../shared/dom.js';
+import { subjectOf, typedNameProblem } from '../shared/names.js';
 import { Conversation } from './conversation.js';
 import { peopleList } from './people.js';
 import { statusLine } from './status.js';
 
 /** Names asked for at once. */
 const membersPage = 200;
+/** The least time (ms) between two looks at who is in a room that tells only how many come and go. */
+const membersPause = 3_000;
 /** Closer to the end than this (px) counts as "at the end": a new line then scrolls along. */
 const endMargin = 48;
 
@@ -50,7 +52,7 @@ byId('signin-form').addEventListener('submit', (/** @type {Event} */ event) => {
   const name = bearer ? subjectOf(bearer) : byId('signin-name').value.trim();
   const room = byId('signin-room').value.trim().replace(/^#/, '') || 'lobby';
   if (name === null) return signinError('The token is not a JWT with a subject (sub).');
-  const problem = nameProblem(name, 'user') ?? nameProblem(room, 'room');
+  const problem = typedNameProblem(name, 'user') ?? typedNameProblem(room, 'room');
   if (problem) return signinError(problem);
   start(name, bearer, [room]);
 });
@@ -118,8 +120,9 @@ function listen(from) {
     if (from !== client) return;
     showStatus(status);
     document.body.dataset.connection = status.state;
+    if (active) refresh(active);
     if (status.state === 'online') everOnline = true;
-    else if (status.state === 'offline' && status.reason) notice(status.reason);
+    else if (status.state === 'offline' && status.reason) notice(bdi(status.reason));
     else if (status.state === 'reconnecting' && status.attempt === 1 && !everOnline && status.retryAt) explainRefusal();
   });
   from.on('message', message => arrived(room(message.room), message));
@@ -131,18 +134,21 @@ function listen(from) {
     loadMembers(conversation, true);
     refresh(conversation);
   });
-  from.on('missed', ({ room: name }) => {
+  from.on('missed', ({ room: name, presence }) => {
     const conversation = room(name);
+    if (presence) loadMembersSoon(conversation);
     conversation.settle();
     conversation.note('Some messages were missed.', 'warning');
   });
   from.on('left', ({ room: name, error }) => {
     close(room(name));
-    notice(error.message);
+    notice(bdi(error.message));
   });
   from.on('join', ({ room: name, from: who }) => {
     const conversation = conversations.get(`#${name}`);
-    if (!conversation || conversation.members.has(who)) return;
+    if (!conversation) return;
+    toldOf(conversation);
+    if (conversation.members.has(who)) return;
     conversation.members.add(who);
     conversation.memberCount++;
     if (who !== me) conversation.came('joined', who);
@@ -151,6 +157,7 @@ function listen(from) {
   from.on('leave', ({ room: name, from: who }) => {
     const conversation = conversations.get(`#${name}`);
     if (!conversation || who === me) return;
+    toldOf(conversation);
     conversation.members.delete(who);
     conversation.memberCount = Math.max(0, conversation.memberCount - 1);
     conversation.came('left', who);
@@ -160,9 +167,13 @@ function listen(from) {
     const conversation = conversations.get(`#${name}`);
     if (!conversation) return;
     conversation.memberCount = members;
+    conversation.presence++;
+    // Who came and went meanwhile is not told, so the names are asked for: now and then, and when the room is small again.
+    conversation.membersUnsure = true;
+    loadMembersSoon(conversation);
     refresh(conversation);
   });
-  from.on('error', error => notice(error.message));
+  from.on('error', error => notice(bdi(error.message)));
 }
 
 /** @param {Conversation} conversation @param {any} message */
@@ -177,11 +188,32 @@ function arrived(conversation, message) {
   if (!own && !watched) refresh(conversation);
 }
 
+/** Somebody came or went by name: in a room that has been a large one, names that are not told may be wrong. @param {Conversation} conversation */
+function toldOf(conversation) {
+  conversation.presence++;
+  if (!conversation.membersUnsure) return;
+  conversation.membersUnsure = false;
+  loadMembers(conversation, true);
+}
+
+/** Asks who is there after a pause, which is for all that happens within it. @param {Conversation} conversation */
+function loadMembersSoon(conversation) {
+  if (conversation.membersTimer) return;
+  conversation.membersTimer = setTimeout(() => {
+    conversation.membersTimer = undefined;
+    if (conversations.get(conversation.key) === conversation) loadMembers(conversation, true);
+  }, membersPause);
+}
+
 /** @param {Conversation} conversation @param {boolean} [afresh] */
 async function loadMembers(conversation, afresh = false) {
+  if (!client) return;
+  const { presence } = conversation;
   try {
     const after = afresh ? undefined : conversation.membersNext ?? undefined;
-    const page = await /** @type {RealtimeClient} */ (client).members(conversation.name, { after, limit: membersPage });
+    const page = await client.members(conversation.name, { after, limit: membersPage });
+    // The answer may be of before what was told meanwhile, or of after it.
+    if (conversation.presence !== presence) loadMembersSoon(conversation);
     if (afresh) conversation.members.clear();
     for (const user of page.users) conversation.members.add(user);
     conversation.memberCount = page.total;
@@ -189,7 +221,7 @@ async function loadMembers(conversation, afresh = false) {
     refresh(conversation);
   } catch (error) {
     // Asked again after the next join; a lost connection is shown elsewhere.
-    if (codeOf(error) !== 'offline') notice(wordsOf(error));
+    if (codeOf(error) !== 'offline') notice(bdi(wordsOf(error)));
   }
 }
 
@@ -222,7 +254,7 @@ async function openRoom(name, show = true) {
   } catch (error) {
     if (codeOf(error) === 'offline' || codeOf(error) === 'left') return;
     close(opened);
-    notice(`Could not join ${name}: ${wordsOf(error)}`);
+    notice('Could not join ', bdi(name), ': ', bdi(wordsOf(error)));
   }
 }
 
@@ -261,11 +293,12 @@ function activate(which) {
   requestAnimationFrame(() => log.setAttribute('aria-busy', 'false'));
 
   text.value = which.draft;
-  const label = which.kind === 'room' ? `Message #${which.name}` : `Message ${which.name}`;
-  byId('text-label').textContent = label;
-  text.placeholder = label;
+  const sign = which.kind === 'room' ? which.sign : '';
+  byId('text-label').replaceChildren(`Message ${sign}`, bdi(which.name));
+  text.placeholder = `Message ${sign}${which.name}`;
   grow();
-  byId('title').textContent = which.key;
+  byId('title-sign').textContent = which.sign;
+  byId('title-name').textContent = which.name;
   byId('leave').textContent = which.kind === 'room' ? 'Leave' : 'Close';
   if (which.kind === 'room') {
     write('localStorage', 'room', which.name);
@@ -283,6 +316,8 @@ function refresh(which) {
   if (which === active) {
     byId('count').textContent = which.kind === 'person' ? 'Direct message'
       : which.memberCount === 0 ? '' : which.memberCount === 1 ? 'Only you' : `${which.memberCount.toLocaleString()} people`;
+    // One's own state beside another's name would be taken for theirs; that one cannot write is told everywhere.
+    byId('status').hidden = which.kind === 'person' && client?.state === 'online';
     people.show(which);
   }
   showUnread();
@@ -294,7 +329,7 @@ function listConversations() {
     byId('conversations').replaceChildren(...[...conversations.values()].map(c => el('li', {},
       el('button', {
         type: 'button', class: `entry ${c.kind}`, 'aria-current': c === active ? 'true' : 'false', onclick: () => activate(c),
-      }, el('span', { class: 'entry-name' }, c.key), c.unread > 0 && el('span', { class: 'badge' }, String(c.unread), el('span', { class: 'sr-only' }, ' unread'))))));
+      }, el('span', { class: 'entry-name' }, c.sign, bdi(c.name)), c.unread > 0 && el('span', { class: 'badge' }, String(c.unread), el('span', { class: 'sr-only' }, ' unread'))))));
     document.querySelector('.entry[aria-current=true]')?.scrollIntoView({ block: 'nearest', inline: 'nearest' });
   });
 }
@@ -381,9 +416,9 @@ async function send(to, content) {
     if (to.kind === 'room') return to.kept(item, await client.publish(to.name, content));
     const { connections } = await client.sendTo(to.name, content);
     if (connections > 0) to.delivered(item, connections === 1 ? 'Delivered' : `Delivered to ${connections} devices`);
-    else to.setState(item, 'failed', `${to.name} is not connected.`);
+    else to.setState(item, 'failed', bdi(to.name), ' is not connected.');
   } catch (error) {
-    to.setState(item, 'failed', wordsOf(error));
+    to.setState(item, 'failed', bdi(wordsOf(error)));
   }
 }
 
@@ -411,7 +446,7 @@ byId('open-form').addEventListener('submit', (/** @type {Event} */ event) => {
   const wanted = field.value.trim();
   const toPerson = wanted.startsWith('@');
   const name = wanted.replace(/^[#@]/, '');
-  const problem = nameProblem(name, toPerson ? 'user' : 'room');
+  const problem = typedNameProblem(name, toPerson ? 'user' : 'room');
   byId('open-error').textContent = problem ?? '';
   byId('open-error').hidden = problem === null;
   if (problem) return;
@@ -442,9 +477,10 @@ document.addEventListener('keydown', event => {
   showOpenForm(false);
 });
 
-function notice(/** @type {string} */ words) {
-  byId('notice-text').textContent = words;
-  byId('notice').hidden = words === '';
+/** Says it above the messages, until it is dismissed; '' says nothing any more. @param {...(string|Node)} words */
+function notice(...words) {
+  byId('notice-text').replaceChildren(...words);
+  byId('notice').hidden = byId('notice-text').textContent === '';
 }
 
 function rememberRooms() {
@@ -474,7 +510,7 @@ byId('signin-name').value = remembered.name;
 byId('signin-room').value = remembered.room;
 byId('signin-token').value = remembered.token;
 const knownInThisTab = address.searchParams.has('user') || read('sessionStorage', 'name') !== null;
-if (remembered.name && remembered.room && knownInThisTab && !nameProblem(remembered.name, 'user') && !nameProblem(remembered.room, 'room')) {
+if (remembered.name && remembered.room && knownInThisTab && !typedNameProblem(remembered.name, 'user') && !typedNameProblem(remembered.room, 'room')) {
   /** @type {string[]} */
   const rooms = JSON.parse(read('sessionStorage', 'rooms') ?? '[]');
   start(remembered.name, remembered.token, [...new Set([...rooms, remembered.room])], remembered.room);

@@ -1,4 +1,4 @@
-import { el } from '../shared/dom.js';
+import { bdi, el } from '../shared/dom.js';
 
 /** Lines kept on screen per conversation: enough to read back, few enough that a phone stays quick. */
 const lineLimit = 500;
@@ -12,7 +12,8 @@ const fullTime = new Intl.DateTimeFormat(undefined, { dateStyle: 'full', timeSty
  * A room or a person that one talks with, and its lines on the screen.
  *
  * What the room has numbered stands in `lines`, in that order. What was written here and has not come back yet stands
- * below it in `outgoing`; it disappears there when its number shows up above, so nothing ever has to change places.
+ * below it in `outgoing`; it disappears there when its number shows up above, so nothing ever has to change places. One
+ * that has failed becomes a line where the conversation was by then: what comes later stands below it.
  *
  * @typedef {{text: string, state: 'pending'|'sent'|'failed', seq?: number, epoch?: string, retry: () => void, element: HTMLElement}} Outgoing
  */
@@ -23,6 +24,11 @@ export class Conversation {
   memberCount = 0;
   /** Where the next page of members starts; null when all are known. */
   membersNext = /** @type {string|null} */ (null);
+  /** Comings, goings and counts that the room has told; an answer to who is there is of one moment among them. */
+  presence = 0;
+  /** Whether members have come or gone without a word, as in a room that tells counts only. */
+  membersUnsure = false;
+  /** @type {ReturnType<typeof setTimeout>|undefined} */ membersTimer;
   unread = 0;
   draft = '';
   /** Scroll position while another conversation is shown; null for "at the end". */
@@ -56,7 +62,10 @@ export class Conversation {
     this.element = el('div', { class: 'conversation' }, this.#lines, this.#outgoing);
   }
 
-  get key() { return (this.kind === 'room' ? '#' : '@') + this.name; }
+  /** What stands before the name: a room's or a person's. */
+  get sign() { return this.kind === 'room' ? '#' : '@'; }
+
+  get key() { return this.sign + this.name; }
 
   /** A message that arrived. @param {{from?: string, content?: string, data?: any, timestamp?: number, epoch?: string, seq?: number}} message */
   message(message) {
@@ -84,8 +93,8 @@ export class Conversation {
     }
     const { names, element } = this.#comings;
     names.push(name);
-    const shown = names.length <= 3 ? list(names) : `${names.slice(0, 2).join(', ')} and ${names.length - 2} others`;
-    element.replaceChildren(el('span', {}, `${shown} ${kind}`));
+    const shown = names.length <= 3 ? names.map(bdi) : [...names.slice(0, 2).map(bdi), `${names.length - 2} others`];
+    element.replaceChildren(el('span', {}, ...list(shown), ` ${kind}`));
   }
 
   /** Marks where the unread part begins. */
@@ -117,19 +126,22 @@ export class Conversation {
 
   /**
    * The fate of an outgoing message; `words` say why it failed.
-   * @param {Outgoing} item @param {'pending'|'sent'|'failed'} state @param {string} [words]
+   * @param {Outgoing} item @param {'pending'|'sent'|'failed'} state @param {...(string|Node)} words
    */
-  setState(item, state, words = '') {
+  setState(item, state, ...words) {
     item.state = state;
     item.element.dataset.state = state;
     item.element.hidden = false;
     const line = /** @type {HTMLElement} */ (item.element.lastElementChild);
     if (state !== 'failed') return line.replaceChildren(state === 'pending' ? 'Sending…' : 'Sent');
     line.replaceChildren(
-      el('span', { role: 'alert' }, `Not sent. ${words} `),
+      el('span', { role: 'alert' }, 'Not sent. ', ...words, ' '),
       el('button', { type: 'button', class: 'link', onclick: () => { this.#forget(item); item.retry(); } }, 'Try again'),
       el('button', { type: 'button', class: 'link', onclick: () => this.#forget(item) }, 'Discard'));
-    this.shown();
+    this.#waiting.delete(item);
+    this.#comings = null;
+    this.#last.from = null;
+    this.#add(item.element);
   }
 
   /** The room has kept it at this position. @param {Outgoing} item @param {{epoch: string, seq: number}} position */
@@ -170,6 +182,8 @@ export class Conversation {
   #forget(/** @type {Outgoing} */ item) {
     this.#waiting.delete(item);
     item.element.remove();
+    const unshown = this.#unshown.indexOf(item.element);
+    if (unshown >= 0) this.#unshown.splice(unshown, 1);
   }
 
   #say(/** @type {string} */ from, /** @type {string|undefined} */ content, /** @type {any} */ data,
@@ -182,7 +196,7 @@ export class Conversation {
     if (!own && !grouped) line.append(avatar(from));
     if (!grouped) {
       line.append(el('p', { class: 'by' },
-        own ? el('span', { class: 'sr-only' }, 'You') : el('strong', {}, from), ' ',
+        own ? el('span', { class: 'sr-only' }, 'You') : el('strong', {}, bdi(from)), ' ',
         el('time', { dateTime: new Date(time).toISOString(), title: fullTime.format(time) }, clock.format(time))));
     }
     line.append(el('div', { class: 'bubble', title: fullTime.format(time) },
@@ -195,7 +209,7 @@ export class Conversation {
   /** Lines go to the page once per frame, however fast they come. */
   #add(/** @type {Node} */ line) {
     this.#unshown.push(line);
-    if (this.#unshown.length > lineLimit) this.#unshown.shift();
+    if (this.#unshown.length > lineLimit) this.#unshown.splice(Math.max(0, this.#unshown.findIndex(isExpendable)), 1);
     // A hidden page has no frames; its lines wait, bounded, for the one that shows it again.
     this.#frame ||= requestAnimationFrame(() => this.flush());
   }
@@ -206,7 +220,8 @@ export class Conversation {
     this.#frame = 0;
     if (this.#unshown.length === 0) return;
     this.#lines.append(...this.#unshown.splice(0));
-    while (this.#lines.childElementCount > lineLimit) this.#lines.firstElementChild?.remove();
+    const over = this.#lines.childElementCount - lineLimit;
+    if (over > 0) for (const line of [...this.#lines.children].filter(isExpendable).slice(0, over)) line.remove();
     this.shown();
   }
 }
@@ -222,7 +237,7 @@ export function avatar(name) {
 
 /** Text with its web addresses as links. @param {string} text */
 function textOf(text) {
-  const span = el('span', { class: 'text' });
+  const span = el('bdi', { class: 'text' });
   let end = 0;
   for (const match of text.matchAll(/https?:\/\/[^\s<>"']*[^\s<>"'.,;:!?)\]}]/g)) {
     span.append(text.slice(end, match.index),
@@ -233,7 +248,10 @@ function textOf(text) {
   return span;
 }
 
-/** "a, b and c". @param {string[]} names */
+/** "a, b and c". @param {(string|Node)[]} names @returns {(string|Node)[]} */
 function list(names) {
-  return names.length === 1 ? names[0] : `${names.slice(0, -1).join(', ')} and ${names.at(-1)}`;
+  return names.flatMap((name, i) => i === 0 ? [name] : [i === names.length - 1 ? ' and ' : ', ', name]);
 }
+
+/** Not the only copy of what somebody wrote. @param {Node} line */
+function isExpendable(line) { return /** @type {HTMLElement} */ (line).dataset?.state !== 'failed'; }

@@ -1,4 +1,4 @@
-import { byId, el } from '../shared/dom.js';
+import { bdi, byId, el } from '../shared/dom.js';
 import { avatar } from './conversation.js';
 
 /** Names on the page at once; a larger room shows the rest on request. */
@@ -40,9 +40,9 @@ export function peopleList({ onPick, onMore }) {
     title.textContent = kind === 'person' ? 'Between' : `People (${count.toLocaleString()})`;
     list.replaceChildren(...names.slice(0, limit).map(name => el('li', {},
       name === me
-        ? el('span', { class: 'person-row' }, avatar(name), el('span', { class: 'person-name' }, name), el('span', { class: 'muted small' }, 'you'))
+        ? el('span', { class: 'person-row' }, avatar(name), el('span', { class: 'person-name' }, bdi(name)), el('span', { class: 'muted small' }, 'you'))
         : el('button', { class: 'person-row', type: 'button', title: `Write to ${name}`, onclick: () => onPick(name) },
-            avatar(name), el('span', { class: 'person-name' }, name)))));
+            avatar(name), el('span', { class: 'person-name' }, bdi(name))))));
     const hidden = count - Math.min(limit, names.length);
     note.hidden = hidden === 0;
     note.textContent = `and ${hidden.toLocaleString()} more`;

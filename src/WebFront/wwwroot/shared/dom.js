@@ -20,6 +20,18 @@ export function el(tag, properties = {}, ...children) {
 }
 
 /**
+ * A name, or other words that somebody else chose: the direction in which they are written stays theirs and turns nothing
+ * around them.
+ * @param {string} words @returns {HTMLElement}
+ */
+export function bdi(words) { return el('bdi', {}, words); }
+
+/** An address as people read it; one that is no UTF-8 (`%ff`) stays as it is. @param {string} address */
+export function readable(address) {
+  try { return decodeURI(address); } catch { return address; }
+}
+
+/**
  * The element with that id, which the page must have.
  * @param {string} id @returns {any}
  */

@@ -1,16 +1,11 @@
-/** The longest room name and user name, in bytes of UTF-8. */
-const nameBytes = 128;
+import { nameProblem } from '../realtime.js';
 
 /**
- * Says what is wrong with a room or user name; null when nothing is. The server checks the same: this only tells earlier.
+ * Says what is wrong with a room or user name that somebody typed; null when nothing is.
  * @param {string} name @param {'room'|'user'} what
  */
-export function nameProblem(name, what) {
-  const noun = what === 'room' ? 'room name' : 'name';
-  if (name === '') return `Please enter a ${noun}.`;
-  if (/\p{Cc}/u.test(name)) return `The ${noun} has a control character, such as a tab; those are not allowed.`;
-  const bytes = new TextEncoder().encode(name).length;
-  return bytes > nameBytes ? `The ${noun} is ${bytes} bytes long; at most ${nameBytes} are allowed.` : null;
+export function typedNameProblem(name, what) {
+  return name === '' ? `Please enter a ${what === 'room' ? 'room name' : 'name'}.` : nameProblem(name, what);
 }
 
 /**

@@ -1,4 +1,4 @@
-import { byId, el } from '../shared/dom.js';
+import { byId, el, readable } from '../shared/dom.js';
 import { byteCount, sizeOf } from './bytes.js';
 import { parseJson } from './frames.js';
 import { httpTemplates } from './templates.js';
@@ -59,7 +59,7 @@ export function httpForm(frames, current) {
     const token = current.token();
     if (token && !headers.has('authorization')) headers.set('authorization', `Bearer ${token}`);
 
-    const shown = decodeURI(url.pathname) + url.search;
+    const shown = readable(url.pathname) + url.search;
     const started = performance.now();
     frames.http(verb, shown, byteCount(sent ?? ''));
     const answer = await fetch(url, { method: verb, headers, body: sent }).catch(() => {

@@ -1,3 +1,4 @@
+import { readable } from '../shared/dom.js';
 import { byteCount } from './bytes.js';
 import { parseJson } from './frames.js';
 
@@ -44,7 +45,7 @@ export function openSocket(url, subprotocols, frames, changed) {
   const started = performance.now();
   let opened = false;
   socket.binaryType = 'arraybuffer';
-  frames.event('connect', decodeURI(shown.href) + (subprotocols.length ? `\nsubprotocols: ${subprotocols.join(', ')}` : ''));
+  frames.event('connect', readable(shown.href) + (subprotocols.length ? `\nsubprotocols: ${subprotocols.join(', ')}` : ''));
   changed('connecting', 'Connecting…');
   socket.onopen = () => {
     opened = true;

@@ -1,4 +1,4 @@
-import { byId, el } from '../shared/dom.js';
+import { bdi, byId, el } from '../shared/dom.js';
 import { byteCount, parseHex, sizeOf } from './bytes.js';
 import { frameList, parseJson } from './frames.js';
 import { httpForm } from './http.js';
@@ -45,7 +45,7 @@ byId('connect-form').addEventListener('submit', (/** @type {Event} */ event) => 
   attempt('connect-error', () => {
     const url = socketUrl(byId('endpoint').value.trim(), identityKind.value, identity.value.trim());
     const subprotocols = byId('subprotocol').value.split(/[\s,]+/).filter(Boolean);
-    byId('connected-to').textContent = url.pathname + (identityKind.value === 'user' && identity.value ? ` as ${identity.value.trim()}` : '');
+    byId('connected-to').replaceChildren(url.pathname, ...(identityKind.value === 'user' && identity.value ? [' as ', bdi(identity.value.trim())] : []));
     socket = openSocket(url, subprotocols, frames, changed);
   });
 });
