@@ -1,11 +1,11 @@
+using Microsoft.Extensions.Time.Testing;
+
 namespace Realtime.Tests.Shared;
 
-/// <summary>A clock that stands until it is moved, with timers that fire as it moves, on the thread that moves it and in order.</summary>
-internal sealed class ManualTimeProvider(DateTimeOffset start) : TimeProvider
+/// <summary>A clock that stands until it is moved, and tells how many timers run: what is to wait for the clock waits from then on.</summary>
+internal sealed class ManualTimeProvider(DateTimeOffset start) : FakeTimeProvider(start)
 {
-    private readonly Lock _lock = new();
-    private readonly List<ManualTimer> _timers = [];
-    private DateTimeOffset _now = start;
+    private int _running;
 
     public ManualTimeProvider()
         : this(new(2026, 1, 1, 0, 0, 0, TimeSpan.Zero))
@@ -15,90 +15,61 @@ internal sealed class ManualTimeProvider(DateTimeOffset start) : TimeProvider
     public static ManualTimeProvider At(long unixSeconds) => new(DateTimeOffset.FromUnixTimeSeconds(unixSeconds));
 
     /// <summary>Timers that run now.</summary>
-    public int Running
-    {
-        get
-        {
-            lock (_lock)
-                return _timers.Count(timer => timer.Due is not null);
-        }
-    }
-
-    public override long TimestampFrequency => TimeSpan.TicksPerSecond;
-
-    public override long GetTimestamp() => GetUtcNow().Ticks;
-
-    public override DateTimeOffset GetUtcNow()
-    {
-        lock (_lock)
-            return _now;
-    }
-
-    public override ITimer CreateTimer(TimerCallback callback, object? state, TimeSpan dueTime, TimeSpan period)
-    {
-        var timer = new ManualTimer(this, callback, state);
-        timer.Change(dueTime, period);
-        lock (_lock)
-            _timers.Add(timer);
-        return timer;
-    }
+    public int Running => Volatile.Read(ref _running);
 
     public void Advance(int seconds) => Advance(TimeSpan.FromSeconds(seconds));
 
-    /// <summary>Moves the clock and runs what falls due.</summary>
-    public void Advance(TimeSpan time)
+    public override ITimer CreateTimer(TimerCallback callback, object? state, TimeSpan dueTime, TimeSpan period)
     {
-        var end = GetUtcNow() + time;
-        while (true)
-        {
-            ManualTimer? next;
-            lock (_lock)
-            {
-                next = _timers.Where(timer => timer.Due <= end).MinBy(timer => timer.Due);
-                _now = next is null ? end : next.Due > _now ? next.Due.Value : _now;
-                next?.Reset();
-            }
-
-            if (next is null)
-                return;
-            next.Run();
-        }
+        var timer = new CountedTimer(this, callback, state);
+        timer.Start(base.CreateTimer(static timer => ((CountedTimer)timer!).Fire(), timer, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan));
+        timer.Change(dueTime, period);
+        return timer;
     }
 
-    private sealed class ManualTimer(ManualTimeProvider owner, TimerCallback callback, object? state) : ITimer
+    private sealed class CountedTimer(ManualTimeProvider owner, TimerCallback callback, object? state) : ITimer
     {
-        private TimeSpan _period;
+        private readonly Lock _lock = new();
+        private ITimer? _timer;
+        private bool _runs;
+        private bool _repeats;
 
-        public DateTimeOffset? Due { get; private set; }
+        public void Start(ITimer timer) => _timer = timer;
 
         public bool Change(TimeSpan dueTime, TimeSpan period)
         {
-            lock (owner._lock)
-            {
-                Due = dueTime == Timeout.InfiniteTimeSpan ? null : owner._now + dueTime;
-                _period = period;
-            }
-
-            return true;
+            Count(dueTime != Timeout.InfiniteTimeSpan, period > TimeSpan.Zero);
+            return _timer!.Change(dueTime, period);
         }
 
-        public void Reset() => Due = _period > TimeSpan.Zero ? Due + _period : null;
-
-        public void Run() => callback(state);
+        public void Fire()
+        {
+            lock (_lock)
+                if (!_repeats)
+                    Count(false, false);
+            callback(state);
+        }
 
         public void Dispose()
         {
-            lock (owner._lock)
-            {
-                Due = null;
-                owner._timers.Remove(this);
-            }
+            Count(false, false);
+            _timer!.Dispose();
         }
 
         public ValueTask DisposeAsync()
         {
             Dispose();
             return default;
+        }
+
+        private void Count(bool runs, bool repeats)
+        {
+            lock (_lock)
+            {
+                if (runs != _runs)
+                    Interlocked.Add(ref owner._running, runs ? 1 : -1);
+                (_runs, _repeats) = (runs, repeats);
+            }
         }
     }
 }
