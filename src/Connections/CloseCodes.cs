@@ -43,9 +43,6 @@ public static class CloseCodes
     /// <summary>The peer read too slowly and its queue was full; reconnect and resume.</summary>
     public const ushort SlowConsumer = 4000;
 
-    /// <summary>A newer connection took this one's place; do not reconnect.</summary>
-    public const ushort Replaced = 4001;
-
     /// <summary>The application removed the user; do not reconnect.</summary>
     public const ushort Kicked = 4002;
 

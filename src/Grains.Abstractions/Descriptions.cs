@@ -11,7 +11,7 @@ public sealed record MembersPage(
     [property: Id(2)] string? Next);
 
 /// <summary>A page of a room's messages.</summary>
-/// <param name="Epoch">The room's epoch.</param>
+/// <param name="Epoch">The room's epoch; empty when nobody uses the room, or has for so long that nothing is left of it.</param>
 /// <param name="Messages">Oldest first.</param>
 /// <param name="More">Whether the room has older ones; the next page is before the first of these.</param>
 [GenerateSerializer, Immutable, Alias("realtime.history")]
@@ -24,7 +24,7 @@ public sealed record HistoryPage(
 /// <param name="Members">Users in it.</param>
 /// <param name="Connections">Their connections in it.</param>
 /// <param name="Fronts">Fronts that those are on.</param>
-/// <param name="Position">The room's epoch and its last message's number.</param>
+/// <param name="Position">The room's epoch and its last message's number; an empty epoch and 0 when nobody uses the room.</param>
 [GenerateSerializer, Immutable, Alias("realtime.room.description")]
 public sealed record RoomDescription(
     [property: Id(0)] int Members,

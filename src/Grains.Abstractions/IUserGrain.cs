@@ -24,7 +24,7 @@ public interface IUserGrain : IGrainWithStringKey
     [Alias("Deliver")]
     Task<int> Deliver(string from, [Immutable] byte[] body);
 
-    /// <summary>Closes all connections of the user (close code 4002); returns how many there were.</summary>
+    /// <summary>Closes all connections of the user (close code 4002); returns how many there were. The reason has at most <see cref="Limits.ReasonBytes"/> bytes.</summary>
     [Alias("Disconnect")]
     Task<int> Disconnect(string? reason = null);
 

@@ -1,6 +1,7 @@
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 using Microsoft.Extensions.Options;
+using Orleans.Configuration;
 using Orleans.Hosting;
 using Realtime.PushStreams;
 using Realtime.Silo.Fronts;
@@ -26,6 +27,7 @@ public static class SiloExtensions
         silo.Services.AddOptions<LeaseOptions>().BindConfiguration("Leases").ValidateOnStart();
         silo.Services.TryAddEnumerable(ServiceDescriptor.Singleton<IValidateOptions<RoomOptions>>(new Validator<RoomOptions>(options => options.Problems())));
         silo.Services.TryAddEnumerable(ServiceDescriptor.Singleton<IValidateOptions<LeaseOptions>>(new Validator<LeaseOptions>(options => options.Problems())));
+        silo.Configure<GrainCollectionOptions>(Departure.Configure);
         silo.Services.TryAddSingleton(TimeProvider.System);
         silo.Services.TryAddSingleton<FrontPublisher>();
         silo.Services.TryAddSingleton<LocalRooms>();

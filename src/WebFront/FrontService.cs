@@ -3,6 +3,7 @@ using Orleans.Runtime;
 using Orleans.Streams;
 using Realtime.Connections;
 using Realtime.Grains;
+using Realtime.PushStreams;
 using Realtime.WebFront.Rooms;
 
 namespace Realtime.WebFront;
@@ -94,9 +95,10 @@ internal sealed partial class FrontService(
 
     private async Task Renew()
     {
-        using var timer = new PeriodicTimer(s_period, time);
         try
         {
+            await Task.Delay(Backoff.Part(s_period), time, _stopping.Token);
+            using var timer = new PeriodicTimer(s_period, time);
             while (await timer.WaitForNextTickAsync(_stopping.Token))
                 await TryRenew();
         }

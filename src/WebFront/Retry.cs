@@ -1,5 +1,6 @@
 using System.Runtime.ExceptionServices;
 using Orleans.Runtime;
+using Realtime.PushStreams;
 
 namespace Realtime.WebFront;
 
@@ -7,10 +8,10 @@ namespace Realtime.WebFront;
 internal static class Retry
 {
     private static readonly TimeSpan s_first = TimeSpan.FromMilliseconds(50);
-    private static readonly TimeSpan s_most = TimeSpan.FromMilliseconds(500);
+    private static readonly TimeSpan s_longest = TimeSpan.FromMilliseconds(500);
 
     /// <summary>Repeats the call after failures that pass by themselves, until the bound; then its last exception is thrown.</summary>
-    public static async Task<T> Transient<T>(Func<Task<T>> call, TimeSpan bound, TimeProvider time)
+    public static async Task<T> Transient<T>(Func<Task<T>> call, TimeSpan bound, TimeProvider time, Random? random = null)
     {
         var start = time.GetTimestamp();
         try
@@ -19,14 +20,15 @@ internal static class Retry
         }
         catch (Exception exception)
         {
-            return await After(exception, call, start, bound, time);
+            return await After(exception, call, start, bound, time, random);
         }
     }
 
     /// <summary>The same for a call that has begun at <paramref name="start"/> and failed.</summary>
-    public static async Task<T> After<T>(Exception failure, Func<Task<T>> call, long start, TimeSpan bound, TimeProvider time)
+    public static async Task<T> After<T>(Exception failure, Func<Task<T>> call, long start, TimeSpan bound, TimeProvider time, Random? random = null)
     {
-        for (var pause = s_first; IsTransient(failure) && time.GetElapsedTime(start) + pause < bound; pause = pause * 2 < s_most ? pause * 2 : s_most)
+        var backoff = new Backoff(s_first, s_longest, random);
+        while (IsTransient(failure) && backoff.Next() is var pause && time.GetElapsedTime(start) + pause < bound)
         {
             await Task.Delay(pause, time);
             try

@@ -90,15 +90,15 @@ public class CloseTests
         await using var server = await RecordAsync(path, recorder, options => options.CloseTimeout = TimeSpan.FromSeconds(5), time);
         using var client = await server.ConnectRawAsync();
         var connection = await recorder.ConnectionAsync();
-        var closing = connection.CloseAsync(CloseCodes.Replaced);
-        await client.ReceiveCloseAsync(4001, answer: false);
+        var closing = connection.CloseAsync(CloseCodes.Kicked);
+        await client.ReceiveCloseAsync(4002, answer: false);
         time.Advance(4);
         Assert.False(closing.IsCompleted);
         time.Advance(3);
         await closing.Within();
         await client.ReceiveEndAsync();
         Assert.Equal("connected", await recorder.NextAsync());
-        Assert.Equal("closed 4001 ", await recorder.NextAsync());
+        Assert.Equal("closed 4002 ", await recorder.NextAsync());
     }
 
     [Theory, CombinatorialPaths]

@@ -32,6 +32,37 @@ public sealed class BackPressureTests(SharedCluster shared)
     }
 
     [Fact]
+    public async Task Who_listens_to_measurements_and_fails_harms_neither_the_process_nor_the_stream()
+    {
+        var stream = Cluster.Silos[0].Stream(_id, PushCluster.Small);
+        var subscriber = await Held(PushCluster.Small, stream);
+        var asked = 0;
+        using (var listener = new System.Diagnostics.Metrics.MeterListener())
+        {
+            listener.InstrumentPublished = (instrument, own) =>
+            {
+                if (instrument.Name == "realtime.push.drops")
+                    own.EnableMeasurementEvents(instrument);
+            };
+            listener.SetMeasurementEventCallback<long>((_, _, _, _) =>
+            {
+                Interlocked.Increment(ref asked);
+                throw new InvalidOperationException("a listener that fails");
+            });
+            listener.Start();
+            // Dropped by a timer, on a thread of the pool.
+            await stream.OnNextBatchAsync(Enumerable.Range(1, 10).Select(i => new Item("", i))).Soon();
+            await stream.OnNextAsync(new Item("", 11)).Soon();
+        }
+        Assert.True(asked > 0);
+        subscriber.Release();
+        var log = await subscriber.Has(12);
+        Assert.Equal(1, Assert.IsType<PushGapException>(log[11]).Dropped);
+        await stream.OnNextAsync(new Item("", 12)).Soon();
+        await subscriber.Has(13);
+    }
+
+    [Fact]
     public async Task A_gap_is_told_even_if_nothing_follows_it()
     {
         var stream = Cluster.Silos[0].Stream(_id, PushCluster.Small);

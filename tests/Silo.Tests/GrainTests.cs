@@ -175,6 +175,48 @@ public sealed class GrainTests(SiloCluster cluster) : IClassFixture<SiloCluster>
     }
 
     [Fact]
+    public async Task A_batch_with_a_command_that_is_none_is_refused_as_a_whole()
+    {
+        RoomCommand[] bad =
+        [
+            null!, new JoinCommand(null!, "c1", null), new JoinCommand("alice", "", null), new LeaveCommand(null!),
+            new PublishCommand("alice", null, null!), new PublishCommand("", null, []), new SyncCommand(null!, null), new SyncCommand([default], null),
+        ];
+        foreach (var command in bad)
+        {
+            var error = await Assert.ThrowsAnyAsync<ArgumentException>(
+                () => Submit("f1", [new JoinCommand("alice", "c1", null), new PublishCommand("alice", null, "\"content\":\"a\""u8.ToArray()), command]));
+            Assert.Contains("Command 2 of the batch", error.Message);
+        }
+        await Assert.ThrowsAnyAsync<ArgumentException>(() => Submit("f1", null!));
+        await Assert.ThrowsAnyAsync<ArgumentException>(() => Submit("", []));
+        Assert.Equal(0, (await Room.Members()).Total);
+        Assert.Equal(1, (await Room.Broadcast(new RoomMessage { Content = "x" })).Sequence);
+    }
+
+    [Fact]
+    public async Task What_is_missing_or_absurd_is_an_argument_error_and_the_grain_goes_on()
+    {
+        var user = cluster.Client.GetGrain<IUserGrain>("user-" + _name);
+        var all = cluster.Client.GetGrain<IClusterGrain>(IClusterGrain.Key);
+        Func<Task>[] calls =
+        [
+            () => Room.Broadcast(null!), () => Room.BroadcastText(null!), () => Room.BroadcastBinary(null!), () => Room.Drop(null!),
+            () => Room.Members(limit: int.MaxValue), () => Room.Members(limit: int.MinValue), () => Room.History(limit: int.MaxValue), () => Room.History(before: long.MinValue),
+            () => user.Send(null!), () => user.SendText(null!), () => user.SendBinary(null!), () => user.Deliver("bob", null!), () => user.Deliver(null!, []),
+            () => user.Attach(null!), () => user.Attach(new UserConnection(null!, "c1", default)), () => user.Attach(new UserConnection("f1", "", default)),
+            () => user.Detach(null!, "c1"), () => user.Detach("f1", null!), () => user.Drop(""), () => user.Disconnect(new string('x', 124)),
+            () => all.Broadcast(null!), () => all.BroadcastText(null!), () => all.BroadcastBinary(null!), () => all.Rooms(limit: int.MaxValue), () => all.Connections(limit: -1),
+        ];
+        foreach (var call in calls)
+            await Assert.ThrowsAnyAsync<ArgumentException>(call);
+        Assert.Equal(RoomException.PositionInvalid, (await Assert.ThrowsAsync<RoomException>(() => Room.History(before: long.MaxValue))).Code);
+        await user.Attach(new UserConnection("f1", "c1", default));
+        Assert.Equal(1, await user.Send(new RoomMessage { Content = "x" }));
+        Assert.Equal(1, (await Room.Broadcast(new RoomMessage { Content = "x" })).Sequence);
+    }
+
+    [Fact]
     public async Task Settings_out_of_range_stop_the_start()
     {
         var builder = new InProcessTestClusterBuilder(1);

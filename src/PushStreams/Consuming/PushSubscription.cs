@@ -17,7 +17,8 @@ internal sealed partial class PushSubscription<T> : StreamSubscriptionHandle<T>,
 {
     // So long a stream's silo may take to be replaced, and more.
     private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(15);
-    private static readonly TimeSpan s_retryDelay = TimeSpan.FromMilliseconds(200);
+    private static readonly TimeSpan s_firstDelay = TimeSpan.FromMilliseconds(100);
+    private static readonly TimeSpan s_longestDelay = TimeSpan.FromMilliseconds(500);
 
     private readonly PushStreamProvider _provider;
     private readonly Receiver<T> _receiver; // the reference holds it weakly
@@ -127,16 +128,18 @@ internal sealed partial class PushSubscription<T> : StreamSubscriptionHandle<T>,
     {
         while (!_ended.IsCancellationRequested)
         {
-            await Task.Delay(_provider.Options.AnnouncePeriod, _provider.Time, _ended.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-            if (_ended.IsCancellationRequested)
-                return;
             try
             {
+                // Random each time: the death of the grain's silo makes all who repeat themselves there wait for the same moment.
+                var pause = _provider.Options.AnnouncePeriod * 0.75 + Backoff.Part(_provider.Options.AnnouncePeriod * 0.25);
+                await Task.Delay(pause, _provider.Time, _ended.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+                if (_ended.IsCancellationRequested)
+                    return;
                 await Announce(_subscriber with { IsNew = false });
             }
             catch (Exception exception)
             {
-                LogNotAnnounced(_provider.Log, StreamId, exception.GetType().Name);
+                SafeLog.Write(() => LogNotAnnounced(_provider.Log, StreamId, exception.GetType().Name));
             }
         }
     }
@@ -144,6 +147,7 @@ internal sealed partial class PushSubscription<T> : StreamSubscriptionHandle<T>,
     private async Task Insist(Func<Task> call, string what)
     {
         var began = _provider.Time.GetTimestamp();
+        var backoff = new Backoff(s_firstDelay, s_longestDelay);
         while (true)
         {
             try
@@ -155,7 +159,7 @@ internal sealed partial class PushSubscription<T> : StreamSubscriptionHandle<T>,
             {
                 if (_provider.Time.GetElapsedTime(began) > s_patience)
                     throw new TimeoutException($"Could not {what} stream {StreamId} within {s_patience}.", exception);
-                await Task.Delay(s_retryDelay, _provider.Time);
+                await Task.Delay(backoff.Next(), _provider.Time);
             }
         }
     }

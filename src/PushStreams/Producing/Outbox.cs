@@ -93,14 +93,35 @@ internal sealed partial class Outbox<T>(Output<T> output, PushSubscriber subscri
 
     private async Task Pump()
     {
-        while (_pending.TryTake(out var batch))
+        try
         {
-            await Deliver(batch);
-            if (output.Provider.HasEnded)
+            while (_pending.TryTake(out var batch))
             {
+                await TryDeliver(batch);
+                if (!output.Provider.HasEnded)
+                    continue;
                 _pending.End();
                 return;
             }
+        }
+        catch (Exception exception)
+        {
+            SafeLog.Write(() => LogFailed(output.Provider.Log, output.StreamId, 0, exception));
+            _pending.End(); // the next event starts it again
+        }
+    }
+
+    /// <summary>A defect costs this batch, of which the subscriber is told, and not all that come after it.</summary>
+    private async Task TryDeliver(EventBatch<T> batch)
+    {
+        try
+        {
+            await Deliver(batch);
+        }
+        catch (Exception exception)
+        {
+            SafeLog.Write(() => LogFailed(output.Provider.Log, output.StreamId, batch.Count, exception));
+            _pending.NotTold(batch.First);
         }
     }
 
@@ -120,7 +141,8 @@ internal sealed partial class Outbox<T>(Output<T> output, PushSubscriber subscri
     {
         var time = output.Provider.Time;
         var began = time.GetTimestamp();
-        for (var delay = s_firstDelay; !_isClosed && !output.Provider.HasEnded; delay = delay * 2 < s_longestDelay ? delay * 2 : s_longestDelay)
+        var backoff = new Backoff(s_firstDelay, s_longestDelay);
+        while (!_isClosed && !output.Provider.HasEnded)
         {
             try
             {
@@ -140,13 +162,13 @@ internal sealed partial class Outbox<T>(Output<T> output, PushSubscriber subscri
                         await Deliver(new EventBatch<T>(batch.First + i, [events[i]]));
                     return;
                 }
-                LogNotSent(output.Provider.Log, output.StreamId, exception);
+                SafeLog.Write(() => LogNotSent(output.Provider.Log, output.StreamId, exception));
                 break;
             }
             catch (Exception exception)
             {
                 PushMetrics.Retries.Add(1, output.Provider.Tag);
-                LogNotAcknowledged(output.Provider.Log, output.StreamId, batch.Count, exception.GetType().Name);
+                SafeLog.Write(() => LogNotAcknowledged(output.Provider.Log, output.StreamId, batch.Count, exception.GetType().Name));
                 if (!_isMute && time.GetElapsedTime(began) > s_mute)
                 {
                     _isMute = true;
@@ -156,11 +178,11 @@ internal sealed partial class Outbox<T>(Output<T> output, PushSubscriber subscri
                 await output.Refresh();
                 if (time.GetElapsedTime(began) > output.Provider.Options.DeliveryTimeout)
                 {
-                    LogGivenUp(output.Provider.Log, output.StreamId, batch.Count, output.Provider.Options.DeliveryTimeout, exception);
+                    SafeLog.Write(() => LogGivenUp(output.Provider.Log, output.StreamId, batch.Count, output.Provider.Options.DeliveryTimeout, exception));
                     break;
                 }
                 if (!_isClosed)
-                    await Task.Delay(delay, time);
+                    await Task.Delay(backoff.Next(), time);
             }
         }
         PushMetrics.Drops.Add(batch.Count, output.Provider.Tag);
@@ -175,6 +197,9 @@ internal sealed partial class Outbox<T>(Output<T> output, PushSubscriber subscri
 
     [LoggerMessage(3, LogLevel.Information, "A subscriber of stream {Stream} is gone; {Events} events that waited for it are dropped.")]
     private static partial void LogGone(ILogger log, StreamId stream, int events);
+
+    [LoggerMessage(5, LogLevel.Error, "{Events} events of stream {Stream} could not be given to a subscriber; they are dropped.")]
+    private static partial void LogFailed(ILogger log, StreamId stream, int events, Exception exception);
 
     [LoggerMessage(4, LogLevel.Error, "An event of stream {Stream} cannot be sent; it is dropped.")]
     private static partial void LogNotSent(ILogger log, StreamId stream, Exception exception);

@@ -94,7 +94,7 @@ internal sealed partial class Output<T> : IOutput
         await Task.WhenAll(listening.Select(outbox => outbox.Idle));
     }
 
-    /// <summary>Asks who listens. If it cannot be known, what was known stays.</summary>
+    /// <summary>Asks who listens. If it cannot be known, what was known stays. Never fails.</summary>
     public async Task Refresh()
     {
         try
@@ -106,7 +106,7 @@ internal sealed partial class Output<T> : IOutput
         }
         catch (Exception exception)
         {
-            LogNotKnown(Provider.Log, StreamId, exception.GetType().Name);
+            SafeLog.Write(() => LogNotKnown(Provider.Log, StreamId, exception.GetType().Name));
         }
         finally
         {
@@ -197,11 +197,12 @@ internal sealed partial class Output<T> : IOutput
 
     private async Task LookUp()
     {
-        for (var delay = s_firstDelay; Volatile.Read(ref _unaddressed) is not null && !Provider.HasEnded; delay = delay * 2 < s_longestDelay ? delay * 2 : s_longestDelay)
+        var backoff = new Backoff(s_firstDelay, s_longestDelay);
+        while (Volatile.Read(ref _unaddressed) is not null && !Provider.HasEnded)
         {
             await Refresh();
             if (Volatile.Read(ref _unaddressed) is not null)
-                await Task.Delay(delay, Provider.Time);
+                await Task.Delay(backoff.Next(), Provider.Time);
         }
         // A full fence: who adds after this read starts the look-up himself.
         Interlocked.Exchange(ref _isLookingUp, 0);

@@ -6,7 +6,7 @@ namespace Realtime.PushStreams.Producing;
 /// The events that wait for one subscriber, numbered 1, 2, 3 ...: in order, bounded, and with the waiting producers behind
 /// them. An event that is dropped keeps its number, which is how the subscriber sees the gap.
 /// </summary>
-internal sealed class PendingEvents<T>(PushStreamProvider provider) : IDisposable
+internal sealed partial class PendingEvents<T>(PushStreamProvider provider) : IDisposable
 {
     private readonly PushStreamOptions _options = provider.Options;
     private readonly TimeProvider _time = provider.Time;
@@ -123,7 +123,7 @@ internal sealed class PendingEvents<T>(PushStreamProvider provider) : IDisposabl
         }
     }
 
-    /// <summary>Nothing will be taken any more.</summary>
+    /// <summary>Who was told to take has ended early, and takes nothing any more.</summary>
     public void End()
     {
         lock (_lock)
@@ -260,14 +260,27 @@ internal sealed class PendingEvents<T>(PushStreamProvider provider) : IDisposabl
     /// <summary>For the producer that waits longest.</summary>
     private void StartPatience()
     {
-        _patience ??= _time.CreateTimer(static queue => ((PendingEvents<T>)queue!).LosePatience(), this, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
+        _patience ??= _time.CreateTimer(static queue => ((PendingEvents<T>)queue!).OnPatienceOver(), this, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
         var waited = _waiters.TryPeek(out var first) ? _time.GetElapsedTime(first.Since) : TimeSpan.Zero;
         _patience.Change(waited < _options.FullWait ? _options.FullWait - waited : TimeSpan.Zero, Timeout.InfiniteTimeSpan);
+    }
+
+    private void OnPatienceOver()
+    {
+        try
+        {
+            LosePatience();
+        }
+        catch (Exception exception)
+        {
+            SafeLog.Write(() => LogFailed(provider.Log, exception));
+        }
     }
 
     private void LosePatience()
     {
         List<Waiter> waiters;
+        int dropped;
         lock (_lock)
         {
             if (!_waiters.TryPeek(out var first))
@@ -279,9 +292,10 @@ internal sealed class PendingEvents<T>(PushStreamProvider provider) : IDisposabl
             }
             // From now on nobody waits any more, until the subscriber takes something.
             _drops = true;
-            PushMetrics.Drops.Add(DropWaiters(out waiters), provider.Tag);
+            dropped = DropWaiters(out waiters);
         }
         Complete(waiters);
+        PushMetrics.Drops.Add(dropped, provider.Tag);
     }
 
     private int DropWaiters(out List<Waiter> waiters)
@@ -306,6 +320,9 @@ internal sealed class PendingEvents<T>(PushStreamProvider provider) : IDisposabl
         foreach (var waiter in waiters)
             waiter.Done.TrySetResult();
     }
+
+    [LoggerMessage(1, LogLevel.Error, "Producers that wait for a subscriber could not be let go.")]
+    private static partial void LogFailed(ILogger log, Exception exception);
 
     /// <summary>A producer that waits for place.</summary>
     private sealed record Waiter(T[] Events, long Since)

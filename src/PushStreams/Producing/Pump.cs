@@ -12,7 +12,7 @@ internal sealed class Pump
 
     public void UseCurrentScheduler() => Volatile.Write(ref _scheduler, TaskScheduler.Current);
 
-    /// <summary>Without the caller's context: what is sent for many callers belongs to the trace of none.</summary>
+    /// <summary>Without the caller's context: what is sent for many callers belongs to the trace of none. The work has its own guard.</summary>
     public void Start(Func<object?, Task> work, object state)
     {
         if (ExecutionContext.IsFlowSuppressed())
@@ -23,7 +23,19 @@ internal sealed class Pump
         using (ExecutionContext.SuppressFlow())
             Queue();
 
-        void Queue() => _ = Task.Factory.StartNew(work, state, CancellationToken.None, TaskCreationOptions.DenyChildAttach, Volatile.Read(ref _scheduler));
+        void Queue()
+        {
+            try
+            {
+                On(Volatile.Read(ref _scheduler));
+            }
+            catch (TaskSchedulerException)
+            {
+                On(TaskScheduler.Default); // the silo's takes nothing any more
+            }
+        }
+
+        void On(TaskScheduler scheduler) => _ = Task.Factory.StartNew(work, state, CancellationToken.None, TaskCreationOptions.DenyChildAttach, scheduler);
     }
 }
 

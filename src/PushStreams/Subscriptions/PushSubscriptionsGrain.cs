@@ -26,6 +26,9 @@ internal sealed class PushSubscriptionsGrain(IServiceProvider services, IOptions
 
     public Task Announce(PushSubscriber subscriber, TimeSpan timeout)
     {
+        if (subscriber.Id == Guid.Empty || subscriber.Observer.IsDefault)
+            throw new ArgumentException("A subscriber needs an id and an observer.", nameof(subscriber));
+        ArgumentOutOfRangeException.ThrowIfLessThanOrEqual(timeout, TimeSpan.Zero);
         var isKnown = _subscribers.TryGetValue(subscriber.Id, out var known);
         _subscribers[subscriber.Id] = (isKnown ? known.Subscriber : subscriber, _time.GetTimestamp(), timeout);
         return isKnown ? Task.CompletedTask : TellWatchers();
@@ -35,6 +38,7 @@ internal sealed class PushSubscriptionsGrain(IServiceProvider services, IOptions
 
     public Task<PushSubscribers> Watch(IPushProducer producer)
     {
+        ArgumentNullException.ThrowIfNull(producer);
         _watchers[producer.GetGrainId()] = producer;
         Expire();
         return Task.FromResult(Snapshot());

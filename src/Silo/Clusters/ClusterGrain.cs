@@ -1,6 +1,7 @@
 using System.Text;
 using Microsoft.Extensions.Logging;
 using Orleans.Concurrency;
+using Realtime.PushStreams;
 using Realtime.Silo.Fronts;
 
 namespace Realtime.Silo.Clusters;
@@ -74,9 +75,9 @@ internal sealed partial class ClusterGrain(TimeProvider time, FrontPublisher pub
         {
             return await question;
         }
-        catch (Exception exception) when (exception is TimeoutException or OrleansException)
+        catch (Exception exception)
         {
-            LogNoAnswer(who, exception);
+            SafeLog.Write(() => LogNoAnswer(who, exception));
             return nothing;
         }
     }

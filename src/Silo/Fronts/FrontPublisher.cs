@@ -2,6 +2,7 @@ using System.Collections.Concurrent;
 using System.Diagnostics.Metrics;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
+using Realtime.PushStreams;
 
 namespace Realtime.Silo.Fronts;
 
@@ -51,9 +52,17 @@ internal sealed partial class FrontPublisher(
 
     private Task Push(string front, ReadOnlySpan<FrontEvent> events)
     {
-        var stream = _streams.GetOrAdd(front, static (id, provider) => provider.GetStream<FrontEvent>(FrontStreams.Of(id)), provider);
-        var pushed = events.Length == 1 ? stream.OnNextAsync(events[0]) : stream.OnNextBatchAsync(events.ToArray());
-        return pushed.IsCompletedSuccessfully ? Task.CompletedTask : Observe(pushed, front);
+        try
+        {
+            var stream = _streams.GetOrAdd(front, static (id, provider) => provider.GetStream<FrontEvent>(FrontStreams.Of(id)), provider);
+            var pushed = events.Length == 1 ? stream.OnNextAsync(events[0]) : stream.OnNextBatchAsync(events.ToArray());
+            return pushed.IsCompletedSuccessfully ? Task.CompletedTask : Observe(pushed, front);
+        }
+        catch (Exception exception)
+        {
+            LogFailed(front, exception);
+            return Task.CompletedTask;
+        }
     }
 
     private async Task Observe(Task pushed, string front)
@@ -64,9 +73,11 @@ internal sealed partial class FrontPublisher(
         }
         catch (Exception exception)
         {
-            LogStreamFailed(front, exception);
+            LogFailed(front, exception);
         }
     }
+
+    private void LogFailed(string front, Exception exception) => SafeLog.Write(() => LogStreamFailed(front, exception));
 
     [LoggerMessage(1, LogLevel.Warning, "The stream of front {Front} did not take events.")]
     private partial void LogStreamFailed(string front, Exception exception);

@@ -1,5 +1,6 @@
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
+using Realtime.PushStreams;
 using Realtime.Silo.Rooms;
 
 namespace Realtime.Silo.Fronts;
@@ -24,8 +25,11 @@ internal sealed partial class SiloLease(
     private readonly Dictionary<string, Watched> _watched = [];
     private HashSet<string> _suspects = []; // missing in the last view
     private ISiloObserver? _reference;
+    private int _renewals;
     private Task _telling = Task.CompletedTask;
     private Task _sending = Task.CompletedTask;
+
+    private IFrontDirectoryGrain Directory => grains.GetGrain<IFrontDirectoryGrain>(IFrontDirectoryGrain.Key);
 
     /// <summary>This silo's name in <see cref="ClusterView.Silos"/>.</summary>
     public string Id { get; } = silo.SiloAddress.ToString();
@@ -49,32 +53,49 @@ internal sealed partial class SiloLease(
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
-        using var timer = new PeriodicTimer(Period, time);
-        var renewals = 0;
-        var directory = grains.GetGrain<IFrontDirectoryGrain>(IFrontDirectoryGrain.Key);
         try
         {
+            await Renew();
+            // Silos that have started together do not go on in step.
+            await Task.Delay(Backoff.Part(Period), time, stoppingToken);
+            using var timer = new PeriodicTimer(Period, time);
             do
-            {
-                try
-                {
-                    var view = await directory.RenewSilo(Id, _reference ??= grains.CreateObjectReference<ISiloObserver>(this));
-                    // Both wait for others, rooms and fronts, and the next renewal must not.
-                    if (view.IsSettled && _telling.IsCompleted)
-                        _telling = Tell(view);
-                    if (++renewals % RenewalsPerPositions == 0 && _sending.IsCompleted)
-                        _sending = SendPositions(view.Fronts);
-                }
-                catch (Exception exception) when (exception is not OperationCanceledException)
-                {
-                    LogRenewFailed(exception);
-                }
-            }
+                await Renew();
             while (await timer.WaitForNextTickAsync(stoppingToken));
         }
-        catch (OperationCanceledException)
+        catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
         {
             // The host stops.
+        }
+    }
+
+    /// <summary>Never fails: a silo that renews no more is gone for the fronts.</summary>
+    private async Task Renew()
+    {
+        try
+        {
+            var view = await Directory.RenewSilo(Id, _reference ??= grains.CreateObjectReference<ISiloObserver>(this));
+            // Both wait for others, rooms and fronts, and the next renewal must not.
+            if (view.IsSettled && _telling.IsCompleted)
+                _telling = Guarded(Tell(view), "The rooms and users of fronts that are gone");
+            if (++_renewals % RenewalsPerPositions == 0 && _sending.IsCompleted)
+                _sending = Guarded(SendPositions(view.Fronts), "The fronts");
+        }
+        catch (Exception exception)
+        {
+            SafeLog.Write(() => LogRenewFailed(exception));
+        }
+    }
+
+    private async Task Guarded(Task work, string who)
+    {
+        try
+        {
+            await work;
+        }
+        catch (Exception exception)
+        {
+            SafeLog.Write(() => LogNotTold(who, exception));
         }
     }
 
@@ -83,17 +104,16 @@ internal sealed partial class SiloLease(
         await base.StopAsync(cancellationToken);
         try
         {
-            var directory = grains.GetGrain<IFrontDirectoryGrain>(IFrontDirectoryGrain.Key);
             if (_reference is not null)
             {
-                var view = await directory.RenewSilo(Id, _reference);
+                var view = await Directory.RenewSilo(Id, _reference);
                 IsAlone = view.IsSettled && view.Silos is [var only] && only == Id;
             }
-            await directory.Unregister(Id);
+            await Directory.Unregister(Id);
         }
         catch (Exception exception)
         {
-            LogRenewFailed(exception); // its lease will run out
+            SafeLog.Write(() => LogRenewFailed(exception)); // its lease will run out
         }
     }
 
@@ -126,7 +146,7 @@ internal sealed partial class SiloLease(
         }
         foreach (var (front, watched) in gone)
         {
-            LogFrontGone(front, watched.Rooms.Count, watched.Users.Count);
+            SafeLog.Write(() => LogFrontGone(front, watched.Rooms.Count, watched.Users.Count));
             await Each(watched.Rooms, room => grains.GetGrain<IRoomGrain>(room).Drop(front), room => WatchRoom(front, room));
             await Each(watched.Users, user => grains.GetGrain<IUserGrain>(user).Drop(front), user => WatchUser(front, user));
         }
@@ -143,7 +163,7 @@ internal sealed partial class SiloLease(
             catch (Exception exception)
             {
                 watch(name);
-                LogNotTold(name, exception);
+                SafeLog.Write(() => LogNotTold(name, exception));
             }
         });
 

@@ -1,5 +1,6 @@
 using Microsoft.Extensions.Logging;
 using Npgsql;
+using Realtime.PushStreams;
 using Realtime.Silo.Postgres;
 using Realtime.Silo.Redis;
 
@@ -8,7 +9,7 @@ namespace Realtime.Silo.Hosting;
 /// <summary>A client without a cluster waits for one, and says what it waits for when that changes.</summary>
 internal sealed partial class ConnectionRetry(ClusterSettings settings, ILogger<ConnectionRetry> logger) : IClientConnectionRetryFilter
 {
-    private readonly BackOff _backOff = new(first: TimeSpan.FromMilliseconds(500), longest: TimeSpan.FromSeconds(5));
+    private readonly Backoff _backoff = new(first: TimeSpan.FromMilliseconds(500), longest: TimeSpan.FromSeconds(5));
 
     /// <summary>Why the last attempt failed; null when none has.</summary>
     public string? WaitsFor { get; private set; }
@@ -22,7 +23,7 @@ internal sealed partial class ConnectionRetry(ClusterSettings settings, ILogger<
         if (reason != WaitsFor)
             LogWaits(reason);
         WaitsFor = reason;
-        await Task.Delay(_backOff.Next(), cancellationToken);
+        await Task.Delay(_backoff.Next(), cancellationToken);
         return true;
     }
 

@@ -1,4 +1,5 @@
 using Microsoft.Extensions.Logging;
+using Realtime.PushStreams;
 
 namespace Realtime.Silo.Hosting;
 
@@ -11,7 +12,7 @@ internal sealed partial class DatabaseWait(SiloState state, TimeProvider time, I
     /// <param name="cancellation">Ends the wait.</param>
     public async Task Until(Func<CancellationToken, Task> attempt, Func<Exception, string?> explain, CancellationToken cancellation)
     {
-        var backOff = new BackOff(first: TimeSpan.FromSeconds(1), longest: TimeSpan.FromSeconds(15));
+        var backoff = new Backoff(first: TimeSpan.FromSeconds(1), longest: TimeSpan.FromSeconds(15));
         while (true)
         {
             try
@@ -21,7 +22,7 @@ internal sealed partial class DatabaseWait(SiloState state, TimeProvider time, I
             }
             catch (Exception exception) when (!cancellation.IsCancellationRequested && explain(exception) is { } what)
             {
-                var wait = backOff.Next();
+                var wait = backoff.Next();
                 state.Wait(what);
                 LogWaits(what, wait.TotalSeconds);
                 await Task.Delay(wait, time, cancellation);
@@ -29,6 +30,6 @@ internal sealed partial class DatabaseWait(SiloState state, TimeProvider time, I
         }
     }
 
-    [LoggerMessage(1, LogLevel.Warning, "{What}; trying again in {Seconds} s.")]
+    [LoggerMessage(1, LogLevel.Warning, "{What}; trying again in {Seconds:0.0} s.")]
     private partial void LogWaits(string what, double seconds);
 }

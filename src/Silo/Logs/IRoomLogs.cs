@@ -14,6 +14,10 @@ internal interface IRoomLogs
     /// <exception cref="LogException">It cannot be opened now, or not by this release.</exception>
     ValueTask<OpenedLog> Open(string room, int messages);
 
+    /// <summary>As <see cref="Open"/>, for a room that has a log; null, and nothing is written, for one that has none.</summary>
+    /// <exception cref="LogException">It cannot be opened now, or not by this release.</exception>
+    ValueTask<OpenedLog?> Find(string room, int messages);
+
     /// <summary>The log of a room that has come from another silo with all that it held, as it was open there.</summary>
     IRoomLog Resume(LogMark mark);
 }

@@ -1,22 +1,25 @@
 using System.Net.Sockets;
 using Microsoft.Extensions.Logging;
 using Npgsql;
+using Realtime.PushStreams;
 using Realtime.Silo.Postgres;
 
 namespace Realtime.Silo.Logs;
 
 /// <summary>
-/// Whether the database takes anything. While it does not, one attempt in half a second goes to it and all others are
+/// Whether the database takes anything. While it does not, one attempt in about half a second goes to it and all others are
 /// refused at once; its begin and its end are each logged in a line.
 /// </summary>
 internal sealed partial class LogOutage(string connectionString, TimeProvider time, ILogger<LogOutage> logger)
 {
-    private static readonly TimeSpan s_pause = TimeSpan.FromMilliseconds(500);
+    private static readonly TimeSpan s_shortestPause = TimeSpan.FromMilliseconds(250);
+    private static readonly TimeSpan s_pauseSpread = TimeSpan.FromMilliseconds(500);
 
     private readonly Lock _gate = new();
     private string? _reason; // null while all is well
     private long _begin;
     private long _attempt; // the last one
+    private TimeSpan _pause; // until the next one
 
     /// <exception cref="LogException">There is an outage, and this is not the attempt that goes through.</exception>
     public void ThrowIfDown()
@@ -27,9 +30,9 @@ internal sealed partial class LogOutage(string connectionString, TimeProvider ti
         {
             if (_reason is null)
                 return;
-            if (time.GetElapsedTime(_attempt) < s_pause)
+            if (time.GetElapsedTime(_attempt) < _pause)
                 throw new LogException($"The log cannot be written: {_reason}.");
-            _attempt = time.GetTimestamp();
+            BeginPause();
         }
     }
 
@@ -46,17 +49,20 @@ internal sealed partial class LogOutage(string connectionString, TimeProvider ti
         {
             lock (_gate)
             {
-                _attempt = time.GetTimestamp();
+                BeginPause();
                 if (_reason is null)
                 {
                     _begin = _attempt;
-                    LogBegin(PostgresProblem.Address(connectionString), reason);
+                    SafeLog.Write(() => LogBegin(PostgresProblem.Address(connectionString), reason));
                 }
                 _reason = reason;
             }
         }
         return new LogException($"The log cannot be written: {reason}.", exception);
     }
+
+    // Random, as an outage begins for all silos at once.
+    private void BeginPause() => (_attempt, _pause) = (time.GetTimestamp(), s_shortestPause + Backoff.Part(s_pauseSpread));
 
     public void Succeeded()
     {
@@ -67,7 +73,7 @@ internal sealed partial class LogOutage(string connectionString, TimeProvider ti
             if (_reason is null)
                 return;
             _reason = null;
-            LogEnd(PostgresProblem.Address(connectionString), time.GetElapsedTime(_begin).TotalSeconds);
+            SafeLog.Write(() => LogEnd(PostgresProblem.Address(connectionString), time.GetElapsedTime(_begin).TotalSeconds));
         }
     }
 

@@ -2,6 +2,7 @@ using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
 using Npgsql;
+using Realtime.PushStreams;
 using Realtime.Silo.Rooms;
 
 namespace Realtime.Silo.Logs;
@@ -23,9 +24,10 @@ internal sealed partial class LogTrimmer(
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
-        using var timer = new PeriodicTimer(s_period, time);
         try
         {
+            await Task.Delay(Backoff.Part(s_period), time, stoppingToken); // silos that have started together do not go on in step
+            using var timer = new PeriodicTimer(s_period, time);
             for (var round = 0; await timer.WaitForNextTickAsync(stoppingToken); round++)
             {
                 try
@@ -34,13 +36,14 @@ internal sealed partial class LogTrimmer(
                     if (round % RoundsPerSweep == 0)
                         await TrimAges(stoppingToken);
                 }
-                catch (Exception exception) when (LogOutage.IsProblem(exception) && !stoppingToken.IsCancellationRequested)
+                catch (Exception exception) when (!stoppingToken.IsCancellationRequested)
                 {
-                    LogFailed(exception.Message); // what is left is trimmed later, by age at the latest
+                    // What is left is trimmed later, by age at the latest.
+                    SafeLog.Write(() => LogFailed(LogOutage.IsProblem(exception) ? LogLevel.Debug : LogLevel.Error, exception.Message, exception));
                 }
             }
         }
-        catch (OperationCanceledException)
+        catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
         {
             // The silo stops.
         }
@@ -99,6 +102,6 @@ internal sealed partial class LogTrimmer(
         }
     }
 
-    [LoggerMessage(1, LogLevel.Debug, "Messages could not be trimmed now: {Reason}")]
-    private partial void LogFailed(string reason);
+    [LoggerMessage(EventId = 1, Message = "Messages could not be trimmed now: {Reason}")]
+    private partial void LogFailed(LogLevel level, string reason, Exception exception);
 }

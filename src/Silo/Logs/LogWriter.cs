@@ -1,7 +1,9 @@
 using System.Diagnostics.Metrics;
 using System.Text;
 using System.Threading.Channels;
+using Microsoft.Extensions.Logging;
 using Npgsql;
+using Realtime.PushStreams;
 
 namespace Realtime.Silo.Logs;
 
@@ -27,7 +29,7 @@ internal sealed class PendingAppend(LogMark mark, LogEntry[] entries)
 /// Writes the appends of all rooms of a silo: those that wait go into one statement together, so that its cost, a
 /// round trip and a wait for the disk, is shared. A room has one append at a time, so each room's are in order.
 /// </summary>
-internal sealed class LogWriter : IAsyncDisposable
+internal sealed partial class LogWriter : IAsyncDisposable
 {
     /// <summary>So many statements at once: while the database writes one to its disk, the next is on its way.</summary>
     private const int Lanes = 2;
@@ -43,12 +45,13 @@ internal sealed class LogWriter : IAsyncDisposable
 
     private readonly NpgsqlDataSource _source;
     private readonly LogOutage _outage;
+    private readonly ILogger _logger;
     private readonly Channel<PendingAppend> _waiting = Channel.CreateUnbounded<PendingAppend>();
     private readonly Task[] _lanes;
 
-    public LogWriter(NpgsqlDataSource source, LogOutage outage)
+    public LogWriter(NpgsqlDataSource source, LogOutage outage, ILogger logger)
     {
-        (_source, _outage) = (source, outage);
+        (_source, _outage, _logger) = (source, outage, logger);
         _lanes = [.. Enumerable.Range(0, Lanes).Select(_ => Task.Run(Write))];
     }
 
@@ -80,8 +83,18 @@ internal sealed class LogWriter : IAsyncDisposable
                 rows += append.Entries.Length;
                 bytes += append.Bytes;
             }
-            if (group.Count > 0)
-                await Write(group);
+            try
+            {
+                if (group.Count > 0)
+                    await Write(group);
+            }
+            catch (Exception exception)
+            {
+                // A defect costs this group, and not the rooms that come after it.
+                SafeLog.Write(() => LogFailed(group.Count, exception));
+                foreach (var append in group)
+                    append.Failed(new LogException("The log cannot be written.", exception));
+            }
             group.Clear();
         }
     }
@@ -205,4 +218,7 @@ internal sealed class LogWriter : IAsyncDisposable
             return new LogFencedException(reader.GetString(0));
         return new LogException("The room is not in the log as it was; it is read again.");
     }
+
+    [LoggerMessage(3, LogLevel.Error, "{Appends} appends of rooms failed.")]
+    private partial void LogFailed(int appends, Exception exception);
 }

@@ -13,6 +13,8 @@ internal sealed class MemoryLogs : IRoomLogs
     public ValueTask<OpenedLog> Open(string room, int messages) =>
         new(new OpenedLog(s_log, NewEpoch(), 0, [], []));
 
+    public ValueTask<OpenedLog?> Find(string room, int messages) => default;
+
     public IRoomLog Resume(LogMark mark) => s_log;
 
     /// <summary>64 random bits.</summary>

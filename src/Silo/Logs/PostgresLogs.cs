@@ -45,7 +45,7 @@ internal sealed partial class PostgresLogs : IRoomLogs, IAsyncDisposable
             AutoPrepareMinUsages = 2,
         };
         Source = NpgsqlDataSource.Create(connection);
-        _writer = new LogWriter(Source, outage);
+        _writer = new LogWriter(Source, outage, logger);
     }
 
     /// <summary>The connections, for the trimmer too.</summary>
@@ -54,7 +54,11 @@ internal sealed partial class PostgresLogs : IRoomLogs, IAsyncDisposable
     /// <summary>Up to where messages of rooms are not needed any more.</summary>
     public TrimList Trims { get; } = new();
 
-    public async ValueTask<OpenedLog> Open(string room, int messages)
+    public async ValueTask<OpenedLog> Open(string room, int messages) => (await Open(room, messages, OpenSql))!;
+
+    public ValueTask<OpenedLog?> Find(string room, int messages) => Open(room, messages, FindSql);
+
+    private async ValueTask<OpenedLog?> Open(string room, int messages, string sql)
     {
         _outage.ThrowIfDown();
         using var bound = new CancellationTokenSource(Patience);
@@ -62,7 +66,7 @@ internal sealed partial class PostgresLogs : IRoomLogs, IAsyncDisposable
             throw new LogException("The log is busy with other rooms.");
         try
         {
-            var opened = await Read(room, messages, bound.Token);
+            var opened = await Read(room, messages, sql, bound.Token);
             _outage.Succeeded();
             return opened;
         }
@@ -93,6 +97,12 @@ internal sealed partial class PostgresLogs : IRoomLogs, IAsyncDisposable
         RETURNING id, term, epoch, sequence
         """;
 
+    // Of a room that has none it makes no log. It takes the same parameters.
+    private const string FindSql = """
+        UPDATE realtime_rooms SET term = term + 1, used_at = now() WHERE service = $1 AND name = $2 AND $3 IS NOT NULL
+        RETURNING id, term, epoch, sequence
+        """;
+
     private const string MessagesSql = """
         SELECT sequence, version, kind, sender, timestamp, body FROM realtime_messages
         WHERE room = (SELECT id FROM realtime_rooms WHERE service = $1 AND name = $2)
@@ -105,14 +115,14 @@ internal sealed partial class PostgresLogs : IRoomLogs, IAsyncDisposable
         ORDER BY sequence DESC LIMIT $4
         """;
 
-    private async Task<OpenedLog> Read(string room, int messages, CancellationToken cancellation)
+    private async Task<OpenedLog?> Read(string room, int messages, string sql, CancellationToken cancellation)
     {
         await using var connection = await Source.OpenConnectionAsync(cancellation);
         await using var batch = new NpgsqlBatch(connection)
         {
             BatchCommands =
             {
-                new(OpenSql) { Parameters = { Text(_service), Text(room), Text(MemoryLogs.NewEpoch()) } },
+                new(sql) { Parameters = { Text(_service), Text(room), Text(MemoryLogs.NewEpoch()) } },
                 new(MessagesSql) { Parameters = { Text(_service), Text(room), Number(messages) } },
                 new(PublishesSql)
                 {
@@ -125,7 +135,8 @@ internal sealed partial class PostgresLogs : IRoomLogs, IAsyncDisposable
             },
         };
         await using var reader = await batch.ExecuteReaderAsync(cancellation);
-        await reader.ReadAsync(cancellation);
+        if (!await reader.ReadAsync(cancellation))
+            return null;
         var mark = new LogMark(reader.GetInt64(0), reader.GetInt64(1));
         var (epoch, sequence) = (reader.GetString(2), reader.GetInt64(3));
 

@@ -20,10 +20,14 @@ internal sealed class PublishDedupe(int capacity, TimeSpan window)
         return _entries.TryGetValue((user, id), out publish);
     }
 
+    /// <summary>When the newest will be forgotten, Unix milliseconds; 0 when there is none.</summary>
+    public long AllGoneAt { get; private set; }
+
     public void Add(KnownPublish publish)
     {
         if (capacity == 0)
             return;
+        AllGoneAt = publish.Receipt.Timestamp + (long)window.TotalMilliseconds;
         _entries ??= [];
         _order ??= new();
         if (_order.Count == capacity)
@@ -46,6 +50,7 @@ internal sealed class PublishDedupe(int capacity, TimeSpan window)
     /// <summary>Remembers these and no others; oldest first.</summary>
     public void Load(KnownPublish[] publishes)
     {
+        AllGoneAt = 0;
         _entries?.Clear();
         _order?.Clear();
         foreach (var publish in publishes)

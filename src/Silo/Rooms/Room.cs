@@ -42,6 +42,9 @@ internal sealed class Room(string name, RoomOptions options, TimeProvider time)
 
     public bool IsEmpty => _members.Connections == 0;
 
+    /// <summary>How long somebody who comes could still be given what was said here, or a publish be recognised; zero when there is nothing.</summary>
+    public TimeSpan HoldsFor => TimeSpan.FromMilliseconds(Math.Max(0, Math.Max(_history.AllGoneAt, _dedupe.AllGoneAt) - NowMs()));
+
     /// <summary>Set when the count of a large room has changed and not been told yet.</summary>
     public bool CountIsDue { get; private set; }
 
@@ -210,7 +213,11 @@ internal sealed class Room(string name, RoomOptions options, TimeProvider time)
     public HistoryPage History(long? before, int limit, string? epoch)
     {
         if (epoch is not null && epoch != Epoch)
-            throw new RoomException(RoomException.PositionInvalid, $"The room is in epoch {Epoch}; positions of '{epoch}' mean nothing in it.");
+        {
+            throw new RoomException(RoomException.PositionInvalid, HasPast
+                ? $"The room is in epoch {Epoch}; positions of '{epoch}' mean nothing in it."
+                : $"The room has no messages; positions of '{epoch}' mean nothing in it.");
+        }
         if (before > _sequence + 1)
             throw new RoomException(RoomException.PositionInvalid, $"'before' is {before}, and the room's last message is {_sequence}.");
         var messages = _history.Before(before ?? long.MaxValue, limit, Limits.HistoryBytes, NowMs());

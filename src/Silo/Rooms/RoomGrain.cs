@@ -1,5 +1,8 @@
 using System.Text;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
+using Realtime.PushStreams;
 using Realtime.Silo.Fronts;
 using Realtime.Silo.Logs;
 
@@ -13,7 +16,7 @@ namespace Realtime.Silo.Rooms;
 /// The log is opened by the first turn that needs it. After an append that failed it is opened again, by the next turn, and
 /// then says how far it goes; members stay meanwhile, and fronts see by the hole in the order that they have to ask.
 /// </remarks>
-internal sealed class RoomGrain(
+internal sealed partial class RoomGrain(
     IOptions<RoomOptions> options, IRoomLogs logs, TimeProvider time, FrontPublisher publisher, SiloLease lease, LocalRooms local)
     : Grain, IRoomGrain, IGrainMigrationParticipant
 {
@@ -24,6 +27,7 @@ internal sealed class RoomGrain(
     private Task<bool>? _opening;
     private RoomState? _handedOver;
     private IGrainTimer? _countTimer;
+    private Departure? _departure;
     private long _told; // the order of the last event that the streams have taken
     private int _isBusy;
 
@@ -86,7 +90,7 @@ internal sealed class RoomGrain(
     public async ValueTask<SubmitReply> Submit(string front, long batch, RoomCommand[] commands)
     {
         ArgumentException.ThrowIfNullOrEmpty(front);
-        ArgumentNullException.ThrowIfNull(commands);
+        RoomCommands.Check(commands);
         var at = LastOf(front);
         if (at >= 0 && batch <= _last[at].Batch)
         {
@@ -96,7 +100,7 @@ internal sealed class RoomGrain(
         }
         var (wasEmpty, hadFront) = (_room.IsEmpty, _room.HasFront(front));
         if (_log is null && Array.Exists(commands, command => command is not LeaveCommand))
-            await TryOpen(); // or else what needs it is refused
+            await TryOpen(Create); // or else what needs it is refused
         var replies = new RoomReply[commands.Length];
         for (var i = 0; i < commands.Length; i++)
             replies[i] = _room.Apply(front, commands[i]);
@@ -110,19 +114,21 @@ internal sealed class RoomGrain(
         await Tell();
         if (_room.HasFront(front) != hadFront)
             Watch(front, !hadFront);
-        if (_room.IsEmpty != wasEmpty)
+        if (_room.IsEmpty || wasEmpty)
             KeepAlive();
         return reply;
     }
 
     public async Task Drop(string front)
     {
-        var wasEmpty = _room.IsEmpty;
+        ArgumentException.ThrowIfNullOrEmpty(front);
         _last = [.. _last.Where(last => last.Front != front)];
         _room.Drop(front);
         await Tell();
-        if (_room.IsEmpty != wasEmpty)
-            KeepAlive();
+        if (!_room.IsEmpty)
+            return;
+        KeepAlive();
+        LeaveIfUnused();
     }
 
     public Task<Receipt> Broadcast(RoomMessage message)
@@ -148,12 +154,14 @@ internal sealed class RoomGrain(
         if (limit is < 1 or > Limits.PageSize)
             throw new ArgumentOutOfRangeException(nameof(limit), limit, $"limit is {limit}; it must be 1 to {Limits.PageSize}.");
         Names.CheckCursor(after);
+        LeaveIfUnused();
         return Task.FromResult(_room.Page(after, limit));
     }
 
     public async Task<RoomDescription> Describe()
     {
-        await OpenOrRefuse();
+        await OpenToRead();
+        LeaveIfUnused();
         return _room.Describe();
     }
 
@@ -163,18 +171,21 @@ internal sealed class RoomGrain(
             throw new ArgumentOutOfRangeException(nameof(limit), limit, $"limit is {limit}; it must be 1 to {Limits.HistoryPage}.");
         if (before is < 1)
             throw new ArgumentOutOfRangeException(nameof(before), before, $"before is {before}; it must be 1 or more.");
-        await OpenOrRefuse();
+        await OpenToRead();
+        LeaveIfUnused();
         return _room.History(before, limit, epoch);
     }
 
     private async Task<Receipt> Send(FrontEventKind kind, byte[] body, string? from = null, string? id = null)
     {
         if (_log is null)
-            await TryOpen();
+            await TryOpen(Create);
         RoomReply[] replies = [_room.Publish(kind, from, id, body)];
         if (_room.Pending.Length > 0)
             await Keep(replies);
         await Tell();
+        if (_room.IsEmpty)
+            KeepAlive();
         return replies[0] switch
         {
             PublishedReply published => published.Receipt,
@@ -191,8 +202,10 @@ internal sealed class RoomGrain(
             await _log!.Append(_room.Pending);
             _log.Trim(_room.Kept());
         }
-        catch (LogException exception)
+        catch (Exception exception)
         {
+            if (exception is not LogException) // else the log has said why
+                LogFailed(exception);
             _log = null;
             _room.NotKept(replies);
             if (exception is LogFencedException)
@@ -200,14 +213,17 @@ internal sealed class RoomGrain(
         }
     }
 
-    private async Task OpenOrRefuse()
+    /// <summary>A read of an empty room that has no log makes none.</summary>
+    private async Task OpenToRead()
     {
-        if (!_room.HasPast && !await TryOpen())
+        if (!_room.HasPast && !await TryOpen(_room.IsEmpty ? logs.Find : Create))
             throw new RoomException(RoomException.Unavailable, "The room's log cannot be read now; try again.");
     }
 
-    /// <summary>Opens the log. Calls that only read come together, so they wait for one opening.</summary>
-    private async ValueTask<bool> TryOpen()
+    private async ValueTask<OpenedLog?> Create(string room, int messages) => await logs.Open(room, messages);
+
+    /// <summary>Opens the log; false when it cannot be had. Calls that only read come together, so they wait for one opening.</summary>
+    private async ValueTask<bool> TryOpen(Func<string, int, ValueTask<OpenedLog?>> open)
     {
         if (_log is not null)
             return true;
@@ -225,14 +241,17 @@ internal sealed class RoomGrain(
         {
             try
             {
-                var opened = await logs.Open(this.GetPrimaryKeyString(), options.Value.RetentionOf(this.GetPrimaryKeyString()).Messages);
+                if (await open(this.GetPrimaryKeyString(), options.Value.RetentionOf(this.GetPrimaryKeyString()).Messages) is not { } opened)
+                    return true; // there is none
                 _room.Open(opened);
                 _log = opened.Log;
                 return true;
             }
-            catch (LogException)
+            catch (Exception exception)
             {
-                return false; // the log has said why
+                if (exception is not LogException) // else the log has said why
+                    LogFailed(exception);
+                return false;
             }
         }
     }
@@ -306,6 +325,20 @@ internal sealed class RoomGrain(
     /// A room with members must stay in memory; an empty one is gone from it when nobody who comes back could still be
     /// given what was said.
     /// </summary>
-    private void KeepAlive() =>
-        DelayDeactivation(_room.IsEmpty ? options.Value.RetentionOf(this.GetPrimaryKeyString()).Age : s_forever);
+    private void KeepAlive() => DelayDeactivation(_room.IsEmpty ? _room.HoldsFor : s_forever);
+
+    private void LeaveIfUnused()
+    {
+        if (IsUnused)
+            (_departure ??= new Departure(this, () => IsUnused)).Soon();
+    }
+
+    /// <summary>Nobody has come or said anything here, or it is so long ago that nothing is left of it.</summary>
+    private bool IsUnused => _room.IsEmpty && _last.Length == 0 && _room.HoldsFor == TimeSpan.Zero;
+
+    private void LogFailed(Exception exception) =>
+        SafeLog.Write(() => LogFailed(ServiceProvider.GetRequiredService<ILogger<RoomGrain>>(), this.GetPrimaryKeyString(), exception));
+
+    [LoggerMessage(1, LogLevel.Error, "The log of room {Room} failed as it should not; what was to be kept there is refused.")]
+    private static partial void LogFailed(ILogger logger, string room, Exception exception);
 }

@@ -5,6 +5,7 @@ internal sealed class RoomHistory(Retention retention)
 {
     private readonly Queue<FrontEvent> _messages = new();
     private long _last; // the newest sequence ever added
+    private long _allGoneAt; // when the newest is too old
     private long _staysUntil; // no message is too old before this time: so the oldest need not be looked at each time
 
     /// <summary>The sequence of the oldest message that is here; that of the next one when there is none.</summary>
@@ -20,7 +21,11 @@ internal sealed class RoomHistory(Retention retention)
         if (_messages.Count == 0)
             _staysUntil = StaysUntil(message);
         _messages.Enqueue(message);
+        _allGoneAt = StaysUntil(message);
     }
+
+    /// <summary>When the newest message will be too old, Unix milliseconds; 0 when there is none.</summary>
+    public long AllGoneAt => _messages.Count == 0 ? 0 : _allGoneAt;
 
     public FrontEvent[] Save() => [.. _messages];
 

@@ -1,15 +1,18 @@
 using System.Text;
+using Microsoft.Extensions.Logging;
+using Realtime.PushStreams;
 using Realtime.Silo.Fronts;
 
 namespace Realtime.Silo.Users;
 
 /// <summary>Hosts <see cref="UserDevices"/> and sends to the fronts that the user is on, one event per front.</summary>
-internal sealed class UserGrain(TimeProvider time, FrontPublisher publisher, SiloLease lease)
+internal sealed partial class UserGrain(TimeProvider time, FrontPublisher publisher, SiloLease lease, ILogger<UserGrain> logger)
     : Grain, IUserGrain, IGrainMigrationParticipant
 {
     private static readonly TimeSpan s_forever = TimeSpan.FromDays(3650); // the connections are only here
 
     private readonly UserDevices _devices = new();
+    private Departure? _departure;
 
     public override Task OnActivateAsync(CancellationToken cancellationToken)
     {
@@ -42,6 +45,8 @@ internal sealed class UserGrain(TimeProvider time, FrontPublisher publisher, Sil
     public Task<string> Attach(UserConnection connection)
     {
         ArgumentNullException.ThrowIfNull(connection);
+        ArgumentException.ThrowIfNullOrEmpty(connection.Front, nameof(connection));
+        ArgumentException.ThrowIfNullOrEmpty(connection.Connection, nameof(connection));
         if (!_devices.HasFront(connection.Front))
             lease.WatchUser(connection.Front, this.GetPrimaryKeyString());
         _devices.Attach(connection);
@@ -51,19 +56,20 @@ internal sealed class UserGrain(TimeProvider time, FrontPublisher publisher, Sil
 
     public Task Detach(string front, string connection)
     {
+        ArgumentException.ThrowIfNullOrEmpty(front);
+        ArgumentException.ThrowIfNullOrEmpty(connection);
         _devices.Detach(front, connection);
         if (!_devices.HasFront(front))
             lease.UnwatchUser(front, this.GetPrimaryKeyString());
-        if (_devices.Count == 0)
-            DeactivateOnIdle();
+        LeaveIfAway();
         return Task.CompletedTask;
     }
 
     public Task Drop(string front)
     {
+        ArgumentException.ThrowIfNullOrEmpty(front);
         _devices.Drop(front);
-        if (_devices.Count == 0)
-            DeactivateOnIdle();
+        LeaveIfAway();
         return Task.CompletedTask;
     }
 
@@ -89,27 +95,54 @@ internal sealed class UserGrain(TimeProvider time, FrontPublisher publisher, Sil
         return Push(FrontEventKind.DirectBinary, data);
     }
 
-    public Task<int> Disconnect(string? reason) =>
-        Push(FrontEventKind.Disconnect, reason is null ? [] : Encoding.UTF8.GetBytes(reason));
+    public Task<int> Disconnect(string? reason)
+    {
+        var body = reason is null ? [] : Encoding.UTF8.GetBytes(reason);
+        return body.Length <= Limits.ReasonBytes
+            ? Push(FrontEventKind.Disconnect, body)
+            : throw new ArgumentException($"The reason has {body.Length} bytes of UTF-8; it may have {Limits.ReasonBytes}.", nameof(reason));
+    }
 
     public async Task<UserDescription> Describe()
     {
+        LeaveIfAway();
         if (_devices.Count == 0)
             return new UserDescription([], []);
         // The fronts know which rooms their connections are in; asking when somebody wants to know costs nothing otherwise.
         var fronts = await GrainFactory.GetGrain<IFrontDirectoryGrain>(IFrontDirectoryGrain.Key).Fronts();
         var user = this.GetPrimaryKeyString();
-        var rooms = await Task.WhenAll(fronts.Where(front => _devices.HasFront(front.Front)).Select(front => front.Observer.RoomsOf(user)));
+        var rooms = await Task.WhenAll(fronts.Where(front => _devices.HasFront(front.Front)).Select(front => RoomsAt(front, user)));
         return new UserDescription(_devices.All, [.. rooms.SelectMany(names => names).Distinct().Order(StringComparer.Ordinal)]);
+    }
+
+    /// <summary>A front that does not answer is left out.</summary>
+    private async Task<string[]> RoomsAt(FrontEntry front, string user)
+    {
+        try
+        {
+            return await front.Observer.RoomsOf(user);
+        }
+        catch (Exception exception)
+        {
+            SafeLog.Write(() => LogNoAnswer(front.Front, user, exception));
+            return [];
+        }
+    }
+
+    /// <summary>A user without connections holds nothing.</summary>
+    private void LeaveIfAway()
+    {
+        if (_devices.Count > 0)
+            return;
+        DelayDeactivation(TimeSpan.Zero);
+        (_departure ??= new Departure(this, () => _devices.Count == 0)).Soon();
     }
 
     private async Task<int> Push(FrontEventKind kind, byte[] body, string? from = null)
     {
+        LeaveIfAway();
         if (_devices.Count == 0)
-        {
-            DeactivateOnIdle();
             return 0;
-        }
         await publisher.Publish(_devices.Fronts,
         [
             new FrontEvent
@@ -123,4 +156,7 @@ internal sealed class UserGrain(TimeProvider time, FrontPublisher publisher, Sil
         ]);
         return _devices.Count;
     }
+
+    [LoggerMessage(1, LogLevel.Warning, "Front {Front} did not say which rooms user {User} is in; they are left out.")]
+    private partial void LogNoAnswer(string front, string user, Exception exception);
 }

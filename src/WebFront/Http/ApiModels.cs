@@ -23,8 +23,9 @@ internal sealed record RoomsResponse(IReadOnlyList<RoomSummary> Rooms, string? N
 internal sealed record RoomResponse(string Room, int Members, int Connections, int Fronts, string Epoch, long Seq);
 
 /// <summary>Messages of a room, oldest first.</summary>
+/// <param name="Epoch">Absent when nobody uses the room.</param>
 /// <param name="More">Whether there are older ones: those before the first of these.</param>
-internal sealed record HistoryResponse(string Room, string Epoch, IReadOnlyList<HistoryMessage> Messages, bool More);
+internal sealed record HistoryResponse(string Room, string? Epoch, IReadOnlyList<HistoryMessage> Messages, bool More);
 
 /// <summary>A message as the members of the room got it.</summary>
 /// <param name="Type"><c>message</c>, or how a service sent it unwrapped: <c>text</c>, in <paramref name="Content"/>, or <c>binary</c>, as base64 in <paramref name="Data"/>.</param>

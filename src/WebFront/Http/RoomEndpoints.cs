@@ -53,7 +53,7 @@ internal static class RoomEndpoints
         if (before is < 1)
             throw new ArgumentException($"'before' is {before}; it must be 1 or more.");
         var page = await router.Call(() => router.Grain(room).History(before, limit, epoch));
-        return Results.Ok(new HistoryResponse(room, page.Epoch, [.. page.Messages.Select(HistoryMessage.Of)], page.More));
+        return Results.Ok(new HistoryResponse(room, page.Epoch.Length == 0 ? null : page.Epoch, [.. page.Messages.Select(HistoryMessage.Of)], page.More));
     }
 
     private static async Task<IResult> Send(RoomRouter router, string room, SendRequest request, HttpContext context)

@@ -41,7 +41,7 @@ internal static class UserEndpoints
     {
         Names.Check(user, "user");
         // The reason travels in a close frame, which has 123 bytes for it (RFC 6455 section 5.5).
-        const int most = 123;
+        const int most = Limits.ReasonBytes;
         if (request?.Reason is { } reason && System.Text.Encoding.UTF8.GetByteCount(reason) > most)
             return ApiProblem.BadRequest(ErrorCodes.BadRequest, $"'reason' may have {most} bytes of UTF-8.");
         return Results.Ok(new UserSendResponse(user, await router.Call(() => router.User(user).Disconnect(request?.Reason))));

@@ -151,8 +151,11 @@ internal static class ServerFrames
         var frame = Begin("history"u8, id);
         frame.Write(",\"room\":"u8);
         frame.Write(room.QuotedName);
-        frame.Write(",\"epoch\":"u8);
-        frame.WriteString(page.Epoch);
+        if (page.Epoch.Length > 0)
+        {
+            frame.Write(",\"epoch\":"u8);
+            frame.WriteString(page.Epoch);
+        }
         frame.Write(",\"messages\":["u8);
         for (var i = 0; i < page.Messages.Length; i++)
         {

@@ -16,6 +16,9 @@ internal sealed class ShakyLogs : IRoomLogs
     /// <summary>Openings fail.</summary>
     public bool IsClosed { get; set; }
 
+    /// <summary>Openings and appends fail with what no log should throw.</summary>
+    public bool IsDefect { get; set; }
+
     /// <summary>Appends fail.</summary>
     public bool Refuses { get; set; }
 
@@ -24,6 +27,8 @@ internal sealed class ShakyLogs : IRoomLogs
 
     public ValueTask<OpenedLog> Open(string room, int messages)
     {
+        if (IsDefect)
+            throw new InvalidOperationException("a defect");
         if (IsClosed)
             throw new LogException("closed");
         var kept = _rooms.GetOrAdd(room, _ => new Kept());
@@ -36,6 +41,9 @@ internal sealed class ShakyLogs : IRoomLogs
                 [.. kept.Entries.Select(entry => entry.Message with { Epoch = kept.Epoch, Order = log.Mark.FirstOrder })], [.. publishes]));
         }
     }
+
+    public async ValueTask<OpenedLog?> Find(string room, int messages) =>
+        _rooms.ContainsKey(room) || IsClosed ? await Open(room, messages) : null;
 
     public IRoomLog Resume(LogMark mark) => throw new NotSupportedException();
 
@@ -59,6 +67,8 @@ internal sealed class ShakyLogs : IRoomLogs
             await Task.Yield();
             lock (kept)
             {
+                if (logs.IsDefect)
+                    throw new InvalidOperationException("a defect");
                 if (kept.Term != mark.Term)
                     throw new LogFencedException("x");
                 Assert.Equal(kept.Entries.Count + 1, entries[0].Message.Sequence);
@@ -176,6 +186,32 @@ public sealed class FailingLogTests : IAsyncLifetime
         Assert.Equal(1, (await _room.Broadcast(new RoomMessage { Content = "x" })).Sequence);
         Assert.Single(await _front.Messages(1).WaitAsync(s_bound)); // the front of bob
         Assert.Equal(["bob"], (await _room.Members()).Users);
+    }
+
+    [Fact]
+    public async Task A_defect_of_the_log_costs_what_was_to_be_kept_and_not_the_room()
+    {
+        await Submit(Join("alice"), Say("a", "1"));
+        _logs.IsDefect = true;
+        var replies = await Submit(Say("b", "2"), Join("bob"));
+        IsRefused(replies[0]);
+        Assert.IsType<JoinedReply>(replies[1]);
+        IsRefused((await Submit(Say("b", "2")))[0]); // now it cannot be opened
+        Assert.Equal(RoomException.Unavailable,
+            (await Assert.ThrowsAsync<RoomException>(() => _cluster.Client.GetGrain<IRoomGrain>("other").Broadcast(new RoomMessage { Content = "x" }))).Code);
+        _logs.IsDefect = false;
+        Assert.Equal(2, Sequence((await Submit(Say("b", "2")))[0]));
+        Assert.Equal(["alice", "bob"], (await _room.Members()).Users);
+    }
+
+    [Fact]
+    public async Task A_read_of_a_room_without_a_log_makes_none()
+    {
+        Assert.Empty((await _room.History()).Messages);
+        Assert.Equal("", (await _room.Describe()).Position.Epoch);
+        Assert.Null(await _logs.Find("lobby", 300));
+        await Submit(Join("alice"), Say("a"));
+        Assert.Single((await _room.History()).Messages);
     }
 
     [Fact]

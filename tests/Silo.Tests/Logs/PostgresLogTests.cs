@@ -53,6 +53,20 @@ public sealed class PostgresLogTests(PostgresServer postgres) : IAsyncLifetime
     }
 
     [Fact]
+    public async Task A_log_is_found_where_there_is_one_and_else_nothing_is_written()
+    {
+        Assert.Null(await _logs.Logs.Find("nobody", 300).AsTask().WaitAsync(TestLogs.Bound));
+        Assert.Equal(0L, await _logs.Execute("SELECT count(*) FROM realtime_rooms"));
+        var first = await _logs.Open();
+        await Append(first, Entries.Of(first, 1));
+        await using var other = new TestLogs(_database);
+        var found = await other.Logs.Find("lobby", 300).AsTask().WaitAsync(TestLogs.Bound);
+        Assert.Equal((first.Epoch, 1, 1), (found!.Epoch, found.Sequence, found.Messages.Length));
+        await Assert.ThrowsAsync<LogFencedException>(() => Append(first, Entries.Of(first, 2)));
+        await Append(found, Entries.Of(found, 2));
+    }
+
+    [Fact]
     public async Task Who_has_lost_the_room_cannot_write()
     {
         var first = await _logs.Open();
