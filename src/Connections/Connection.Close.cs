@@ -6,7 +6,7 @@ namespace Realtime.Connections;
 // whole of it is kept by the heartbeat.
 public sealed partial class Connection
 {
-    // How long a peer that broke the protocol may take to read why, before it is cut: its own close frame cannot be read any more.
+    // How long a peer that broke the protocol may take to read why, before it is cut: what it sends then need not be frames any more.
     private static readonly TimeSpan LingerAfterFailure = TimeSpan.FromSeconds(1);
 
     private volatile Phase _phase;

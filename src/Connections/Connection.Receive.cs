@@ -269,8 +269,8 @@ public sealed partial class Connection
         }
     }
 
-    // What came before is handled and answered as before a close. Then says why, and waits until the peer has seen it or the bound has
-    // passed: a TCP connection that ends with unread input may take what was sent last with it.
+    // What came before is handled and answered as before a close. Then says why, and waits until the peer has answered or gone, or the
+    // bound has passed: a TCP connection that ends with unread input may take what was sent last with it.
     private async ValueTask FailAsync(ReceiveException failure)
     {
         EndInput(failure.Code, failure.Message);
@@ -282,12 +282,14 @@ public sealed partial class Connection
         try
         {
             ReadResult read;
+            bool answered;
             do
             {
                 read = await Transport.Input.ReadAsync();
-                Transport.Input.AdvanceTo(read.Buffer.End);
+                answered = ControlFrames.EndsWithClose(read.Buffer, out var rest);
+                Transport.Input.AdvanceTo(rest, read.Buffer.End);
             }
-            while (!read.IsCompleted);
+            while (!answered && !read.IsCompleted);
         }
         catch (Exception)
         {

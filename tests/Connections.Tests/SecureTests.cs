@@ -1,9 +1,11 @@
 using System.Net;
 using System.Net.Http;
 using System.Net.Security;
+using System.Net.Sockets;
 using System.Net.WebSockets;
 using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
+using System.Text;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
@@ -120,6 +122,31 @@ public class SecureTests
         using var http = new HttpClient(Trusting()) { DefaultRequestVersion = HttpVersion.Version20, DefaultVersionPolicy = HttpVersionPolicy.RequestVersionExact };
         using var response = await http.GetAsync(new Uri(server.Address, "/ws")).Within();
         Assert.Equal(HttpStatusCode.UpgradeRequired, response.StatusCode);
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)] // in pieces of one byte
+    public async Task Who_failed_and_answers_the_close_is_let_go_at_once(bool pieces)
+    {
+        // The server's time stands still: no bound ends it.
+        await using var server = await StartAsync(Server.Echo, build: builder => builder.UseTime(new ManualTimeProvider()));
+        using var raw = await RawClient.OpenAsync(server.EndPoint);
+        await using var tls = new SslStream(new NetworkStream(raw.Socket), leaveInnerStreamOpen: true, (_, _, _, _) => true);
+        await tls.AuthenticateAsClientAsync("localhost").Within();
+        await tls.WriteAsync(Encoding.ASCII.GetBytes(RawClient.UpgradeRequest())).Within();
+        var bytes = new byte[4096];
+        int length = 0;
+        while (bytes.AsSpan(0, length).IndexOf("\r\n\r\n"u8) < 0)
+            length += await tls.ReadAtLeastAsync(bytes.AsMemory(length), 1).Within();
+        await tls.WriteAsync(RawClient.Frame(0x83, "reserved"u8)).Within();
+        await tls.ReadAtLeastAsync(bytes, 4).Within();
+        Assert.Equal(0x88, bytes[0]);
+        Assert.Equal(1002, bytes[2] << 8 | bytes[3]);
+        var answer = RawClient.Close(1002, "you said so");
+        foreach (var piece in pieces ? answer.Chunk(1) : [answer])
+            await tls.WriteAsync(piece).Within();
+        Assert.Equal(0, await tls.ReadAsync(bytes).Within());
     }
 
     private static Task<Server> StartAsync(Func<Connection, Task>? function, Recorder? recorder = null,

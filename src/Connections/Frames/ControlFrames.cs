@@ -51,6 +51,28 @@ internal static class ControlFrames
             throw new ReceiveException(CloseCodes.InvalidData, "a close reason is not UTF-8");
         return (code, Encoding.UTF8.GetString(reason));
     }
+
+    /// <summary>
+    /// Whether a client's whole close frame stands at the end, for input in which nobody knows where frames begin: a client sends
+    /// nothing after it (RFC 6455 section 5.5.1). Taking other bytes for one only ends earlier what has failed.
+    /// </summary>
+    /// <param name="input">What the client has sent.</param>
+    /// <param name="rest">From where on it could be part of one.</param>
+    public static bool EndsWithClose(in ReadOnlySequence<byte> input, out SequencePosition rest)
+    {
+        const int head = 6; // with the mask
+        const int most = head + 125;
+        const byte close = 0x88, masked = 0x80;
+        rest = input.GetPosition(Math.Max(0, input.Length - most));
+        Span<byte> bytes = stackalloc byte[most];
+        var tail = input.Slice(rest);
+        tail.CopyTo(bytes);
+        bytes = bytes[..(int)tail.Length];
+        for (int at = 0; at <= bytes.Length - head; at++)
+            if (bytes[at] == close && bytes[at + 1] == (masked | (bytes.Length - at - head)))
+                return true;
+        return false;
+    }
 }
 
 /// <summary>The answers to the pings of a turn: each with its payload, all in one write.</summary>
