@@ -98,9 +98,9 @@ internal sealed class Handover : IDuplexPipe
     private async ValueTask<Connection?> ConnectAsync()
     {
         var endpoint = _endpoint!;
-        var transport = TakeSocket(endpoint, out bool lost);
-        if (lost)
-            Log.CameEarly(endpoint.Services.Logger);
+        // The server writes no answer to a peer that has left meanwhile.
+        if (_answer.IsEmpty || TakeSocket(endpoint) is not { } transport)
+            Log.Lost(endpoint.Services.Logger);
         else
         {
             try
@@ -121,13 +121,16 @@ internal sealed class Handover : IDuplexPipe
         return null;
     }
 
-    private ITransport TakeSocket(ConnectionEndpoint endpoint, out bool lost)
+    // Null when it is lost.
+    private ITransport? TakeSocket(ConnectionEndpoint endpoint)
     {
-        lost = false;
-        PolledTransport? polled = null;
         if (endpoint.MayPoll && endpoint.Services.Pollers.Next() is { } poller)
-            polled = PolledTransport.TryTake(_socket, _input.Consumed, poller, endpoint.Handler.NeverBlocks, out lost);
-        return polled ?? (ITransport)new SocketTransport(_socket, _original.Input, _context);
+        {
+            var polled = PolledTransport.TryTake(_socket, _input.Consumed, poller, endpoint.Handler.NeverBlocks, out bool lost);
+            if (polled is not null || lost)
+                return polled;
+        }
+        return new SocketTransport(_socket, _original.Input, _context);
     }
 
     // The wrapper must sit directly on the socket: a transport that comes from anywhere but Kestrel's socket transport (TLS, logging)

@@ -28,6 +28,7 @@ internal sealed class ConnectionServices : IDisposable
         Pollers = new Pollers(logger);
         Drain = new Drain(Heartbeat, time, Options, logger);
         _stopping = lifetime?.ApplicationStopping.Register(Drain.Begin) ?? default;
+        Prepare(lifetime);
     }
 
     public ConnectionRegistry Registry { get; }
@@ -49,6 +50,17 @@ internal sealed class ConnectionServices : IDisposable
     }
 
     public void UncountHandedOver() => Interlocked.Decrement(ref _handedOver);
+
+    // What takes descriptors once takes them while there are some: .NET remembers for ever that a library could not be loaded.
+    private void Prepare(IHostApplicationLifetime? lifetime)
+    {
+        _ = ConnectionId.New();
+        _ = UpgradeRequest.Accept(Convert.ToBase64String(new byte[16]));
+        if (!MayPoll || !Options.EnablePolling)
+            return;
+        _ = Pollers.Start();
+        lifetime?.ApplicationStarted.Register(ServerEpolls.Prepare); // there are none before the server listens
+    }
 
     public void Dispose()
     {

@@ -29,9 +29,12 @@ internal static partial class Log
     [LoggerMessage(8, LogLevel.Debug, "The answer to an upgrade request could not be sent")]
     public static partial void AnswerFailed(ILogger logger, Exception exception);
 
-    [LoggerMessage(9, LogLevel.Debug, "A peer sent frames before its upgrade request was answered, and they are lost: the connection is cut")]
-    public static partial void CameEarly(ILogger logger);
+    [LoggerMessage(9, LogLevel.Debug, "A peer left before its upgrade request was answered, or sent frames that were lost then: there is no connection")]
+    public static partial void Lost(ILogger logger);
 
     [LoggerMessage(10, LogLevel.Warning, "The system gives no poller: the server reads for all connections, which costs memory and CPU")]
     public static partial void NoPollers(ILogger logger, Exception exception);
+
+    [LoggerMessage(11, LogLevel.Error, "A poller could not tell a connection what happened at its socket; it is cut")]
+    public static partial void EventFailed(ILogger logger, Exception exception);
 }

@@ -5,7 +5,7 @@ namespace Realtime.Connections;
 /// <summary>The system calls of Linux that the pollers need and .NET does not offer. The numbers are those of asm-generic, the same on every architecture that .NET runs on.</summary>
 internal static unsafe partial class Linux
 {
-    public const uint In = 0x1, Out = 0x4, Error = 0x8, HangUp = 0x10, PeerShutdown = 0x2000, Once = 1u << 30, EdgeTriggered = 1u << 31;
+    public const uint In = 0x1, Urgent = 0x2, Out = 0x4, Error = 0x8, HangUp = 0x10, PeerShutdown = 0x2000, Once = 1u << 30, EdgeTriggered = 1u << 31;
 
     public const int WouldBlock = 11; // EAGAIN
     public const int Interrupted = 4; // EINTR
@@ -18,6 +18,7 @@ internal static unsafe partial class Linux
     private const int TcpLevel = 6, TcpInfo = 11; // IPPROTO_TCP, TCP_INFO
     private const int BytesReceivedOffset = 128; // tcpi_bytes_received, since Linux 4.1
     private const int DuplicateCloseOnExec = 1030; // F_DUPFD_CLOEXEC
+    private const int DescriptorResource = 7; // RLIMIT_NOFILE
     private const nuint BytesToRead = 0x541B; // FIONREAD
 
     // struct epoll_event is packed on x86-64 only.
@@ -132,6 +133,13 @@ internal static unsafe partial class Linux
         return ioctl(socket, BytesToRead, &bytes) == 0 ? bytes : 0;
     }
 
+    /// <summary>How many descriptors the process may have, counted from 0; as it is now.</summary>
+    public static int DescriptorLimit()
+    {
+        ulong* limits = stackalloc ulong[2]; // struct rlimit on 64 bits: the soft limit, then the hard one
+        return getrlimit(DescriptorResource, limits) == 0 ? (int)Math.Min(limits[0], int.MaxValue) : int.MaxValue;
+    }
+
     internal enum ShutDownSide { Send = 1, Both = 2 }
 
     [LibraryImport("libc", SetLastError = true)]
@@ -169,6 +177,9 @@ internal static unsafe partial class Linux
 
     [LibraryImport("libc")]
     private static partial int getsockopt(int socket, int level, int name, void* value, int* size);
+
+    [LibraryImport("libc")]
+    private static partial int getrlimit(int resource, ulong* limits);
 
     [LibraryImport("libc")]
     private static partial int dup3(int from, int to, int flags);

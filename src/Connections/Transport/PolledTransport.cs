@@ -14,15 +14,16 @@ namespace Realtime.Connections;
 internal sealed class PolledTransport : PipeReader, ITransport, IValueTaskSource<ReadResult>, IThreadPoolWorkItem
 {
     private const int BufferSize = 64 * 1024;
-    private const int Closed = -1;
-
     private const int Idle = 0;    // nobody reads, nothing has come
     private const int Waiting = 1; // a read waits for the poller
     private const int Ready = 2;   // something has come, or may have, that nobody read
 
     // What the server's descriptors stand for when their sockets are taken: a socket that is at its end, so that the server can read,
-    // shut down and close as it does at the end of a connection.
-    private static readonly int s_nothing = Linux.CreateEndedSocket();
+    // shut down and close as it does at the end of a connection. One for the process, never closed; no static initializer makes it,
+    // because one that fails once fails for ever.
+    private static int s_nothing = NoDescriptor;
+
+    private const int NoDescriptor = -1;
 
     [ThreadStatic]
     private static byte[]? t_buffer;
@@ -33,10 +34,14 @@ internal sealed class PolledTransport : PipeReader, ITransport, IValueTaskSource
     private TaskCompletionSource? _writable;
     private byte[]? _buffer; // what was read and is not consumed
     private int _start, _end;
-    private int _socket;
+    private readonly int _socket;
+    private int _users = 1; // of the descriptor: the connection, and a read under way. The last one closes it: its number is a stranger's then
     private int _state;
+    private bool _completed; // nobody sends or shuts down any more; under the lock
+    private volatile bool _aborted;
+    private volatile bool _urgent; // the peer has sent urgent data, at which a read stops though more is there
     private bool _seen; // the reader has examined all that is there
-    private bool _last; // events said that nothing more will come
+    private volatile bool _last; // events said that nothing more will come
 
     private PolledTransport(int socket, Poller poller, bool inline)
     {
@@ -60,34 +65,78 @@ internal sealed class PolledTransport : PipeReader, ITransport, IValueTaskSource
     /// <param name="consumed">How many bytes HTTP has read.</param>
     /// <param name="poller">Who is to watch it.</param>
     /// <param name="inline">Whether the poller's thread may handle messages.</param>
-    /// <param name="lost">The socket was taken, but bytes that came before the 101 were lost in the server: the connection cannot be served.</param>
-    /// <returns>Null when the server has to keep it: the peer did not wait, or the system does not tell.</returns>
+    /// <param name="lost">
+    /// The connection cannot be served: its peer has left and the server has closed the socket, or bytes that came before the 101 were
+    /// lost in the server.
+    /// </param>
+    /// <returns>Null when it was lost or the server has to keep it: the peer did not wait, or the system does not tell.</returns>
     public static PolledTransport? TryTake(Socket socket, long consumed, Poller poller, bool inline, out bool lost)
     {
+        // The server closes its socket whenever the peer leaves. Without this hold the number could be another client's by now.
+        var handle = socket.SafeHandle;
+        bool held = false;
+        try
+        {
+            handle.DangerousAddRef(ref held);
+            return TryTake((int)handle.DangerousGetHandle(), consumed, poller, inline, out lost);
+        }
+        catch (ObjectDisposedException)
+        {
+            lost = true;
+            return null;
+        }
+        finally
+        {
+            if (held)
+                handle.DangerousRelease();
+        }
+    }
+
+    /// <summary>Makes what all of them need.</summary>
+    /// <exception cref="InvalidOperationException">The system has no descriptors left.</exception>
+    public static void Prepare()
+    {
+        if (Volatile.Read(ref s_nothing) != NoDescriptor)
+            return;
+        int made = Linux.CreateEndedSocket();
+        if (Interlocked.CompareExchange(ref s_nothing, made, NoDescriptor) != NoDescriptor)
+            Linux.Close(made);
+    }
+
+    private static PolledTransport? TryTake(int servers, long consumed, Poller poller, bool inline, out bool lost)
+    {
         lost = false;
-        int servers = (int)socket.SafeHandle.DangerousGetHandle();
         if (Linux.Received(servers) != consumed)
             return null;
         int own = Linux.Duplicate(servers);
         if (own < 0)
             return null;
-        ServerEpolls.Forget(servers);
-        if (!Linux.Replace(servers, s_nothing))
+        if (DescriptorLimit.IsInReserve(own))
         {
             Linux.Close(own);
-            return null;
+            return null; // the server's own descriptor is enough
         }
-        var transport = new PolledTransport(own, poller, inline);
-        if (Linux.Received(own) == consumed + Linux.Unread(own) && poller.Add(transport, own))
-            return transport;
+        ServerEpolls.Forget(servers);
+        if (Linux.Replace(servers, s_nothing))
+        {
+            var transport = new PolledTransport(own, poller, inline);
+            if (Linux.Received(own) == consumed + Linux.Unread(own) && poller.Add(transport, own))
+                return transport;
+        }
+        // Nobody is told of its events any more, neither the server nor the poller.
         lost = true;
+        Linux.ShutDown(own, Linux.ShutDownSide.Both);
         Linux.Close(own);
         return null;
     }
 
     // ---- writing -------------------------------------------------------------------------------------------------------
 
-    public int TrySend(ReadOnlySpan<byte> bytes) => _socket == Closed ? ITransport.Gone : Linux.TrySend(_socket, bytes);
+    public int TrySend(ReadOnlySpan<byte> bytes)
+    {
+        lock (this) // the sender has it already
+            return _completed || _aborted ? ITransport.Gone : Linux.TrySend(_socket, bytes);
+    }
 
     public async ValueTask SendAsync(ReadOnlyMemory<byte> bytes)
     {
@@ -117,12 +166,25 @@ internal sealed class PolledTransport : PipeReader, ITransport, IValueTaskSource
         return default;
     }
 
-    public void Abort() => ShutDown(Linux.ShutDownSide.Both);
+    public void Abort()
+    {
+        lock (this)
+        {
+            if (_completed || _aborted)
+                return;
+            _aborted = true;
+            Linux.ShutDown(_socket, Linux.ShutDownSide.Both);
+        }
+        // Not left to an event: a socket that the system has disconnected already gives none.
+        Wake();
+        if (EndWait())
+            ThreadPool.UnsafeQueueUserWorkItem(this, preferLocal: false); // the caller may hold the lock
+    }
 
     private void ShutDown(Linux.ShutDownSide side)
     {
         lock (this)
-            if (_socket != Closed)
+            if (!_completed)
                 Linux.ShutDown(_socket, side);
     }
 
@@ -134,21 +196,14 @@ internal sealed class PolledTransport : PipeReader, ITransport, IValueTaskSource
         const uint end = Linux.PeerShutdown | Linux.HangUp | Linux.Error;
         if ((events & (Linux.Out | end)) != 0 && _writable is not null)
             Wake();
-        if ((events & (Linux.In | end)) == 0)
+        if ((events & Linux.Urgent) != 0)
+            _urgent = true;
+        if ((events & (Linux.In | Linux.Urgent | end)) == 0)
             return;
         if ((events & end) != 0)
             _last = true;
-        while (true)
-        {
-            int state = Volatile.Read(ref _state);
-            if (state == Waiting)
-            {
-                if (Interlocked.CompareExchange(ref _state, Idle, Waiting) == Waiting)
-                    break;
-            }
-            else if (Interlocked.CompareExchange(ref _state, Ready, state) == state)
-                return; // whoever reads next finds it
-        }
+        if (!EndWait())
+            return;
         if (_inline)
             Receive();
         else
@@ -156,6 +211,22 @@ internal sealed class PolledTransport : PipeReader, ITransport, IValueTaskSource
     }
 
     void IThreadPoolWorkItem.Execute() => Receive();
+
+    // Whether a read waited, which is the caller's now. Otherwise whoever reads next finds that something has happened.
+    private bool EndWait()
+    {
+        while (true)
+        {
+            int state = Volatile.Read(ref _state);
+            if (state == Waiting)
+            {
+                if (Interlocked.CompareExchange(ref _state, Idle, Waiting) == Waiting)
+                    return true;
+            }
+            else if (Interlocked.CompareExchange(ref _state, Ready, state) == state)
+                return false;
+        }
+    }
 
     private void Wake()
     {
@@ -200,17 +271,18 @@ internal sealed class PolledTransport : PipeReader, ITransport, IValueTaskSource
         }
     }
 
-    /// <summary>Closes the socket.</summary>
+    /// <summary>Closes the socket. No read may be under way.</summary>
     public override void Complete(Exception? exception = null)
     {
         lock (this)
         {
-            if (_socket == Closed)
+            if (_completed)
                 return;
+            _completed = true;
             _poller.Remove(Place);
-            Linux.Close(_socket);
-            _socket = Closed;
         }
+        Wake();
+        Release();
         Keep(null, 0);
     }
 
@@ -243,8 +315,37 @@ internal sealed class PolledTransport : PipeReader, ITransport, IValueTaskSource
     // Reads once for the read that waits, and runs what waits for it.
     private void Receive()
     {
+        bool ended;
+        try
+        {
+            if (!Hold())
+                throw new ObjectDisposedException(nameof(PolledTransport));
+            try
+            {
+                if (!TryReceive(out ended))
+                    return;
+            }
+            finally
+            {
+                Release();
+            }
+        }
+        catch (Exception e)
+        {
+            _read.SetException(e); // costs this connection
+            return;
+        }
+        _read.SetResult(ended);
+    }
+
+    // False when nothing has come, and the read is the poller's again.
+    private bool TryReceive(out bool ended)
+    {
+        ended = false;
         while (true)
         {
+            if (_aborted)
+                throw new IOException("The connection was aborted.");
             int rest = _end - _start;
             var buffer = Take(rest);
             _buffer.AsSpan(_start, rest).CopyTo(buffer);
@@ -253,26 +354,41 @@ internal sealed class PolledTransport : PipeReader, ITransport, IValueTaskSource
             if (received > 0)
             {
                 Keep(buffer, rest + received);
-                // There may be more if it is full, and there is the end if it was announced; no event will say so again.
-                if (_last || _end == buffer.Length)
+                // There may be more if it is full or the read stopped at urgent data, and there is the end if it was announced; no
+                // event will say so again.
+                if (_last || _urgent || _end == buffer.Length)
                     Interlocked.CompareExchange(ref _state, Ready, Idle);
-                _read.SetResult(false);
-                return;
+                return true;
             }
             GiveBack(buffer);
             if (received == 0)
             {
-                _read.SetResult(true);
-                return;
+                ended = true;
+                return true;
             }
             if (error is not (Linux.WouldBlock or Linux.Interrupted))
-            {
-                _read.SetException(new IOException($"The peer is gone (error {error})."));
-                return;
-            }
+                throw new IOException($"The peer is gone (error {error}).");
             if (error == Linux.WouldBlock && Wait())
-                return;
+                return false;
         }
+    }
+
+    private bool Hold()
+    {
+        while (true)
+        {
+            int users = Volatile.Read(ref _users);
+            if (users == 0)
+                return false;
+            if (Interlocked.CompareExchange(ref _users, users + 1, users) == users)
+                return true;
+        }
+    }
+
+    private void Release()
+    {
+        if (Interlocked.Decrement(ref _users) == 0)
+            Linux.Close(_socket);
     }
 
     private void Keep(byte[]? buffer, int length)

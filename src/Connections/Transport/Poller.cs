@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using Microsoft.Extensions.Logging;
 
 namespace Realtime.Connections;
 
@@ -20,6 +21,7 @@ internal sealed class Poller : IThreadPoolWorkItem, IDisposable
     private static readonly TimeSpan s_mostAfterDispose = TimeSpan.FromSeconds(5);
 
     private readonly Lock _lock = new();
+    private readonly ILogger _logger;
     private readonly byte[] _events = new byte[EventsAtOnce * Linux.EventSize];
     private readonly int _epoll;   // of the sockets
     private readonly int _waiting; // of the epoll above, once at a time, and of the wake-up
@@ -32,15 +34,26 @@ internal sealed class Poller : IThreadPoolWorkItem, IDisposable
     private bool _disposed;
     private bool _ended;
 
-    public Poller(string name)
+    public Poller(string name, ILogger logger)
     {
+        _logger = logger;
         _epoll = Linux.CreateEpoll();
         _waiting = Linux.CreateEpoll();
         _wake = Linux.CreateEvent();
-        if (_epoll < 0 || _waiting < 0 || _wake < 0
-            || !Linux.Watch(_waiting, _wake, Linux.In, WakeUp) || !Linux.Watch(_waiting, _epoll, Linux.In | Linux.Once, Events))
-            throw new InvalidOperationException("The system has no descriptors left for epoll.");
-        new Thread(Wait) { IsBackground = true, Name = name }.UnsafeStart();
+        try
+        {
+            if (_epoll < 0 || _waiting < 0 || _wake < 0
+                || !Linux.Watch(_waiting, _wake, Linux.In, WakeUp) || !Linux.Watch(_waiting, _epoll, Linux.In | Linux.Once, Events))
+                throw new InvalidOperationException("The system has no descriptors left for epoll.");
+            new Thread(Wait) { IsBackground = true, Name = name }.UnsafeStart();
+        }
+        catch
+        {
+            foreach (int made in (ReadOnlySpan<int>)[_epoll, _waiting, _wake])
+                if (made >= 0)
+                    Linux.Close(made);
+            throw;
+        }
     }
 
     /// <summary>Watches a socket from now on. False when the system has no room for it, or the host has stopped.</summary>
@@ -60,7 +73,7 @@ internal sealed class Poller : IThreadPoolWorkItem, IDisposable
             entry.Transport = transport;
             transport.Place = place;
             _count++;
-            if (Linux.Watch(_epoll, socket, Linux.In | Linux.Out | Linux.PeerShutdown | Linux.EdgeTriggered, (ulong)entry.Generation << 32 | (uint)place))
+            if (Linux.Watch(_epoll, socket, Linux.In | Linux.Urgent | Linux.Out | Linux.PeerShutdown | Linux.EdgeTriggered, (ulong)entry.Generation << 32 | (uint)place))
                 return true;
             Remove(place);
             return false;
@@ -87,8 +100,8 @@ internal sealed class Poller : IThreadPoolWorkItem, IDisposable
             if (_disposed)
                 return;
             _disposed = true;
+            Linux.Signal(_wake); // under the lock: the thread, which may be awake already, closes it
         }
-        Linux.Signal(_wake);
     }
 
     /// <summary>One look at the sockets, and the next one after what else the thread pool has to do.</summary>
@@ -98,7 +111,8 @@ internal sealed class Poller : IThreadPoolWorkItem, IDisposable
         for (int i = 0; i < count; i++)
         {
             var (what, data) = Linux.Event(_events, i);
-            Find(data)?.OnEvents(what);
+            if (Find(data) is { } transport)
+                Tell(transport, what);
         }
         if (count > 0)
         {
@@ -115,6 +129,19 @@ internal sealed class Poller : IThreadPoolWorkItem, IDisposable
         }
     }
 
+    private void Tell(PolledTransport transport, uint events)
+    {
+        try
+        {
+            transport.OnEvents(events);
+        }
+        catch (Exception e)
+        {
+            Log.EventFailed(_logger, e);
+            transport.Abort();
+        }
+    }
+
     private void Wait()
     {
         Span<byte> events = new byte[2 * Linux.EventSize];
@@ -128,7 +155,8 @@ internal sealed class Poller : IThreadPoolWorkItem, IDisposable
             if (disposed == 0 && Volatile.Read(ref _disposed))
             {
                 disposed = Stopwatch.GetTimestamp();
-                Linux.Close(_wake);
+                lock (_lock)
+                    Linux.Close(_wake);
                 Abort();
             }
             if (disposed != 0 && (IsEmpty || Stopwatch.GetElapsedTime(disposed) > s_mostAfterDispose))

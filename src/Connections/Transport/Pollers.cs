@@ -2,7 +2,7 @@ using Microsoft.Extensions.Logging;
 
 namespace Realtime.Connections;
 
-/// <summary>The process's pollers: made when the first connection comes, taken in turn.</summary>
+/// <summary>The process's pollers: made when the host starts, or when the first connection comes, taken in turn.</summary>
 internal sealed class Pollers(ILogger logger) : IDisposable
 {
     // One poller reads for several cores that handle and send: it hardly does more than take bytes in.
@@ -32,23 +32,28 @@ internal sealed class Pollers(ILogger logger) : IDisposable
         }
     }
 
-    private Poller[]? Start()
+    /// <summary>Makes them. A system that gives none is logged, and connections stay with the server.</summary>
+    public Poller[]? Start()
     {
         lock (_lock)
         {
             if (_pollers is not null || _ended)
                 return _pollers;
+            var pollers = new Poller[(Environment.ProcessorCount + CoresPerPoller - 1) / CoresPerPoller];
+            int made = 0;
             try
             {
-                var pollers = new Poller[(Environment.ProcessorCount + CoresPerPoller - 1) / CoresPerPoller];
-                for (int i = 0; i < pollers.Length; i++)
-                    pollers[i] = new Poller($"Connections {i}");
+                PolledTransport.Prepare();
+                for (; made < pollers.Length; made++)
+                    pollers[made] = new Poller($"Connections {made}", logger);
                 Volatile.Write(ref _pollers, pollers);
             }
             catch (Exception e)
             {
                 // A sandbox that has no epoll, say: connections stay with the server.
                 _ended = true;
+                foreach (var poller in pollers.AsSpan(0, made))
+                    poller.Dispose();
                 Log.NoPollers(logger, e);
             }
             return _pollers;

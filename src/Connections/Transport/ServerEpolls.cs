@@ -20,8 +20,10 @@ internal static class ServerEpolls
     {
         if (TryForget(socket, s_found) || s_misses > MostMisses)
             return;
-        s_found = Find();
-        if (!TryForget(socket, s_found))
+        if (Find() is not { } found)
+            return; // what was found before stands, and the next socket asks again
+        s_found = found;
+        if (!TryForget(socket, found))
             s_misses++;
     }
 
@@ -33,7 +35,15 @@ internal static class ServerEpolls
         return false;
     }
 
-    private static int[] Find()
+    /// <summary>Looks for them early, while there are descriptors to look with.</summary>
+    public static void Prepare()
+    {
+        if (Find() is { } found)
+            s_found = found;
+    }
+
+    // Null when it was not possible: there is no /proc, or no descriptor to read it with.
+    private static int[]? Find()
     {
         var found = new List<int>();
         try
@@ -44,7 +54,7 @@ internal static class ServerEpolls
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            // No /proc here: the engine wakes up in vain.
+            return null; // until it works the engine wakes up in vain
         }
         return [.. found];
     }
