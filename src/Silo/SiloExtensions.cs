@@ -1,5 +1,6 @@
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
+using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
 using Orleans.Configuration;
 using Orleans.Hosting;
@@ -27,6 +28,8 @@ public static class SiloExtensions
         silo.Services.AddOptions<LeaseOptions>().BindConfiguration("Leases").ValidateOnStart();
         silo.Services.TryAddEnumerable(ServiceDescriptor.Singleton<IValidateOptions<RoomOptions>>(new Validator<RoomOptions>(options => options.Problems())));
         silo.Services.TryAddEnumerable(ServiceDescriptor.Singleton<IValidateOptions<LeaseOptions>>(new Validator<LeaseOptions>(options => options.Problems())));
+        // A line for each grain that is placed. First of all rules, so that the configuration's own rule for it counts.
+        silo.Services.PostConfigure<LoggerFilterOptions>(options => options.Rules.Insert(0, new LoggerFilterRule(null, "Polly", LogLevel.Warning, null)));
         silo.Configure<GrainCollectionOptions>(Departure.Configure);
         silo.Services.TryAddSingleton(TimeProvider.System);
         silo.Services.TryAddSingleton<FrontPublisher>();
