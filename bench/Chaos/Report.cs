@@ -31,8 +31,8 @@ internal static class Report
         Row("reconnects", $"{Count(EventKind.Connected) - result.History.Clients.Count}");
         Row("resumed", $"{events.Count(item => item is { Kind: EventKind.Joined, Recovered: true })}");
         Row("repeats left out, holes mended", $"{Count(EventKind.Repeat)}, {Count(EventKind.Hole)}");
-        Row("longest silence, room", $"median {Median(result, silence => silence.Room):0.00} s, max {Max(result, silence => silence.Room):0.00} s");
-        Row("longest silence, member", $"median {Median(result, silence => silence.Member):0.00} s, max {Max(result, silence => silence.Member):0.00} s");
+        Row("longest silence, room", Spread(result, silence => silence.Room));
+        Row("longest silence, member", Spread(result, silence => silence.Member));
         Row("gaps flagged", $"{verdict.GapsFlagged}");
         Row("gaps silent", $"{verdict.Count(Rule.SilentGap)}");
         Row("duplicates", $"{verdict.Count(Rule.Duplicate)}");
@@ -55,9 +55,9 @@ internal static class Report
 
     private static double At(double[] sorted, double share) => sorted.Length == 0 ? 0 : sorted[(int)(share * (sorted.Length - 1))];
 
-    private static double Median(RunResult result, Func<Silence, TimeSpan> of) =>
-        At([.. result.Silences.Select(silence => of(silence).TotalSeconds).Order()], 0.5);
-
-    private static double Max(RunResult result, Func<Silence, TimeSpan> of) =>
-        At([.. result.Silences.Select(silence => of(silence).TotalSeconds).Order()], 1);
+    private static string Spread(RunResult result, Func<Silence, TimeSpan> of)
+    {
+        double[] seconds = [.. result.Silences.Select(silence => of(silence).TotalSeconds).Order()];
+        return $"p50 {At(seconds, 0.5):0.00} s, p90 {At(seconds, 0.9):0.00} s, max {At(seconds, 1):0.00} s";
+    }
 }

