@@ -48,7 +48,7 @@ internal sealed partial class FrontService(
 
     public async Task StartAsync(CancellationToken cancellationToken)
     {
-        await TryRenew();
+        await TryRenew(isFirst: true);
         _renewing = Renew();
     }
 
@@ -100,7 +100,7 @@ internal sealed partial class FrontService(
             await Task.Delay(Backoff.Part(s_period), time, _stopping.Token);
             using var timer = new PeriodicTimer(s_period, time);
             while (await timer.WaitForNextTickAsync(_stopping.Token))
-                await TryRenew();
+                await TryRenew(isFirst: false);
         }
         catch (OperationCanceledException)
         {
@@ -108,8 +108,11 @@ internal sealed partial class FrontService(
         }
     }
 
-    /// <summary>Without a silo a front waits for one: alive, not ready.</summary>
-    private async Task TryRenew()
+    /// <summary>
+    /// Without a silo a front waits for one: alive, not ready. Once it serves, no failure ends the renewing, without which all of
+    /// its members would be dropped; at the start one that no silo's coming would mend is told to the operator.
+    /// </summary>
+    private async Task TryRenew(bool isFirst)
     {
         try
         {
@@ -123,7 +126,7 @@ internal sealed partial class FrontService(
                 LogRenewed();
             _isTroubled = false;
         }
-        catch (Exception exception) when (exception is TimeoutException or OrleansException or ArgumentException)
+        catch (Exception exception) when (!isFirst || exception is TimeoutException or OrleansException or ArgumentException)
         {
             _isReady = _renewedAt != 0 && time.GetElapsedTime(_renewedAt) < s_patience;
             if (!_isTroubled)
@@ -161,11 +164,11 @@ internal sealed partial class FrontService(
         if (_recoveringSince == 0)
             return;
         foreach (var room in router.Rooms)
-            room.SyncUnlessOn(view.Silos);
+            router.Sync(room, view.Silos);
         foreach (var connection in registry.Connections)
         {
             if (connection.State is Session session && !view.Silos.Contains(session.UserSilo))
-                _ = router.Attach(session);
+                _ = router.AttachAgain(session);
         }
         if (time.GetElapsedTime(_recoveringSince) > s_recovery)
             _recoveringSince = 0;

@@ -6,18 +6,19 @@ namespace Realtime.WebFront.Protocol;
 /// <summary>
 /// Closes connections whose token has expired (close code 4003). One timer for all, set to the next expiry.
 /// </summary>
-internal sealed class TokenExpiry : IDisposable
+internal sealed partial class TokenExpiry : IDisposable
 {
     // A timer takes at most 2^32 - 2 ms; far expiries are looked at again after a day.
     private static readonly TimeSpan s_longestWait = TimeSpan.FromDays(1);
 
     private readonly TimeProvider _time;
     private readonly ITimer _timer;
+    private readonly ILogger<TokenExpiry> _logger;
     private readonly PriorityQueue<WeakReference<Connection>, DateTimeOffset> _next = new();
 
-    public TokenExpiry(TimeProvider time)
+    public TokenExpiry(TimeProvider time, ILogger<TokenExpiry> logger)
     {
-        _time = time;
+        (_time, _logger) = (time, logger);
         _timer = time.CreateTimer(_ => CloseExpired(), null, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
     }
 
@@ -45,11 +46,28 @@ internal sealed class TokenExpiry : IDisposable
             {
                 _next.Dequeue();
                 if (watched.TryGetTarget(out var connection))
-                    _ = connection.CloseAsync(CloseCodes.TokenExpired, "the token has expired");
+                    Close(connection);
             }
             SetTimer();
         }
     }
+
+    private void Close(Connection connection)
+    {
+        try
+        {
+            _ = connection.CloseAsync(CloseCodes.TokenExpired, "the token has expired");
+        }
+        catch (Exception exception)
+        {
+            // A timer's callback: nobody above would catch it, and the others' tokens expire too.
+            LogCloseFailed(connection.Id, exception);
+            connection.Abort();
+        }
+    }
+
+    [LoggerMessage(1, LogLevel.Error, "Connection {Connection}, whose token has expired, could not be closed; it is cut.")]
+    private partial void LogCloseFailed(string connection, Exception exception);
 
     private void SetTimer()
     {

@@ -140,13 +140,23 @@ internal sealed partial class LocalRoom(string name, RoomRouter router) : IThrea
     /// </summary>
     private void CallGrain()
     {
-        while (TakeBatch())
+        while (true)
         {
-            _call = Call();
-            if (!_call.IsCompleted)
+            try
             {
-                _call.ConfigureAwait(false).GetAwaiter().UnsafeOnCompleted(_goOn ??= GoOn);
-                return;
+                if (!TakeBatch())
+                    return;
+                _call = Call();
+                if (!_call.IsCompleted)
+                {
+                    _call.ConfigureAwait(false).GetAwaiter().UnsafeOnCompleted(_goOn ??= GoOn);
+                    return;
+                }
+            }
+            catch (Exception exception)
+            {
+                Abandon(exception);
+                continue;
             }
             if (!EndCall())
                 return;
@@ -157,6 +167,17 @@ internal sealed partial class LocalRoom(string name, RoomRouter router) : IThrea
     {
         if (EndCall())
             CallGrain();
+    }
+
+    /// <summary>
+    /// A fault of the front itself. This runs on the thread pool's own stack, where it would end the process; so it costs the
+    /// batch, and the room is compared with its grain again.
+    /// </summary>
+    private void Abandon(Exception exception)
+    {
+        router.LogCallFailed(Name, _called.Count, exception);
+        Answer(null);
+        AbandonSync();
     }
 
     private bool TakeBatch()
@@ -184,7 +205,17 @@ internal sealed partial class LocalRoom(string name, RoomRouter router) : IThrea
         return true;
     }
 
-    private ValueTask<SubmitReply> Call() => (_grain ??= router.Grain(Name)).Submit(router.Front, _number, _commands);
+    private ValueTask<SubmitReply> Call()
+    {
+        try
+        {
+            return (_grain ??= router.Grain(Name)).Submit(router.Front, _number, _commands);
+        }
+        catch (Exception exception)
+        {
+            return ValueTask.FromException<SubmitReply>(exception); // as if the call had failed later
+        }
+    }
 
     /// <summary>False when it has failed, is made again, and what follows waits for that.</summary>
     private bool EndCall()
@@ -232,8 +263,39 @@ internal sealed partial class LocalRoom(string name, RoomRouter router) : IThrea
             }
         }
         for (var i = 0; i < _called.Count; i++)
-            Answer(_called[i], reply?.Replies[i] ?? s_unreachable);
+            AnswerGuarded(_called[i], reply is null ? s_unreachable : i < reply.Replies.Length ? reply.Replies[i] : s_unreachable);
         _called.Release();
+    }
+
+    /// <summary>A fault costs the connection whose command it is, and neither the others nor the process.</summary>
+    private void AnswerGuarded(PendingCommand pending, RoomReply reply)
+    {
+        try
+        {
+            Answer(pending, reply);
+        }
+        catch (Exception exception)
+        {
+            router.LogAnswerFailed(Name, exception);
+            if (pending.Session is { } session)
+                _ = session.Connection.CloseAsync(CloseCodes.InternalError, "internal error");
+            else
+                AbandonSync();
+        }
+        finally
+        {
+            pending.Session?.EndCommand();
+        }
+    }
+
+    private void AbandonSync()
+    {
+        lock (_gate)
+        {
+            _syncing = false;
+            _held.Clear();
+            _silo = null; // so that it is tried again
+        }
     }
 
     private void Answer(PendingCommand pending, RoomReply reply)
@@ -260,7 +322,6 @@ internal sealed partial class LocalRoom(string name, RoomRouter router) : IThrea
             session.Connection.Deliver(ServerFrames.Ack(id, this, published.Receipt));
         if (reply is RefusedReply refused)
             session.Connection.Deliver(ServerFrames.Error(id, Name, refused.Code, refused.Reason));
-        session.EndCommand();
     }
 
     private void EndLeave(Session session, string? id, Seat seat, RoomReply reply)

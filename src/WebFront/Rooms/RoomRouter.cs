@@ -90,6 +90,19 @@ internal sealed partial class RoomRouter : IAsyncBatchObserver<FrontEvent>
         }
     }
 
+    /// <summary>As <see cref="Attach"/>, for what nobody waits for.</summary>
+    public async Task AttachAgain(Session session)
+    {
+        try
+        {
+            await Attach(session);
+        }
+        catch (Exception exception)
+        {
+            LogAttachFailed(session.User, exception);
+        }
+    }
+
     /// <summary>Tells the user's grain that the connection is gone. What cannot be told ends with this front's lease.</summary>
     public async Task Detach(Session session)
     {
@@ -124,11 +137,19 @@ internal sealed partial class RoomRouter : IAsyncBatchObserver<FrontEvent>
     public Task OnNextAsync(IList<SequentialItem<FrontEvent>> items)
     {
         Heard();
-        // Our own streams have the events at hand; others have an object around each.
-        if (items is IPushBatch<FrontEvent> batch)
-            Dispatch(batch.Events);
-        else
-            Dispatch([.. items.Select(item => item.Item)]);
+        try
+        {
+            // Our own streams have the events at hand; others have an object around each.
+            if (items is IPushBatch<FrontEvent> batch)
+                Dispatch(batch.Events);
+            else
+                Dispatch([.. items.Select(item => item.Item)]);
+        }
+        catch (Exception exception)
+        {
+            LogDispatchFailed("all rooms of a batch", exception);
+            SyncAll();
+        }
         return Task.CompletedTask;
     }
 
@@ -157,7 +178,20 @@ internal sealed partial class RoomRouter : IAsyncBatchObserver<FrontEvent>
     public void SyncAll()
     {
         foreach (var room in _rooms.Values)
-            room.SyncUnlessOn([]);
+            Sync(room, []);
+    }
+
+    /// <summary><see cref="LocalRoom.SyncUnlessOn"/>, of which a failure must not cost the other rooms theirs.</summary>
+    public void Sync(LocalRoom room, string[] silos)
+    {
+        try
+        {
+            room.SyncUnlessOn(silos);
+        }
+        catch (Exception exception)
+        {
+            LogDispatchFailed(room.Name, exception);
+        }
     }
 
     /// <summary>Brings together what belongs to one room; order matters within a room only.</summary>
@@ -238,6 +272,12 @@ internal sealed partial class RoomRouter : IAsyncBatchObserver<FrontEvent>
 
     [LoggerMessage(2, LogLevel.Error, "Events for {Target} could not be given to its connections.")]
     public partial void LogDispatchFailed(string target, Exception exception);
+
+    [LoggerMessage(7, LogLevel.Error, "An answer of room {Room} could not be given to the connection that waits for it, which is closed.")]
+    public partial void LogAnswerFailed(string room, Exception exception);
+
+    [LoggerMessage(8, LogLevel.Warning, "User {User} could not be told anew of a connection; it is tried again.")]
+    private partial void LogAttachFailed(string user, Exception exception);
 
     [LoggerMessage(4, LogLevel.Warning, "Room {Room} lacks {Events} events (-1: it is new); they are fetched.")]
     public partial void LogGap(string room, long events);
