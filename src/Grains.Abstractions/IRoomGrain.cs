@@ -9,8 +9,8 @@ namespace Realtime.Grains;
 /// <c>await client.GetGrain&lt;IRoomGrain&gt;("lobby").Broadcast(new RoomMessage { From = "billing", Content = "paid" });</c>
 /// A room exists as soon as somebody joins it or sends to it, and goes away when nobody is in it and its messages are over.
 /// A read of a room that nobody uses makes none.
-/// Every method throws <see cref="ArgumentException"/> when the room's name or an argument is not allowed, for names
-/// <see cref="RequestException"/>. Those that send
+/// Every method throws <see cref="ArgumentException"/> when the room's name or an argument is not allowed, for names and
+/// messages <see cref="RequestException"/>. Those that send
 /// or read messages throw <see cref="RoomException"/> when the room's log is out of reach.
 /// </remarks>
 [Alias("realtime.room")]

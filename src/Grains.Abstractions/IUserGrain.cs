@@ -2,8 +2,8 @@ namespace Realtime.Grains;
 
 /// <summary>A user, keyed by user id: the connections that the user has, on whichever fronts they are.</summary>
 /// <remarks>
-/// Every method throws <see cref="ArgumentException"/> when the user id or an argument is not allowed, for names
-/// <see cref="RequestException"/>.
+/// Every method throws <see cref="ArgumentException"/> when the user id or an argument is not allowed, for names and
+/// messages <see cref="RequestException"/>.
 /// </remarks>
 [Alias("realtime.user")]
 public interface IUserGrain : IGrainWithStringKey

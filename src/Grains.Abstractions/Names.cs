@@ -15,6 +15,12 @@ public static class Limits
     /// <summary>The longest reason of a <see cref="IUserGrain.Disconnect"/>, in bytes of UTF-8: what a close frame has place for (RFC 6455 section 5.5).</summary>
     public const int ReasonBytes = 123;
 
+    /// <summary>
+    /// How many arrays and objects of a message's <c>data</c> may stand in each other: far below what readers of JSON take
+    /// (64 in .NET), so that whatever the data is wrapped in can be read, too.
+    /// </summary>
+    public const int DataDepth = 32;
+
     /// <summary>The most entries on a page.</summary>
     public const int PageSize = 1000;
 

@@ -7,6 +7,12 @@ public sealed class RequestException : ArgumentException
     /// <summary>A room name or user id that <see cref="Names"/> does not allow.</summary>
     public const string NameInvalid = "name_invalid";
 
+    /// <summary>The content or data of a message, or a frame that a service sends, is over the bound of rooms.</summary>
+    public const string ContentTooLong = "content_too_long";
+
+    /// <summary>Anything else: a field missing, of the wrong kind or not in a form that receivers could read.</summary>
+    public const string BadRequest = "bad_request";
+
     /// <summary>Makes one.</summary>
     public RequestException(string code, string message) : base(message) => Code = code;
 

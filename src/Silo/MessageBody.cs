@@ -1,56 +1,130 @@
-using System.Buffers;
+using System.Text;
 using System.Text.Encodings.Web;
 using System.Text.Json;
+using System.Text.Unicode;
 
 namespace Realtime.Silo;
 
 /// <summary>
-/// Encodes the <c>content</c> and <c>data</c> of a service's message once, as the JSON members that every front puts
-/// into its frames.
+/// What a room, a user or everybody is sent: the <c>content</c> and <c>data</c> of a message as the JSON members that every front
+/// puts into its frames, or the frame itself. The one door for all of it: clients, HTTP and services have the same bounds.
 /// </summary>
 internal static class MessageBody
 {
-    private static readonly JsonWriterOptions s_options = new()
-    {
-        // The body never stands in HTML; escaping beyond what JSON asks for only makes it longer.
-        Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
-    };
+    // The body never stands in HTML; escaping beyond what JSON asks for only makes it longer.
+    private static readonly JavaScriptEncoder s_encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping;
 
-    /// <exception cref="ArgumentException">Neither content nor data, or data is not one JSON value, or a name or id is not allowed.</exception>
-    public static byte[] Encode(RoomMessage message)
+    private static ReadOnlySpan<byte> ContentName => "\"content\":"u8;
+
+    private static ReadOnlySpan<byte> DataName => "\"data\":"u8;
+
+    /// <summary>Encodes a service's message, once for all fronts.</summary>
+    /// <param name="message">The message.</param>
+    /// <param name="bound"><see cref="Rooms.RoomOptions.MaxContentBytes"/>.</param>
+    /// <exception cref="RequestException">Neither content nor data, data that is not one JSON value, too much of either, or a sender or id that is not allowed.</exception>
+    public static byte[] Encode(RoomMessage message, int bound)
     {
         ArgumentNullException.ThrowIfNull(message);
         if (message.From is not null)
             Names.Check(message.From, "sender");
-        if (message.Id is not null && (message.Id.Length == 0 || System.Text.Encoding.UTF8.GetByteCount(message.Id) > Limits.IdBytes))
-            throw new ArgumentException($"The id of a message must have 1 to {Limits.IdBytes} bytes of UTF-8.");
-        if (message.Content is null && message.Data is null)
-            throw new ArgumentException("A message needs content or data.");
-
-        var buffer = new ArrayBufferWriter<byte>();
-        using (var writer = new Utf8JsonWriter(buffer, s_options))
+        if ((PublishId.Problem(message.Id) ?? (message.Content is null && message.Data is null ? "A message needs content or data." : null)) is { } problem)
+            throw BadRequest(problem);
+        var content = message.Content is null ? [] : EncodeContent(message.Content, bound);
+        var data = message.Data is null ? [] : EncodeData(message.Data, bound);
+        return (content.Length, data.Length) switch
         {
-            writer.WriteStartObject();
-            if (message.Content is not null)
-                writer.WriteString("content"u8, message.Content);
-            if (message.Data is not null)
-                WriteData(writer, message.Data);
-            writer.WriteEndObject();
-        }
-        return buffer.WrittenSpan[1..^1].ToArray();
+            (_, 0) => [.. ContentName, .. content],
+            (0, _) => [.. DataName, .. data],
+            _ => [.. ContentName, .. content, (byte)',', .. DataName, .. data],
+        };
     }
 
-    private static void WriteData(Utf8JsonWriter writer, string data)
+    /// <summary>A text frame of a service.</summary>
+    /// <exception cref="RequestException">It is too long, or not Unicode.</exception>
+    public static byte[] Text(string text, int bound)
     {
-        try
-        {
-            using var parsed = JsonDocument.Parse(data);
-            writer.WritePropertyName("data"u8);
-            parsed.RootElement.WriteTo(writer);
-        }
-        catch (JsonException exception)
-        {
-            throw new ArgumentException($"The data of a message must be one JSON value: {exception.Message}", exception);
-        }
+        ArgumentNullException.ThrowIfNull(text);
+        if (text.Length > bound || Encoding.UTF8.GetByteCount(text) > bound)
+            throw TooLong("The text", bound);
+        return Utf8Of(text, "The text");
     }
+
+    /// <summary>A binary frame of a service.</summary>
+    /// <exception cref="RequestException">It is too long.</exception>
+    public static byte[] Binary(byte[] data, int bound)
+    {
+        ArgumentNullException.ThrowIfNull(data);
+        return data.Length <= bound ? data : throw TooLong("The data", bound);
+    }
+
+    /// <summary>Says what is wrong with what a front sends for a client, encoded as here; null when nothing is.</summary>
+    public static RequestException? Problem(byte[] body, int bound)
+    {
+        ArgumentNullException.ThrowIfNull(body);
+        ReadOnlySpan<byte> rest = body;
+        if (!Utf8.IsValid(rest))
+            return BadRequest("The body of a message must be UTF-8.");
+        if (rest.StartsWith(ContentName))
+        {
+            var end = ContentName.Length;
+            if (end == rest.Length || rest[end] != '"' || JsonFault.SkipString(rest, ref end) is not null)
+                return NotMembers();
+            if (end - ContentName.Length - 2 > bound)
+                return TooLong("'content'", bound);
+            rest = rest[end..];
+            if (rest.IsEmpty)
+                return null;
+            if (rest[0] != ',')
+                return NotMembers();
+            rest = rest[1..];
+        }
+        if (!rest.StartsWith(DataName))
+            return NotMembers();
+        rest = rest[DataName.Length..];
+        if (JsonFault.Find(rest, Limits.DataDepth) is { } fault)
+            return BadRequest($"The data of a message must be one JSON value, nested at most {Limits.DataDepth} deep; there is {fault}.");
+        return rest.Length > bound ? TooLong("'data'", bound) : null;
+
+        static RequestException NotMembers() => BadRequest("The body of a message must be the members content and data as JSON.");
+    }
+
+    private static byte[] EncodeContent(string content, int bound)
+    {
+        CheckUnicode(content, "The content");
+        if (content.Length > bound) // a UTF-16 unit is at least one byte
+            throw TooLong("'content'", bound);
+        var encoded = JsonEncodedText.Encode(content, s_encoder).EncodedUtf8Bytes;
+        if (encoded.Length > bound)
+            throw TooLong("'content'", bound);
+        return [(byte)'"', .. encoded, (byte)'"'];
+    }
+
+    /// <summary>The text as it came, without white space around it.</summary>
+    private static ReadOnlySpan<byte> EncodeData(string data, int bound)
+    {
+        if (data.Length > bound)
+            throw TooLong("'data'", bound);
+        ReadOnlySpan<byte> utf8 = Utf8Of(data, "The data");
+        if (JsonFault.Find(utf8, Limits.DataDepth) is { } fault)
+            throw BadRequest($"The data of a message must be one JSON value, nested at most {Limits.DataDepth} deep; there is {fault}.");
+        utf8 = utf8.Trim(" \n\r\t"u8);
+        return utf8.Length <= bound ? utf8 : throw TooLong("'data'", bound);
+    }
+
+    private static byte[] Utf8Of(string text, string what)
+    {
+        CheckUnicode(text, what);
+        return Encoding.UTF8.GetBytes(text);
+    }
+
+    private static void CheckUnicode(string text, string what)
+    {
+        if (UnicodeText.IndexOfUnpaired(text) is var at and >= 0)
+            throw BadRequest($"{what} has an unpaired surrogate at index {at}; it must be valid Unicode.");
+    }
+
+    private static RequestException BadRequest(string problem) => new(RequestException.BadRequest, problem);
+
+    private static RequestException TooLong(string what, int bound) =>
+        new(RequestException.ContentTooLong, $"{what} is too long; it may have {bound} bytes (Rooms:MaxContentBytes), in JSON as it is sent.");
 }

@@ -9,7 +9,10 @@ public sealed class FrontOptions
     /// <summary>The most rooms that one connection may be in. 1 to 100,000.</summary>
     public int MaxRoomsPerConnection { get; set; } = 100;
 
-    /// <summary>The longest <c>content</c> of a message, and the longest <c>data</c>, in bytes of JSON. 1 to 16 MiB.</summary>
+    /// <summary>
+    /// The longest <c>content</c> of a client's message, and the longest <c>data</c>, in bytes of JSON. 1 to 16 MiB. Rooms and users
+    /// hold this bound; a front refuses at once what they would. Its setting is theirs, <c>Rooms:MaxContentBytes</c>.
+    /// </summary>
     public int MaxContentBytes { get; set; } = 64 * 1024;
 
     /// <summary>
@@ -52,7 +55,8 @@ public sealed class FrontOptions
         {
             var problems = new List<string>();
             Check(options.MaxRoomsPerConnection, nameof(MaxRoomsPerConnection), 1, 100_000);
-            Check(options.MaxContentBytes, nameof(MaxContentBytes), 1, 16 * 1024 * 1024);
+            if (options.MaxContentBytes is < 1 or > 16 * 1024 * 1024)
+                problems.Add($"Rooms:MaxContentBytes is {options.MaxContentBytes}; it must be from 1 to {16 * 1024 * 1024}.");
             Check(options.MaxCommandsInFlight, nameof(MaxCommandsInFlight), 1, 100_000);
             Check(options.MaxResumeBytes, nameof(MaxResumeBytes), 1024, 1024 * 1024 * 1024);
             Check(options.MembersPageSize, nameof(MembersPageSize), 1, Limits.PageSize);

@@ -21,7 +21,12 @@ public static class RealtimeFrontExtensions
         var services = builder.Services;
         services.AddOptions<FrontOptions>()
             .BindConfiguration("Front")
+            .Configure<IConfiguration>((options, configuration) =>
+                options.MaxContentBytes = configuration.GetValue("Rooms:MaxContentBytes", options.MaxContentBytes))
             .Configure(options => configure?.Invoke(options))
+            .Validate<IConfiguration>(
+                (_, configuration) => configuration["Front:MaxContentBytes"] is null,
+                "Front:MaxContentBytes is not known; the bound belongs to rooms now, as Rooms:MaxContentBytes.")
             .ValidateOnStart();
         services.TryAddEnumerable(ServiceDescriptor.Singleton<IValidateOptions<FrontOptions>, FrontOptions.Validator>());
         services.TryAddSingleton(TimeProvider.System);

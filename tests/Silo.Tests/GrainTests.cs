@@ -149,8 +149,73 @@ public sealed class GrainTests(SiloCluster cluster) : IClassFixture<SiloCluster>
     [InlineData(null, "1 2", "must be one JSON value")]
     public async Task Bad_messages_are_refused(string? content, string? data, string why)
     {
-        var error = await Assert.ThrowsAsync<ArgumentException>(() => Room.Broadcast(new RoomMessage { Content = content, Data = data }));
+        var error = await Assert.ThrowsAsync<RequestException>(() => Room.Broadcast(new RoomMessage { Content = content, Data = data }));
         Assert.Contains(why, error.Message);
+    }
+
+    [Fact]
+    public async Task What_is_sent_has_one_bound_whoever_it_is_for()
+    {
+        var user = cluster.Client.GetGrain<IUserGrain>(_name);
+        var all = cluster.Client.GetGrain<IClusterGrain>(IClusterGrain.Key);
+        var (text, data) = (new string('x', 65537), new byte[65537]);
+        RoomMessage[] messages = [new() { Content = text }, new() { Data = $"\"{text}\"" }, new() { Content = new string('\u0001', 11_000) }];
+        foreach (var message in messages)
+        {
+            await Refused(() => Room.Broadcast(message));
+            await Refused(() => user.Send(message));
+            await Refused(() => all.Broadcast(message));
+        }
+        await Refused(() => Room.BroadcastText(text));
+        await Refused(() => Room.BroadcastText(new string('ä', 32769)));
+        await Refused(() => Room.BroadcastBinary(data));
+        await Refused(() => user.SendText(text));
+        await Refused(() => user.SendBinary(data));
+        await Refused(() => user.Deliver("alice", Encoding.UTF8.GetBytes($"\"content\":\"{text}\"")));
+        await Refused(() => all.BroadcastText(text));
+        await Refused(() => all.BroadcastBinary(data));
+        Assert.Equal(0, (await Room.Describe()).Position.Sequence);
+        Assert.Equal(1, (await Room.BroadcastText(text[1..])).Sequence);
+        Assert.Equal(2, (await Room.Broadcast(new RoomMessage { Content = text[1..], Data = " [1] " })).Sequence);
+
+        static async Task Refused(Func<Task> call)
+        {
+            var error = await Assert.ThrowsAsync<RequestException>(call);
+            Assert.Equal(RequestException.ContentTooLong, error.Code);
+            Assert.Contains("65536", error.Message, StringComparison.Ordinal);
+        }
+    }
+
+    [Theory]
+    [InlineData("\"content\":\"\\ud83d\"", "bad_request")]
+    [InlineData("\"content\":7", "bad_request")]
+    [InlineData("\"data\":{", "bad_request")]
+    [InlineData("\"data\":1,\"from\":\"bob\"", "bad_request")]
+    [InlineData("\"content\":\"x\",\"from\":\"bob\"", "bad_request")]
+    [InlineData("", "bad_request")]
+    [InlineData("x", "bad_request")]
+    public async Task A_body_that_a_front_has_not_checked_is_refused(string body, string code)
+    {
+        await Submit("f1", [new JoinCommand("alice", "c1", null)]);
+        var replies = await Submit("f1", [new PublishCommand("alice", null, Encoding.UTF8.GetBytes(body)), new PublishCommand(" ", null, "\"data\":1"u8.ToArray()), new PublishCommand("alice", null, "\"data\":1"u8.ToArray())]);
+        Assert.Equal(code, Assert.IsType<RefusedReply>(replies[0]).Code);
+        Assert.Equal("name_invalid", Assert.IsType<RefusedReply>(replies[1]).Code);
+        Assert.Equal(1, Assert.IsType<PublishedReply>(replies[2]).Receipt.Sequence);
+        var error = await Assert.ThrowsAsync<RequestException>(() => cluster.Client.GetGrain<IUserGrain>(_name).Deliver("alice", Encoding.UTF8.GetBytes(body)));
+        Assert.Equal(code, error.Code);
+    }
+
+    [Fact]
+    public async Task Data_of_a_service_can_be_read_by_all()
+    {
+        Func<Task>[] calls =
+        [
+            () => Room.Broadcast(new RoomMessage { Data = "\"cut\\ud83d\"" }),
+            () => Room.Broadcast(new RoomMessage { Data = new string('[', 33) + new string(']', 33) }),
+            () => Room.Broadcast(new RoomMessage { Content = "x", Id = new string('x', 129) }),
+        ];
+        foreach (var call in calls)
+            Assert.Equal(RequestException.BadRequest, (await Assert.ThrowsAsync<RequestException>(call)).Code);
     }
 
     [Fact]

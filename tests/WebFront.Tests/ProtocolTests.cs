@@ -4,6 +4,7 @@ using System.Net.Http.Json;
 using System.Net.WebSockets;
 using System.Text.Json.Nodes;
 using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Options;
 
 namespace Realtime.WebFront.Tests;
 
@@ -336,6 +337,128 @@ public sealed class ProtocolTests(Cluster cluster) : IAsyncLifetime
         Assert.Equal("name_invalid", (string?)error["code"]);
         Assert.Contains("it must be 1 to 128 bytes", (string?)error["content"]);
         await alice.Join(_room);
+    }
+
+    [Theory]
+    [InlineData("""{"type":"ping","\ud83d":1,"id":"7"}""")]
+    [InlineData("""{"type":"\ud83d","id":"7"}""")]
+    [InlineData("""{"type":"ping","x":{"\udc00":1},"id":"7"}""")]
+    [InlineData("""{"type":"message","room":"r","data":["\ud83dx"],"id":"7"}""")]
+    [InlineData("""{"type":"message","room":"r","content":"cut\ud83d","id":"7"}""")]
+    [InlineData("""{"type":"join","room":"cut\ud83d","id":"7"}""")]
+    [InlineData("""{"type":"message","to":"\ud83d","content":"x","id":"7"}""")]
+    [InlineData("""{"id":"7","type":"message","room":"r","content":"\udc00"}""")]
+    [InlineData("""{"type":"members","room":"r","limit":"10","id":"7"}""")]
+    [InlineData("""{"type":"members","room":"r","after":5,"id":"7"}""")]
+    [InlineData("""{"type":"members","room":"r","after":{"a":[]},"id":"7"}""")]
+    [InlineData("""{"type":"history","room":"r","before":1.5,"id":"7"}""")]
+    [InlineData("""{"type":"history","room":"r","before":99999999999999999999,"id":"7"}""")]
+    [InlineData("""{"type":["x"],"id":"7"}""")]
+    [InlineData("""{"type":"ping","type":"ping","id":"7"}""")]
+    [InlineData("""{"type":"ping","t\u0079pe":"ping","id":"7"}""")]
+    [InlineData("""{"id":"7","id":"8","type":"ping"}""")]
+    [InlineData("""{"type":join,"id":"7"}""")]
+    [InlineData("""{"x\ud83d":"\ud83d","\u0069d":"7","type":"ping"}""")]
+    [InlineData("""{"id":"7","type":"ping",}""")]
+    [InlineData("""{"id" : "7","type":"ping" """)]
+    [InlineData("""{"x":{"id":"8"},"y":01,"id":"7"}""")]
+    [InlineData("""{"x":"id","id":"7"}x""")]
+    public async Task A_frame_that_is_not_valid_is_answered_with_its_id_and_costs_nothing_else(string frame)
+    {
+        await using var alice = await _one.Connect(Alice);
+        var error = await alice.Refused(frame);
+        Assert.Equal(("bad_request", "7"), ((string?)error["code"], (string?)error["id"]));
+        Assert.Empty(await alice.Drain());
+    }
+
+    [Theory]
+    [InlineData("x")]
+    [InlineData("\"id\":\"7\"")]
+    [InlineData("[{\"id\":\"7\"}")]
+    [InlineData("{\"x\":{\"id\":\"7\"},}")]
+    [InlineData("{\"type\":\"ping\",\"id\":7,}")]
+    [InlineData("{\"id\":\"\\ud83d\",\"type\":\"ping\"}")]
+    [InlineData("[\"id\",\"7\"]")]
+    [InlineData("null")]
+    [InlineData("{")]
+    [InlineData("")]
+    public async Task A_frame_without_an_id_of_its_own_is_answered_without_one(string frame)
+    {
+        await using var alice = await _one.Connect(Alice);
+        var error = await alice.Refused(frame);
+        Assert.Equal("bad_request", (string?)error["code"]);
+        Assert.False(error.ContainsKey("id"));
+    }
+
+    [Fact]
+    public async Task A_fault_of_the_front_on_the_thread_pool_costs_one_command()
+    {
+        await using var front = await Front.Start(FaultyGrains.Of(cluster.Client), null, []);
+        await using var alice = await front.Connect(Alice);
+        for (var i = 0; i < 3; i++)
+        {
+            var error = await alice.Ask(new JsonObject { ["type"] = "join", ["room"] = FaultyGrains.Room });
+            Assert.Equal(("unavailable", FaultyGrains.Room), ((string?)error["code"], (string?)error["room"]));
+        }
+        await alice.Join(_room);
+    }
+
+    [Fact]
+    public async Task Data_is_as_deep_as_every_way_out_can_carry()
+    {
+        await using var alice = await _one.Connect(Alice);
+        await alice.Join(_room);
+        static string Nested(int depth) => new string('[', depth) + new string(']', depth);
+        await alice.Send($$"""{"type":"message","room":"{{_room}}","data":{{Nested(32)}}}""");
+        Assert.Equal(Nested(32), (await alice.Receive("message"))["data"]!.ToJsonString());
+        Assert.Equal("bad_request", (string?)(await alice.Refused($$"""{"type":"message","room":"{{_room}}","data":{{Nested(33)}}}"""))["code"]);
+        Assert.Equal("bad_request", (string?)(await alice.Refused($$"""{"type":"message","to":"{{Alice}}","data":{{Nested(62)}}}"""))["code"]);
+
+        var post = await _one.Http.PostAsync($"/api/rooms/{Uri.EscapeDataString(_room)}/messages", Json(Nested(32)));
+        Assert.Equal(HttpStatusCode.OK, post.StatusCode);
+        post = await _one.Http.PostAsync($"/api/rooms/{Uri.EscapeDataString(_room)}/messages", Json(Nested(33)));
+        Assert.Equal(HttpStatusCode.BadRequest, post.StatusCode);
+        var history = await _one.Http.GetFromJsonAsync<JsonObject>($"/api/rooms/{Uri.EscapeDataString(_room)}/messages");
+        Assert.Equal([Nested(32), Nested(32)], history!["messages"]!.AsArray().Select(message => message!["data"]!.ToJsonString()));
+        var page = await alice.Ask(new JsonObject { ["type"] = "history", ["room"] = _room });
+        Assert.Equal(2, page["messages"]!.AsArray().Count);
+
+        static StringContent Json(string data) => new($$"""{"data":{{data}}}""", System.Text.Encoding.UTF8, "application/json");
+    }
+
+    [Fact]
+    public async Task Content_has_one_bound_for_each_way_in()
+    {
+        await using var alice = await _one.Connect(Alice);
+        await alice.Join(_room);
+        var (most, over) = (new string('x', 65536), new string('x', 65537));
+        foreach (var path in new[] { $"/api/rooms/{Uri.EscapeDataString(_room)}/messages", $"/api/users/{Alice}/messages", "/api/messages" })
+        {
+            foreach (var body in new[] { new JsonObject { ["content"] = over }, new JsonObject { ["data"] = over }, new JsonObject { ["content"] = new string('\u0001', 20_000) } })
+            {
+                var answer = await _one.Http.PostAsJsonAsync(path, body);
+                Assert.Equal(HttpStatusCode.RequestEntityTooLarge, answer.StatusCode);
+                var problem = await answer.Content.ReadFromJsonAsync<JsonObject>();
+                Assert.Equal("content_too_long", (string?)problem!["code"]);
+                Assert.Contains("65536", (string?)problem["detail"]);
+            }
+        }
+        Assert.Equal("content_too_long", (string?)(await alice.Refused(Say(over).ToJsonString()))["code"]);
+        Assert.Equal("content_too_long", (string?)(await alice.Refused(new JsonObject { ["type"] = "message", ["to"] = Alice, ["content"] = over }.ToJsonString()))["code"]);
+        Assert.Empty(await alice.Drain());
+        Assert.Equal(HttpStatusCode.OK, (await _one.Http.PostAsJsonAsync($"/api/rooms/{Uri.EscapeDataString(_room)}/messages", new JsonObject { ["content"] = most })).StatusCode);
+        Assert.Equal(most, (string?)(await alice.Receive("message"))["content"]);
+    }
+
+    [Fact]
+    public async Task The_former_name_of_the_bound_of_content_stops_the_start()
+    {
+        var error = await Assert.ThrowsAsync<OptionsValidationException>(() => cluster.StartFront(null, ("Front:MaxContentBytes", "1000")));
+        Assert.Contains("Rooms:MaxContentBytes", error.Message);
+        await using var front = await cluster.StartFront(null, ("Rooms:MaxContentBytes", "1000"));
+        await using var alice = await front.Connect(Alice);
+        var refused = await alice.Refused(new JsonObject { ["type"] = "message", ["to"] = Alice, ["content"] = new string('x', 1001) }.ToJsonString());
+        Assert.Contains("1000", (string?)refused["content"]);
     }
 
     [Theory]

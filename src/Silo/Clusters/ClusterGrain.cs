@@ -1,14 +1,16 @@
-using System.Text;
 using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Options;
 using Orleans.Concurrency;
 using Realtime.PushStreams;
 using Realtime.Silo.Fronts;
+using Realtime.Silo.Rooms;
 
 namespace Realtime.Silo.Clusters;
 
 /// <summary>Gathers what silos and fronts know, and sends to all fronts. Keeps nothing.</summary>
 [Reentrant]
-internal sealed partial class ClusterGrain(TimeProvider time, FrontPublisher publisher, ILogger<ClusterGrain> logger) : Grain, IClusterGrain
+internal sealed partial class ClusterGrain(TimeProvider time, FrontPublisher publisher, IOptions<RoomOptions> options, ILogger<ClusterGrain> logger)
+    : Grain, IClusterGrain
 {
     private IFrontDirectoryGrain Directory => GrainFactory.GetGrain<IFrontDirectoryGrain>(IFrontDirectoryGrain.Key);
 
@@ -45,19 +47,11 @@ internal sealed partial class ClusterGrain(TimeProvider time, FrontPublisher pub
     }
 
     public Task<int> Broadcast(RoomMessage message) =>
-        Push(FrontEventKind.EveryoneMessage, MessageBody.Encode(message), message.From);
+        Push(FrontEventKind.EveryoneMessage, MessageBody.Encode(message, options.Value.MaxContentBytes), message.From);
 
-    public Task<int> BroadcastText(string text)
-    {
-        ArgumentNullException.ThrowIfNull(text);
-        return Push(FrontEventKind.EveryoneText, Encoding.UTF8.GetBytes(text));
-    }
+    public Task<int> BroadcastText(string text) => Push(FrontEventKind.EveryoneText, MessageBody.Text(text, options.Value.MaxContentBytes));
 
-    public Task<int> BroadcastBinary(byte[] data)
-    {
-        ArgumentNullException.ThrowIfNull(data);
-        return Push(FrontEventKind.EveryoneBinary, data);
-    }
+    public Task<int> BroadcastBinary(byte[] data) => Push(FrontEventKind.EveryoneBinary, MessageBody.Binary(data, options.Value.MaxContentBytes));
 
     private async Task<int> Push(FrontEventKind kind, byte[] body, string? from = null)
     {

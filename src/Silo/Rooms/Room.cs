@@ -140,6 +140,8 @@ internal sealed class Room(string name, RoomOptions options, TimeProvider time)
 
     private RoomReply Join(string front, JoinCommand join)
     {
+        if (NameProblem(join.User) is { } refused)
+            return refused;
         if (!HasPast)
             return s_unavailable;
         if (_members.Add(front, join.Connection, join.User))
@@ -178,7 +180,20 @@ internal sealed class Room(string name, RoomOptions options, TimeProvider time)
 
     public bool HasFront(string front) => _members.HasFront(front);
 
-    private RoomReply Publish(PublishCommand publish) => Publish(FrontEventKind.Message, publish.User, publish.Id, publish.Body);
+    private RoomReply Publish(PublishCommand publish)
+    {
+        // What one front sends must not cost the others their room: a log may refuse it with all else of its turn.
+        if (NameProblem(publish.User) is { } refused)
+            return refused;
+        if (PublishId.Problem(publish.Id) is { } problem)
+            return new RefusedReply(RequestException.BadRequest, problem);
+        return MessageBody.Problem(publish.Body, options.MaxContentBytes) is { } wrong
+            ? new RefusedReply(wrong.Code, wrong.Message)
+            : Publish(FrontEventKind.Message, publish.User, publish.Id, publish.Body);
+    }
+
+    private static RefusedReply? NameProblem(string user) =>
+        Names.Problem(user, "user") is { } problem ? new RefusedReply(RequestException.NameInvalid, problem) : null;
 
     /// <summary>Takes a message, or recognises one that it has.</summary>
     public RoomReply Publish(FrontEventKind kind, string? from, string? id, byte[] body)

@@ -1,4 +1,3 @@
-using System.Text;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
@@ -133,21 +132,13 @@ internal sealed partial class RoomGrain(
 
     public Task<Receipt> Broadcast(RoomMessage message)
     {
-        var body = MessageBody.Encode(message);
+        var body = MessageBody.Encode(message, options.Value.MaxContentBytes);
         return Send(FrontEventKind.Message, body, message.From, message.Id);
     }
 
-    public Task<Receipt> BroadcastText(string text)
-    {
-        ArgumentNullException.ThrowIfNull(text);
-        return Send(FrontEventKind.Text, Encoding.UTF8.GetBytes(text));
-    }
+    public Task<Receipt> BroadcastText(string text) => Send(FrontEventKind.Text, MessageBody.Text(text, options.Value.MaxContentBytes));
 
-    public Task<Receipt> BroadcastBinary(byte[] data)
-    {
-        ArgumentNullException.ThrowIfNull(data);
-        return Send(FrontEventKind.Binary, data);
-    }
+    public Task<Receipt> BroadcastBinary(byte[] data) => Send(FrontEventKind.Binary, MessageBody.Binary(data, options.Value.MaxContentBytes));
 
     public Task<MembersPage> Members(string? after, int limit)
     {

@@ -24,6 +24,12 @@ public sealed class RoomOptions
     /// <summary>The most publish ids that a room remembers; beyond it the oldest are forgotten early. 0 to 1,000,000.</summary>
     public int DedupeEntries { get; set; } = 10_000;
 
+    /// <summary>
+    /// The longest <c>content</c> of a message, and the longest <c>data</c>, in bytes of JSON; also of a text or binary frame that a
+    /// service sends, and for messages to a user and to everybody. 1 to 16 MiB. Fronts read the same setting, to refuse early.
+    /// </summary>
+    public int MaxContentBytes { get; set; } = 64 * 1024;
+
     /// <summary>Rooms that keep another number of messages, or keep them for another time. The first that matches counts.</summary>
     public IList<RoomPattern> Patterns { get; set; } = [];
 
@@ -46,6 +52,7 @@ public sealed class RoomOptions
         if (Out(PresenceLimit, 0, 100_000)) yield return Say(nameof(PresenceLimit), PresenceLimit, 0, 100_000);
         if (Out(HistoryMessages, 0, 100_000)) yield return Say(nameof(HistoryMessages), HistoryMessages, 0, 100_000);
         if (Out(DedupeEntries, 0, 1_000_000)) yield return Say(nameof(DedupeEntries), DedupeEntries, 0, 1_000_000);
+        if (Out(MaxContentBytes, 1, 16 * 1024 * 1024)) yield return Say(nameof(MaxContentBytes), MaxContentBytes, 1, 16 * 1024 * 1024);
         var day = TimeSpan.FromDays(1);
         var second = TimeSpan.FromSeconds(1);
         if (Out(HistoryAge, second, day)) yield return Say(nameof(HistoryAge), HistoryAge, second, day);

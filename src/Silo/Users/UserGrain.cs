@@ -1,12 +1,15 @@
 using System.Text;
 using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Options;
 using Realtime.PushStreams;
 using Realtime.Silo.Fronts;
+using Realtime.Silo.Rooms;
 
 namespace Realtime.Silo.Users;
 
 /// <summary>Hosts <see cref="UserDevices"/> and sends to the fronts that the user is on, one event per front.</summary>
-internal sealed partial class UserGrain(TimeProvider time, FrontPublisher publisher, SiloLease lease, ILogger<UserGrain> logger)
+internal sealed partial class UserGrain(
+    TimeProvider time, FrontPublisher publisher, SiloLease lease, IOptions<RoomOptions> options, ILogger<UserGrain> logger)
     : Grain, IUserGrain, IGrainMigrationParticipant
 {
     private static readonly TimeSpan s_forever = TimeSpan.FromDays(3650); // the connections are only here
@@ -74,26 +77,19 @@ internal sealed partial class UserGrain(TimeProvider time, FrontPublisher publis
     }
 
     public Task<int> Send(RoomMessage message) =>
-        Push(FrontEventKind.DirectMessage, MessageBody.Encode(message), message.From);
+        Push(FrontEventKind.DirectMessage, MessageBody.Encode(message, options.Value.MaxContentBytes), message.From);
 
     public Task<int> Deliver(string from, byte[] body)
     {
         Names.Check(from, "sender");
-        ArgumentNullException.ThrowIfNull(body);
-        return Push(FrontEventKind.DirectMessage, body, from);
+        return MessageBody.Problem(body, options.Value.MaxContentBytes) is { } problem
+            ? throw problem
+            : Push(FrontEventKind.DirectMessage, body, from);
     }
 
-    public Task<int> SendText(string text)
-    {
-        ArgumentNullException.ThrowIfNull(text);
-        return Push(FrontEventKind.DirectText, Encoding.UTF8.GetBytes(text));
-    }
+    public Task<int> SendText(string text) => Push(FrontEventKind.DirectText, MessageBody.Text(text, options.Value.MaxContentBytes));
 
-    public Task<int> SendBinary(byte[] data)
-    {
-        ArgumentNullException.ThrowIfNull(data);
-        return Push(FrontEventKind.DirectBinary, data);
-    }
+    public Task<int> SendBinary(byte[] data) => Push(FrontEventKind.DirectBinary, MessageBody.Binary(data, options.Value.MaxContentBytes));
 
     public Task<int> Disconnect(string? reason)
     {

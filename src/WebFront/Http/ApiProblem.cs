@@ -15,7 +15,7 @@ internal static class ApiProblem
     {
         BadHttpRequestException bad => Of(bad.StatusCode, ErrorCodes.BadRequest, bad.InnerException?.Message ?? bad.Message),
         RoomException room => Of(StatusOf(room.Code), room.Code, room.Message),
-        RequestException bad => BadRequest(bad.Code, bad.Message),
+        RequestException bad => Of(StatusOf(bad.Code), bad.Code, bad.Message),
         ArgumentException bad => BadRequest(ErrorCodes.BadRequest, bad.Message),
         TimeoutException or Orleans.Runtime.OrleansException => Of(
             StatusCodes.Status503ServiceUnavailable, ErrorCodes.Unavailable, "The room or user could not be reached; try again."),
@@ -25,6 +25,7 @@ internal static class ApiProblem
     private static int StatusOf(string code) => code switch
     {
         RoomException.IdConflict => StatusCodes.Status409Conflict,
+        RequestException.ContentTooLong => StatusCodes.Status413PayloadTooLarge,
         RoomException.Unavailable => StatusCodes.Status503ServiceUnavailable,
         _ => StatusCodes.Status400BadRequest,
     };

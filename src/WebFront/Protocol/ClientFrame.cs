@@ -1,4 +1,3 @@
-using System.Text;
 using System.Text.Json;
 using Realtime.Grains;
 using Realtime.WebFront.Rooms;
@@ -8,12 +7,6 @@ namespace Realtime.WebFront.Protocol;
 /// <summary>What a client may ask for.</summary>
 internal enum ClientFrameType : byte { None, Join, Leave, Message, Members, History, Ping, Unknown }
 
-/// <summary>Something is wrong with what a client sent; becomes an <c>error</c> frame.</summary>
-internal sealed class ProtocolException(string code, string message) : Exception(message)
-{
-    public string Code { get; } = code;
-}
-
 /// <summary>
 /// One decoded frame of the protocol. <c>content</c> and <c>data</c> stay the JSON text that they came as and are
 /// copied once, by <see cref="CopyBody"/>: nobody between the sender and the receivers needs them decoded.
@@ -22,6 +15,25 @@ internal ref struct ClientFrame
 {
     private ReadOnlySpan<byte> _content; // the JSON string with its quotes
     private ReadOnlySpan<byte> _data;
+    private Fields _seen;
+    private Refusal? _refusal;
+
+    [Flags]
+    private enum Fields
+    {
+        None = 0,
+        Type = 1,
+        Id = 2,
+        Room = 4,
+        Content = 8,
+        Data = 16,
+        To = 32,
+        Epoch = 64,
+        Sequence = 128,
+        After = 256,
+        Before = 512,
+        Limit = 1024,
+    }
 
     public ClientFrameType Type { get; private set; }
     public string? TypeName { get; private set; }
@@ -42,26 +54,27 @@ internal ref struct ClientFrame
     /// <summary>Bytes of JSON text of <c>data</c>.</summary>
     public readonly int DataSize => _data.Length;
 
-    /// <summary>Decodes a frame; what was read before an error stays, so that the answer can name the frame's id.</summary>
+    /// <summary>
+    /// Decodes a frame. All of it is read, whatever is wrong with it, so that the answer can name the frame's id. Nothing is
+    /// thrown.
+    /// </summary>
     /// <param name="json">The payload of a text frame: valid UTF-8.</param>
     /// <param name="seats">Rooms that the connection is in: their names need not be made again.</param>
-    /// <exception cref="ProtocolException">Not JSON, not one object, or a field of the wrong kind.</exception>
-    public void Read(ReadOnlySpan<byte> json, ReadOnlySpan<Seat> seats)
+    /// <returns>The first thing that is wrong; null when nothing is.</returns>
+    public Refusal? Read(ReadOnlySpan<byte> json, ReadOnlySpan<Seat> seats)
     {
+        if (JsonFault.Find(json, Limits.DataDepth + 1) is { } fault)
+        {
+            Id = FrameId.Find(json);
+            return Refusal.BadRequest($"A message must be one JSON object, of text that is valid Unicode and nested at most {Limits.DataDepth} deep below it; there is {fault}.");
+        }
         var reader = new Utf8JsonReader(json);
-        try
-        {
-            if (!reader.Read() || reader.TokenType != JsonTokenType.StartObject)
-                throw new ProtocolException(ErrorCodes.BadRequest, "A message must be one JSON object.");
-            while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
-                ReadField(ref reader, json, seats);
-            reader.Read(); // throws when anything but white space follows
-        }
-        catch (JsonException exception)
-        {
-            throw new ProtocolException(ErrorCodes.BadRequest,
-                $"A message must be one JSON object; this is not valid JSON at line {exception.LineNumber + 1}, byte {exception.BytePositionInLine + 1}.");
-        }
+        reader.Read();
+        if (reader.TokenType != JsonTokenType.StartObject)
+            return Refusal.BadRequest($"A message must be one JSON object, not {Describe(reader.TokenType)}.");
+        while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
+            ReadField(ref reader, json, seats);
+        return _refusal;
     }
 
     /// <summary><c>"content":..,"data":..</c> as the client wrote them.</summary>
@@ -96,62 +109,105 @@ internal ref struct ClientFrame
 
     private void ReadField(ref Utf8JsonReader reader, ReadOnlySpan<byte> json, ReadOnlySpan<Seat> seats)
     {
-        if (reader.ValueTextEquals("type"u8))
-        {
-            reader.Read();
-            ReadType(ref reader);
-        }
-        else if (reader.ValueTextEquals("id"u8))
-        {
-            Id = ReadString(ref reader, "id");
-            if (Id.Length == 0 || Encoding.UTF8.GetByteCount(Id) > Limits.IdBytes)
-            {
-                Id = null; // too long to be sent back
-                throw new ProtocolException(ErrorCodes.BadRequest, $"'id' must have 1 to {Limits.IdBytes} bytes of UTF-8.");
-            }
-        }
-        else if (reader.ValueTextEquals("room"u8))
-            Room = ReadRoom(ref reader, seats);
-        else if (reader.ValueTextEquals("content"u8))
-        {
-            reader.Read();
-            if (reader.TokenType != JsonTokenType.String)
-                throw new ProtocolException(ErrorCodes.BadRequest, $"'content' must be a string, not {Describe(reader.TokenType)}; use 'data' for other JSON.");
-            CheckEscapes(ref reader, "content");
-            _content = json[(int)reader.TokenStartIndex..(int)reader.BytesConsumed];
-        }
-        else if (reader.ValueTextEquals("data"u8))
-        {
-            reader.Read();
-            var start = (int)reader.TokenStartIndex;
-            SkipChecked(ref reader);
-            _data = json[start..(int)reader.BytesConsumed];
-        }
-        else if (reader.ValueTextEquals("to"u8))
-            To = ReadString(ref reader, "to");
-        else if (reader.ValueTextEquals("epoch"u8))
-            Epoch = ReadString(ref reader, "epoch");
-        else if (reader.ValueTextEquals("seq"u8))
-            Sequence = ReadNumber(ref reader, "seq");
-        else if (reader.ValueTextEquals("after"u8))
-            After = ReadString(ref reader, "after");
-        else if (reader.ValueTextEquals("before"u8))
-            Before = ReadNumber(ref reader, "before");
-        else if (reader.ValueTextEquals("limit"u8))
-            Limit = ReadNumber(ref reader, "limit");
-        else
+        var field = FieldOf(ref reader);
+        reader.Read();
+        if (field == Fields.None)
         {
             // A field that this version does not know is not an error, so that clients may be newer than servers.
-            reader.Read();
             reader.Skip();
+            return;
         }
+        if ((_seen & field) != 0)
+        {
+            Refuse($"'{NameOf(field)}' is there twice; a field must be there once.");
+            reader.Skip();
+            return;
+        }
+        _seen |= field;
+        switch (field)
+        {
+            case Fields.Type:
+                ReadType(ref reader);
+                break;
+            case Fields.Id:
+                Id = ReadString(ref reader, field);
+                if (PublishId.Problem(Id) is { } problem)
+                {
+                    Id = null; // too long to be sent back
+                    Refuse(problem);
+                }
+                break;
+            case Fields.Room:
+                Room = ReadRoom(ref reader, seats);
+                break;
+            case Fields.Content when reader.TokenType == JsonTokenType.String:
+                _content = json[(int)reader.TokenStartIndex..(int)reader.BytesConsumed];
+                break;
+            case Fields.Content:
+                Refuse($"'content' must be a string, not {Describe(reader.TokenType)}; use 'data' for other JSON.");
+                break;
+            case Fields.Data:
+                var start = (int)reader.TokenStartIndex;
+                reader.Skip();
+                _data = json[start..(int)reader.BytesConsumed];
+                break;
+            case Fields.To:
+                To = ReadString(ref reader, field);
+                break;
+            case Fields.Epoch:
+                Epoch = ReadString(ref reader, field);
+                break;
+            case Fields.Sequence:
+                Sequence = ReadNumber(ref reader, field);
+                break;
+            case Fields.After:
+                After = ReadString(ref reader, field);
+                break;
+            case Fields.Before:
+                Before = ReadNumber(ref reader, field);
+                break;
+            case Fields.Limit:
+                Limit = ReadNumber(ref reader, field);
+                break;
+        }
+        reader.Skip(); // what is of the wrong kind may be an object
     }
+
+    private static Fields FieldOf(ref Utf8JsonReader reader)
+    {
+        if (reader.ValueTextEquals("type"u8))
+            return Fields.Type;
+        if (reader.ValueTextEquals("id"u8))
+            return Fields.Id;
+        if (reader.ValueTextEquals("room"u8))
+            return Fields.Room;
+        if (reader.ValueTextEquals("content"u8))
+            return Fields.Content;
+        if (reader.ValueTextEquals("data"u8))
+            return Fields.Data;
+        if (reader.ValueTextEquals("to"u8))
+            return Fields.To;
+        if (reader.ValueTextEquals("epoch"u8))
+            return Fields.Epoch;
+        if (reader.ValueTextEquals("seq"u8))
+            return Fields.Sequence;
+        if (reader.ValueTextEquals("after"u8))
+            return Fields.After;
+        if (reader.ValueTextEquals("before"u8))
+            return Fields.Before;
+        return reader.ValueTextEquals("limit"u8) ? Fields.Limit : Fields.None;
+    }
+
+    private static string NameOf(Fields field) => field == Fields.Sequence ? "seq" : field.ToString().ToLowerInvariant();
+
+    /// <summary>The first thing that is wrong is what the client is told.</summary>
+    private void Refuse(string reason) => _refusal ??= Refusal.BadRequest(reason);
 
     private void ReadType(ref Utf8JsonReader reader)
     {
         if (reader.TokenType != JsonTokenType.String)
-            throw new ProtocolException(ErrorCodes.BadRequest, $"'type' must be a string, not {Describe(reader.TokenType)}.");
-        if (reader.ValueTextEquals("message"u8))
+            Refuse($"'type' must be a string, not {Describe(reader.TokenType)}.");
+        else if (reader.ValueTextEquals("message"u8))
             Type = ClientFrameType.Message;
         else if (reader.ValueTextEquals("join"u8))
             Type = ClientFrameType.Join;
@@ -165,15 +221,13 @@ internal ref struct ClientFrame
             Type = ClientFrameType.Ping;
         else
         {
-            CheckEscapes(ref reader, "type");
             Type = ClientFrameType.Unknown;
             TypeName = reader.GetString();
         }
     }
 
-    private static string ReadRoom(ref Utf8JsonReader reader, ReadOnlySpan<Seat> seats)
+    private string? ReadRoom(ref Utf8JsonReader reader, ReadOnlySpan<Seat> seats)
     {
-        reader.Read();
         if (reader.TokenType == JsonTokenType.String && !reader.ValueIsEscaped)
         {
             foreach (var seat in seats)
@@ -182,63 +236,31 @@ internal ref struct ClientFrame
                     return seat.Room.Name;
             }
         }
-        return StringOf(ref reader, "room");
+        return ReadString(ref reader, Fields.Room);
     }
 
-    private static string ReadString(ref Utf8JsonReader reader, string field)
+    private string? ReadString(ref Utf8JsonReader reader, Fields field)
     {
-        reader.Read();
-        return StringOf(ref reader, field);
+        if (reader.TokenType == JsonTokenType.String)
+            return reader.GetString();
+        Refuse($"'{NameOf(field)}' must be a string, not {Describe(reader.TokenType)}.");
+        return null;
     }
 
-    private static string StringOf(ref Utf8JsonReader reader, string field)
+    private long? ReadNumber(ref Utf8JsonReader reader, Fields field)
     {
-        if (reader.TokenType != JsonTokenType.String)
-            throw new ProtocolException(ErrorCodes.BadRequest, $"'{field}' must be a string, not {Describe(reader.TokenType)}.");
-        CheckEscapes(ref reader, field);
-        return reader.GetString()!;
-    }
-
-    private static long ReadNumber(ref Utf8JsonReader reader, string field)
-    {
-        reader.Read();
-        if (reader.TokenType != JsonTokenType.Number || !reader.TryGetInt64(out var value))
-            throw new ProtocolException(ErrorCodes.BadRequest, $"'{field}' must be a whole number.");
-        return value;
-    }
-
-    /// <summary>Skips a value, checking the strings in it.</summary>
-    private static void SkipChecked(ref Utf8JsonReader reader)
-    {
-        var depth = reader.CurrentDepth;
-        while (true)
-        {
-            if (reader.TokenType is JsonTokenType.String or JsonTokenType.PropertyName)
-                CheckEscapes(ref reader, "data");
-            if (reader.CurrentDepth == depth && reader.TokenType is not (JsonTokenType.StartObject or JsonTokenType.StartArray))
-                return;
-            reader.Read();
-        }
-    }
-
-    /// <summary>JSON's grammar lets <c>\ud800</c> stand alone (RFC 8259 section 8.2), but no receiver could decode it.</summary>
-    private static void CheckEscapes(ref Utf8JsonReader reader, string field)
-    {
-        if (!reader.ValueIsEscaped)
-            return;
-        try
-        {
-            _ = reader.GetString();
-        }
-        catch (InvalidOperationException)
-        {
-            throw new ProtocolException(ErrorCodes.BadRequest, $"'{field}' has an unpaired surrogate escape; it must be valid Unicode.");
-        }
+        if (reader.TokenType == JsonTokenType.Number && reader.TryGetInt64(out var value))
+            return value;
+        Refuse(reader.TokenType == JsonTokenType.Number
+            ? $"'{NameOf(field)}' must be a whole number of at most 64 bits, in digits only."
+            : $"'{NameOf(field)}' must be a whole number.");
+        return null;
     }
 
     private static string Describe(JsonTokenType token) => token switch
     {
         JsonTokenType.Number => "a number",
+        JsonTokenType.String => "a string",
         JsonTokenType.True or JsonTokenType.False => "a boolean",
         JsonTokenType.Null => "null (leave the field out instead)",
         JsonTokenType.StartArray => "an array",

@@ -6,7 +6,7 @@ namespace Realtime.WebFront.Protocol;
 public static class ErrorCodes
 {
     /// <summary>Not JSON, not an object, a field missing or of the wrong kind.</summary>
-    public const string BadRequest = "bad_request";
+    public const string BadRequest = RequestException.BadRequest;
 
     /// <summary>The <c>type</c> is none that a client may send.</summary>
     public const string UnknownType = "unknown_type";
@@ -17,8 +17,8 @@ public static class ErrorCodes
     /// <summary>A room name or user id that <see cref="Names"/> does not allow.</summary>
     public const string NameInvalid = RequestException.NameInvalid;
 
-    /// <summary><c>content</c> or <c>data</c> is over <see cref="FrontOptions.MaxContentBytes"/>.</summary>
-    public const string ContentTooLong = "content_too_long";
+    /// <summary><c>content</c> or <c>data</c> is over <c>Rooms:MaxContentBytes</c>.</summary>
+    public const string ContentTooLong = RequestException.ContentTooLong;
 
     /// <summary>A join to a room that the connection is in.</summary>
     public const string AlreadyJoined = "already_joined";

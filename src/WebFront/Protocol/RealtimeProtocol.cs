@@ -26,6 +26,12 @@ internal sealed partial class RealtimeProtocol(
     {
         // The endpoint lets nobody in without a name.
         var user = connection.UserId ?? throw new InvalidOperationException("A connection of the protocol needs a user id.");
+        if (Names.Problem(user, "user") is not null)
+        {
+            // The policy that comes with the front asks this, another of the host's own may not.
+            _ = connection.CloseAsync(CloseCodes.PolicyViolation, "the user id is not a name that is allowed");
+            return;
+        }
         var session = new Session(connection, user);
         connection.State = session;
         expiry.Watch(connection);
@@ -50,39 +56,42 @@ internal sealed partial class RealtimeProtocol(
         }
         var session = Session.Of(connection);
         var frame = new ClientFrame();
-        try
+        if (frame.Read(message.Data.Span, session.Seats) is { } refusal)
+            return Refuse(session, frame, refusal);
+        return frame.Type switch
         {
-            frame.Read(message.Data.Span, session.Seats);
-            return frame.Type switch
-            {
-                ClientFrameType.Message when frame.To is not null => SendDirect(session, frame),
-                ClientFrameType.Message => Publish(session, frame),
-                ClientFrameType.Join => Join(session, frame),
-                ClientFrameType.Leave => Leave(session, frame),
-                ClientFrameType.Members => Members(session, frame),
-                ClientFrameType.History => History(session, frame),
-                ClientFrameType.Ping => Ping(session, frame),
-                ClientFrameType.None => throw new ProtocolException(ErrorCodes.BadRequest,
-                    "'type' is missing; it must be join, leave, message, members, history or ping."),
-                _ => throw new ProtocolException(ErrorCodes.UnknownType,
-                    $"The type '{Shorten(frame.TypeName!)}' is not known; it must be join, leave, message, members, history or ping."),
-            };
-        }
-        catch (ProtocolException problem)
-        {
-            connection.Deliver(ServerFrames.Error(frame.Id, frame.Room is null ? null : Shorten(frame.Room), problem.Code, problem.Message));
-            return ValueTask.CompletedTask;
-        }
+            ClientFrameType.Message when frame.To is not null => SendDirect(session, frame),
+            ClientFrameType.Message => Publish(session, frame),
+            ClientFrameType.Join => Join(session, frame),
+            ClientFrameType.Leave => Leave(session, frame),
+            ClientFrameType.Members => Members(session, frame),
+            ClientFrameType.History => History(session, frame),
+            ClientFrameType.Ping => Ping(session, frame),
+            ClientFrameType.None => Refuse(session, frame, ErrorCodes.BadRequest,
+                "'type' is missing; it must be join, leave, message, members, history or ping."),
+            _ => Refuse(session, frame, ErrorCodes.UnknownType,
+                $"The type '{Shorten(frame.TypeName!)}' is not known; it must be join, leave, message, members, history or ping."),
+        };
     }
+
+    private static ValueTask Refuse(Session session, in ClientFrame frame, string code, string reason)
+    {
+        session.Connection.Deliver(ServerFrames.Error(frame.Id, frame.Room is null ? null : Shorten(frame.Room), code, reason));
+        return ValueTask.CompletedTask;
+    }
+
+    private static ValueTask Refuse(Session session, in ClientFrame frame, Refusal refusal) => Refuse(session, frame, refusal.Code, refusal.Reason);
 
     private ValueTask Join(Session session, in ClientFrame frame)
     {
-        var name = RoomOf(frame);
+        if ((RoomProblem(frame) ?? PositionProblem(frame)) is { } refusal)
+            return Refuse(session, frame, refusal);
+        var name = frame.Room!;
         if (session.SeatIn(name) is not null)
-            throw new ProtocolException(ErrorCodes.AlreadyJoined, "This connection is in the room already.");
+            return Refuse(session, frame, ErrorCodes.AlreadyJoined, "This connection is in the room already.");
         if (session.Seats.Length >= _options.MaxRoomsPerConnection)
-            throw new ProtocolException(ErrorCodes.TooManyRooms, $"A connection may be in {_options.MaxRoomsPerConnection} rooms; leave one first.");
-        var since = PositionOf(frame);
+            return Refuse(session, frame, ErrorCodes.TooManyRooms, $"A connection may be in {_options.MaxRoomsPerConnection} rooms; leave one first.");
+        Position? since = frame.Epoch is null ? null : new Position(frame.Epoch, frame.Sequence!.Value);
         var room = router.Hold(name);
         var seat = new Seat(room);
         session.Add(seat);
@@ -93,7 +102,10 @@ internal sealed partial class RealtimeProtocol(
 
     private ValueTask Leave(Session session, in ClientFrame frame)
     {
-        var seat = SeatOf(session, frame);
+        if (RoomProblem(frame) is { } refusal)
+            return Refuse(session, frame, refusal);
+        if (SeatOf(session, frame) is not { } seat)
+            return RefuseNotJoined(session, frame);
         seat.State = SeatState.Leaving;
         var mayGoOn = session.BeginCommand(_options.MaxCommandsInFlight);
         seat.Room.Submit(session, frame.Id, new LeaveCommand(session.Connection.Id), seat);
@@ -102,8 +114,12 @@ internal sealed partial class RealtimeProtocol(
 
     private ValueTask Publish(Session session, in ClientFrame frame)
     {
-        var seat = SeatOf(session, frame);
-        CheckBody(frame);
+        if (RoomProblem(frame) is { } refusal)
+            return Refuse(session, frame, refusal);
+        if (SeatOf(session, frame) is not { } seat)
+            return RefuseNotJoined(session, frame);
+        if (BodyProblem(frame) is { } problem)
+            return Refuse(session, frame, problem);
         var mayGoOn = session.BeginCommand(_options.MaxCommandsInFlight);
         seat.Room.Submit(session, frame.Id, new PublishCommand(session.User, frame.Id, frame.CopyBody()));
         return mayGoOn;
@@ -112,9 +128,9 @@ internal sealed partial class RealtimeProtocol(
     private ValueTask SendDirect(Session session, in ClientFrame frame)
     {
         if (frame.Room is not null)
-            throw new ProtocolException(ErrorCodes.BadRequest, "A message goes to a 'room' or, with 'to', to a user; not both.");
-        CheckName(frame.To!, "user");
-        CheckBody(frame);
+            return Refuse(session, frame, ErrorCodes.BadRequest, "A message goes to a 'room' or, with 'to', to a user; not both.");
+        if ((NameProblem(frame.To!, "user") ?? BodyProblem(frame)) is { } refusal)
+            return Refuse(session, frame, refusal);
         var mayGoOn = session.BeginCommand(_options.MaxCommandsInFlight);
         _ = SendDirect(session, frame.Id, frame.To!, frame.CopyBody());
         return mayGoOn;
@@ -127,6 +143,10 @@ internal sealed partial class RealtimeProtocol(
             var connections = await router.Call(() => router.User(to).Deliver(session.User, body));
             if (id is not null)
                 session.Connection.Deliver(ServerFrames.DirectAck(id, to, connections));
+        }
+        catch (RequestException refused)
+        {
+            session.Connection.Deliver(ServerFrames.Error(id, null, refused.Code, refused.Message));
         }
         catch (Exception exception)
         {
@@ -141,14 +161,15 @@ internal sealed partial class RealtimeProtocol(
 
     private ValueTask Members(Session session, in ClientFrame frame)
     {
-        var room = RoomOf(frame);
+        if (RoomProblem(frame) is { } refusal)
+            return Refuse(session, frame, refusal);
         var limit = frame.Limit ?? _options.MembersPageSize;
         if (limit is < 1 or > Limits.PageSize)
-            throw new ProtocolException(ErrorCodes.BadRequest, $"'limit' is {limit}; it must be from 1 to {Limits.PageSize}.");
-        if (!string.IsNullOrEmpty(frame.After))
-            CheckName(frame.After, "'after'");
+            return Refuse(session, frame, ErrorCodes.BadRequest, $"'limit' is {limit}; it must be from 1 to {Limits.PageSize}.");
+        if (!string.IsNullOrEmpty(frame.After) && NameProblem(frame.After, "'after'") is { } problem)
+            return Refuse(session, frame, problem);
         var mayGoOn = session.BeginCommand(_options.MaxCommandsInFlight);
-        _ = Members(session, frame.Id, room, frame.After, (int)limit);
+        _ = Members(session, frame.Id, frame.Room!, frame.After, (int)limit);
         return mayGoOn;
     }
 
@@ -172,14 +193,17 @@ internal sealed partial class RealtimeProtocol(
 
     private ValueTask History(Session session, in ClientFrame frame)
     {
-        var seat = SeatOf(session, frame);
+        if (RoomProblem(frame) is { } refusal)
+            return Refuse(session, frame, refusal);
+        if (SeatOf(session, frame) is not { } seat)
+            return RefuseNotJoined(session, frame);
         var limit = frame.Limit ?? Limits.HistoryPage;
         if (limit is < 1 or > Limits.HistoryPage)
-            throw new ProtocolException(ErrorCodes.BadRequest, $"'limit' is {limit}; it must be from 1 to {Limits.HistoryPage}.");
+            return Refuse(session, frame, ErrorCodes.BadRequest, $"'limit' is {limit}; it must be from 1 to {Limits.HistoryPage}.");
         if (frame.Before is < 1)
-            throw new ProtocolException(ErrorCodes.BadRequest, $"'before' is {frame.Before}; it must be 1 or more.");
-        if (frame.Epoch is { } epoch)
-            CheckEpoch(epoch);
+            return Refuse(session, frame, ErrorCodes.BadRequest, $"'before' is {frame.Before}; it must be 1 or more.");
+        if (EpochProblem(frame.Epoch) is { } problem)
+            return Refuse(session, frame, problem);
         var mayGoOn = session.BeginCommand(_options.MaxCommandsInFlight);
         _ = History(session, frame.Id, seat.Room, frame.Before, (int)limit, frame.Epoch);
         return mayGoOn;
@@ -213,59 +237,44 @@ internal sealed partial class RealtimeProtocol(
         return ValueTask.CompletedTask;
     }
 
-    private static string RoomOf(in ClientFrame frame)
-    {
-        if (string.IsNullOrEmpty(frame.Room))
-            throw new ProtocolException(ErrorCodes.RoomMissing, "'room' is missing; it must name a room.");
-        CheckName(frame.Room, "room");
-        return frame.Room;
-    }
+    private static Refusal? RoomProblem(in ClientFrame frame) => string.IsNullOrEmpty(frame.Room)
+        ? new Refusal(ErrorCodes.RoomMissing, "'room' is missing; it must name a room.")
+        : NameProblem(frame.Room, "room");
 
     /// <summary>A seat that may be used: on the way in is good enough, since a room takes commands in order.</summary>
-    private static Seat SeatOf(Session session, in ClientFrame frame)
-    {
-        var seat = session.SeatIn(RoomOf(frame));
-        return seat is { State: not SeatState.Leaving }
-            ? seat
-            : throw new ProtocolException(ErrorCodes.NotJoined, "This connection is not in the room; join it first.");
-    }
+    private static Seat? SeatOf(Session session, in ClientFrame frame) =>
+        session.SeatIn(frame.Room!) is { State: not SeatState.Leaving } seat ? seat : null;
 
-    private static Position? PositionOf(in ClientFrame frame)
+    private static ValueTask RefuseNotJoined(Session session, in ClientFrame frame) =>
+        Refuse(session, frame, ErrorCodes.NotJoined, "This connection is not in the room; join it first.");
+
+    private static Refusal? PositionProblem(in ClientFrame frame)
     {
-        if (frame.Epoch is null && frame.Sequence is null)
-            return null;
-        if (frame.Epoch is null || frame.Sequence is null)
-            throw new ProtocolException(ErrorCodes.BadRequest, "A position is 'epoch' and 'seq' together.");
-        CheckEpoch(frame.Epoch);
+        if (frame.Epoch is null != frame.Sequence is null)
+            return Refusal.BadRequest("A position is 'epoch' and 'seq' together.");
         if (frame.Sequence < 0)
-            throw new ProtocolException(ErrorCodes.BadRequest, string.Create(CultureInfo.InvariantCulture, $"'seq' is {frame.Sequence}; it must be 0 or more."));
-        return new Position(frame.Epoch, frame.Sequence.Value);
+            return Refusal.BadRequest(string.Create(CultureInfo.InvariantCulture, $"'seq' is {frame.Sequence}; it must be 0 or more."));
+        return EpochProblem(frame.Epoch);
     }
 
-    private static void CheckEpoch(string epoch)
-    {
-        if (epoch.Length is 0 or > Limits.IdBytes)
-            throw new ProtocolException(ErrorCodes.BadRequest, $"'epoch' must have 1 to {Limits.IdBytes} characters.");
-    }
+    private static Refusal? EpochProblem(string? epoch) => epoch?.Length is 0 or > Limits.IdBytes
+        ? Refusal.BadRequest($"'epoch' must have 1 to {Limits.IdBytes} characters.")
+        : null;
 
-    private void CheckBody(in ClientFrame frame)
+    private Refusal? BodyProblem(in ClientFrame frame)
     {
         if (!frame.HasBody)
-            throw new ProtocolException(ErrorCodes.BadRequest, "A message needs 'content' or 'data'.");
+            return Refusal.BadRequest("A message needs 'content' or 'data'.");
         if (frame.ContentSize > _options.MaxContentBytes)
-            throw TooLong("content", frame.ContentSize);
-        if (frame.DataSize > _options.MaxContentBytes)
-            throw TooLong("data", frame.DataSize);
+            return TooLong("content", frame.ContentSize);
+        return frame.DataSize > _options.MaxContentBytes ? TooLong("data", frame.DataSize) : null;
 
-        ProtocolException TooLong(string field, int size) =>
+        Refusal TooLong(string field, int size) =>
             new(ErrorCodes.ContentTooLong, $"'{field}' has {size} bytes; it may have {_options.MaxContentBytes}.");
     }
 
-    private static void CheckName(string name, string what)
-    {
-        if (Names.Problem(name, what) is { } problem)
-            throw new ProtocolException(ErrorCodes.NameInvalid, problem);
-    }
+    private static Refusal? NameProblem(string name, string what) =>
+        Names.Problem(name, what) is { } problem ? new Refusal(ErrorCodes.NameInvalid, problem) : null;
 
     /// <summary>What a client sent and gets back in an error is cut, so that an error is never large; no name that is allowed is that long.</summary>
     private static string Shorten(string value)
