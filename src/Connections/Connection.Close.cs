@@ -158,12 +158,25 @@ public sealed partial class Connection
                 _outbox?.WakeSpace();
         }
         if (closed is not null)
-            ThreadPool.UnsafeQueueUserWorkItem(static source => source.Cancel(), closed, preferLocal: false);
+            ThreadPool.UnsafeQueueUserWorkItem(static connection => connection.RunClosedCallbacks(), this, preferLocal: false);
         Inbox?.Complete();
         if (_phase >= Phase.Closing)
         {
             Inbox?.GiveUp();
             Volatile.Read(ref _handling)?.ConnectionCloses();
+        }
+    }
+
+    // They are the application's: what they throw would end the process here.
+    private void RunClosedCallbacks()
+    {
+        try
+        {
+            _closed!.Cancel();
+        }
+        catch (Exception e)
+        {
+            Log.ClosedCallbackFailed(Services.Logger, Id, e);
         }
     }
 

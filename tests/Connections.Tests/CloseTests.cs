@@ -47,6 +47,24 @@ public class CloseTests
     }
 
     [Theory, CombinatorialPaths]
+    public async Task A_callback_of_the_application_that_throws_costs_nobody_anything(Path path)
+    {
+        var recorder = new Recorder();
+        await using var server = await RecordAsync(path, recorder);
+        var called = new TaskCompletionSource();
+        using (var client = await server.ConnectAsync())
+        {
+            var connection = await recorder.ConnectionAsync();
+            connection.Closed.Register(called.SetResult);
+            connection.Closed.Register(() => throw new InvalidOperationException("A callback of the application."));
+            _ = connection.CloseAsync(CloseCodes.Kicked, "out");
+            await client.AssertClosedAsync(4002, "out");
+        }
+        await called.Task.Within(); // unguarded, the first throw ends this process
+        using var next = await server.ConnectAsync();
+    }
+
+    [Theory, CombinatorialPaths]
     public async Task What_is_queued_goes_before_the_close(Path path)
     {
         var recorder = new Recorder();

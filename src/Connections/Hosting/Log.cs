@@ -37,4 +37,7 @@ internal static partial class Log
 
     [LoggerMessage(11, LogLevel.Error, "A poller could not tell a connection what happened at its socket; it is cut")]
     public static partial void EventFailed(ILogger logger, Exception exception);
+
+    [LoggerMessage(12, LogLevel.Error, "A callback of Closed of connection {Id} failed")]
+    public static partial void ClosedCallbackFailed(ILogger logger, string id, Exception exception);
 }
