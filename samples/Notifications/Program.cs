@@ -10,7 +10,9 @@ var builder = WebApplication.CreateBuilder(args);
 builder.UseOrleans(silo => silo.UseSingleProcess().AddRealtime());
 builder.AddRealtimeFront();
 var app = builder.Build();
-app.MapRealtimeFront();
+app.MapRealtime();
+if (app.Environment.IsDevelopment())
+    app.MapRealtimePages(); // the chat and the toolbox
 
 // curl -X POST localhost:5083/orders/7/shipped?customer=alice
 app.MapPost("/orders/{order:int}/shipped", async (int order, string customer, IGrainFactory grains) =>

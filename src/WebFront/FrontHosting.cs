@@ -1,3 +1,4 @@
+using Microsoft.Extensions.Options;
 using Orleans.Hosting;
 using Realtime.Grains;
 using Realtime.Silo;
@@ -35,7 +36,13 @@ internal static class FrontHosting
         {
             app.Use((context, next) => start.IsDone || !NeedsCluster(context.Request.Path) ? next(context) : Refuse(context));
         }
-        app.MapRealtimeFront();
+        app.MapRealtime();
+        app.Services.GetRequiredService<Api>().MapRest(app);
+        if (app.Services.GetRequiredService<IOptions<FrontOptions>>().Value.Pages ?? app.Environment.IsDevelopment())
+            app.MapRealtimePages();
+        // The process has nothing else, so that all that is wrong is told in one way.
+        app.Map("/{**rest}", context => Problems.Guard(context, _ => throw Api.NotFound()))
+            .WithOrder(3).AllowAnonymous().ExcludeFromDescription();
         return app;
     }
 
@@ -44,6 +51,6 @@ internal static class FrontHosting
     private static Task Refuse(HttpContext context)
     {
         context.Response.Headers.RetryAfter = "1"; // second; a client without a cluster tries again about as often
-        return ApiProblem.From(new TimeoutException("The front has not joined the cluster yet.")).ExecuteAsync(context);
+        return Problems.Write(context, Problems.Unavailable, "The front has not joined the cluster yet; try again.");
     }
 }

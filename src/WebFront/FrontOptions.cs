@@ -49,6 +49,15 @@ public sealed class FrontOptions
     /// </summary>
     public IList<SlowConsumerRule> SlowConsumers { get; set; } = [];
 
+    /// <summary>Whether <c>/openapi/v1.json</c> is served; by default in Development only. It wants what the HTTP API wants.</summary>
+    public bool? OpenApi { get; set; }
+
+    /// <summary>
+    /// For the front as a process: whether it serves what <see cref="RealtimeFrontExtensions.MapRealtimePages"/> maps; by default in
+    /// Development only. An application of one's own calls that or does not.
+    /// </summary>
+    public bool? Pages { get; set; }
+
     internal sealed class Validator : IValidateOptions<FrontOptions>
     {
         public ValidateOptionsResult Validate(string? name, FrontOptions options)

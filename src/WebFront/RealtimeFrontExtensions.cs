@@ -1,3 +1,4 @@
+using System.Diagnostics.CodeAnalysis;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 using Microsoft.Extensions.Options;
 using Realtime.Connections;
@@ -8,7 +9,7 @@ using Realtime.WebFront.Security;
 
 namespace Realtime.WebFront;
 
-/// <summary>Makes an ASP.NET Core application a front.</summary>
+/// <summary>Makes an ASP.NET Core application a front. Its other endpoints stay as they are.</summary>
 public static class RealtimeFrontExtensions
 {
     /// <summary>
@@ -32,7 +33,10 @@ public static class RealtimeFrontExtensions
         services.TryAddSingleton(TimeProvider.System);
         services.AddRealtimeConnections();
         services.AddRealtimeSecurity(builder.Configuration, builder.Environment);
-        services.AddRealtimeApi();
+        services.TryAddSingleton<Api>();
+        services.TryAddSingleton<OpenApiDocument>();
+        services.TryAddSingleton<MetricsText>();
+        services.TryAddSingleton<FrontHealth>();
         services.TryAddSingleton<SlowConsumers>();
         services.TryAddSingleton<RoomRouter>();
         services.TryAddSingleton<TokenExpiry>();
@@ -41,26 +45,62 @@ public static class RealtimeFrontExtensions
         return builder;
     }
 
-    /// <summary>Maps <c>/ws</c>, <c>/ws/echo</c>, the HTTP API, health, metrics and the pages.</summary>
-    public static WebApplication MapRealtimeFront(this WebApplication app)
+    /// <summary>
+    /// Maps <c>/ws</c>, the HTTP API at <c>/api</c>, <c>/health/live</c>, <c>/health/ready</c> and <c>/metrics</c>, and in
+    /// Development or with <see cref="FrontOptions.OpenApi"/> <c>/openapi/v1.json</c>. Each names who may use it; see
+    /// <see cref="RealtimePolicies"/>. Health is open to everybody.
+    /// </summary>
+    /// <remarks>
+    /// The middleware is the application's. A <see cref="WebApplication"/> brings what is needed by itself; who calls
+    /// <c>UseRouting</c> calls <c>UseAuthentication</c> and <c>UseAuthorization</c> after it, and <c>UseForwardedHeaders</c>,
+    /// <c>UsePathBase</c> and <c>UseCors</c> before.
+    /// </remarks>
+    /// <param name="endpoints">The application, or a group of its endpoints.</param>
+    /// <param name="prefix">Before all of these paths: <c>/realtime</c>. None by default.</param>
+    /// <returns>For conventions that are for all of them, as <c>RequireHost</c> or <c>RequireRateLimiting</c>.</returns>
+    /// <exception cref="OptionsValidationException">A setting is out of its range.</exception>
+    public static RouteGroupBuilder MapRealtime(this IEndpointRouteBuilder endpoints, [StringSyntax("Route")] string prefix = "")
     {
-        app.UseApiProblems();
-        app.UseDefaultFiles();
-        // Asked for again each time (the answer is mostly 304), so that a page never mixes modules of two versions.
-        app.UseStaticFiles(new StaticFileOptions { OnPrepareResponse = file => file.Context.Response.Headers.CacheControl = "no-cache" });
-        app.UseAuthentication();
-        app.UseAuthorization();
-        app.MapConnections<RealtimeProtocol>("/ws", options =>
+        ArgumentNullException.ThrowIfNull(endpoints);
+        var services = endpoints.ServiceProvider;
+        var options = services.GetRequiredService<IOptions<FrontOptions>>().Value;
+        var group = endpoints.MapGroup(prefix);
+        group.MapConnections<RealtimeProtocol>("/ws", connections =>
         {
-            options.Subprotocols = [RealtimeProtocol.Name];
-            options.SlowConsumer = SlowConsumerPolicy.Disconnect; // of what is not a room's; see SlowConsumers
-        }).RequireAuthorization(RealtimePolicies.Client);
-        app.MapConnections("/ws/echo", async (Connection connection) =>
+            connections.Subprotocols = [RealtimeProtocol.Name];
+            connections.SlowConsumer = SlowConsumerPolicy.Disconnect; // of what is not a room's; see SlowConsumers
+            connections.OnUpgradeRefused = (context, refusal) => Problems.Write(context, Problems.Of(refusal.Status), refusal.Reason);
+        }).RequireAuthorization(RealtimePolicies.Client).ExcludeFromDescription();
+        services.GetRequiredService<Api>().Map(group);
+        group.MapOperations();
+        if (options.OpenApi ?? services.GetRequiredService<IHostEnvironment>().IsDevelopment())
+            services.GetRequiredService<OpenApiDocument>().Map(group);
+        return group;
+    }
+
+    /// <summary>
+    /// Maps the chat (<c>/</c>), the toolbox (<c>/toolbox.html</c>), the client library (<c>/realtime.js</c>) and the echo that the
+    /// toolbox uses (<c>/ws/echo</c>). The files are open to everybody; the echo is so in Development, and elsewhere wants what
+    /// <c>/ws</c> wants. They find the front beside them, so map both in one place.
+    /// </summary>
+    /// <param name="endpoints">The application, or a group of its endpoints.</param>
+    /// <param name="prefix">That of <see cref="MapRealtime"/>.</param>
+    /// <returns>For conventions that are for all of them.</returns>
+    public static RouteGroupBuilder MapRealtimePages(this IEndpointRouteBuilder endpoints, [StringSyntax("Route")] string prefix = "")
+    {
+        ArgumentNullException.ThrowIfNull(endpoints);
+        var group = endpoints.MapGroup(prefix);
+        group.MapPages();
+        var echo = group.MapConnections("/ws/echo", async (Connection connection) =>
         {
             await foreach (var message in connection.ReceiveAllAsync())
                 await connection.SendAsync(message);
-        });
-        app.MapRealtimeApi();
-        return app;
+        }, connections => connections.OnUpgradeRefused = (context, refusal) => Problems.Write(context, Problems.Of(refusal.Status), refusal.Reason));
+        echo.ExcludeFromDescription();
+        if (endpoints.ServiceProvider.GetRequiredService<IHostEnvironment>().IsDevelopment())
+            echo.AllowAnonymous();
+        else
+            echo.RequireAuthorization(RealtimePolicies.Client);
+        return group;
     }
 }

@@ -43,6 +43,10 @@ public sealed class Cluster : IAsyncLifetime
     /// <summary>A front of this cluster: the product's own composition on real Kestrel.</summary>
     public Task<Front> StartFront(Action<FrontOptions>? configure = null, params (string Key, string Value)[] settings) =>
         Front.Start(Client, configure, settings);
+
+    /// <summary>The same in another composition or environment.</summary>
+    public Task<Front> StartFront(string environment, Action<WebApplication> map, params (string Key, string Value)[] settings) =>
+        Front.Start(Client, null, settings, environment, map);
 }
 
 /// <summary>The tests that share the cluster.</summary>
@@ -71,9 +75,12 @@ public sealed class Front : IAsyncDisposable
 
     public IServiceProvider Services => _app.Services;
 
-    public static async Task<Front> Start(IClusterClient client, Action<FrontOptions>? configure, (string Key, string Value)[] settings)
+    public static async Task<Front> Start(
+        IClusterClient client, Action<FrontOptions>? configure, (string Key, string Value)[] settings,
+        string? environment = null, Action<WebApplication>? map = null, Action<WebApplicationBuilder>? build = null)
     {
-        var builder = WebApplication.CreateBuilder(new WebApplicationOptions { EnvironmentName = Environments.Development });
+        var builder = WebApplication.CreateBuilder(new WebApplicationOptions { EnvironmentName = environment ?? Environments.Development });
+        build?.Invoke(builder);
         builder.Configuration.AddInMemoryCollection(settings.Select(setting => KeyValuePair.Create(setting.Key, (string?)setting.Value)));
         builder.Logging.SetMinimumLevel(LogLevel.Warning);
         builder.WebHost.UseUrls("http://127.0.0.1:0");
@@ -81,9 +88,15 @@ public sealed class Front : IAsyncDisposable
         builder.Services.AddSingleton<IGrainFactory>(client);
         builder.AddRealtimeFront(configure);
         var app = builder.Build();
-        app.MapRealtimeFront();
+        (map ?? MapAll)(app);
         await app.StartAsync();
         return new Front(app);
+    }
+
+    private static void MapAll(WebApplication app)
+    {
+        app.MapRealtime();
+        app.MapRealtimePages();
     }
 
     /// <summary>A client that speaks the protocol, as <paramref name="user"/>, and has had its first answer: now its user knows of it.</summary>

@@ -42,7 +42,7 @@ internal sealed class InProcessFront
         builder.Services.AddSingleton<IGrainFactory>(client);
         builder.AddRealtimeFront();
         var app = builder.Build();
-        app.MapRealtimeFront();
+        app.MapRealtime();
         await app.StartAsync();
         return new InProcessFront(app, link);
     }

@@ -5,12 +5,21 @@ using Realtime.Grains;
 
 namespace Realtime.WebFront.Http;
 
-/// <summary>A message to a room or a user.</summary>
-/// <param name="Content">Text for people; this or <paramref name="Data"/> is needed.</param>
-/// <param name="Data">Any JSON.</param>
-/// <param name="From">Who the receivers see as its sender; nobody when absent.</param>
-/// <param name="Id">Names this publish, so that a repeat is not delivered twice; or the header <c>Idempotency-Key</c>.</param>
-internal sealed record SendRequest(string? Content, JsonElement? Data, string? From, string? Id);
+/// <summary>A message to a room, to a user or to everybody.</summary>
+internal sealed record SendRequest
+{
+    /// <summary>Text for people; this or <see cref="Data"/> is needed.</summary>
+    public string? Content { get; init; }
+
+    /// <summary>Any JSON, <c>null</c> too; of the kind Undefined when it is absent.</summary>
+    public JsonElement Data { get; init; }
+
+    /// <summary>Who the receivers see as its sender; nobody when absent.</summary>
+    public string? From { get; init; }
+
+    /// <summary>Names this publish, so that a repeat is not delivered twice; or the header <c>Idempotency-Key</c>.</summary>
+    public string? Id { get; init; }
+}
 
 /// <summary>Where the message stands in the room.</summary>
 internal sealed record RoomSendResponse(string Room, string Epoch, long Seq, long Timestamp);
@@ -56,7 +65,11 @@ internal sealed record UserResponse(string User, IReadOnlyList<UserConnectionRes
 
 internal sealed record UserConnectionResponse(string Id, string Front, DateTimeOffset ConnectedAt);
 
-internal sealed record DisconnectRequest(string? Reason);
+internal sealed record DisconnectRequest
+{
+    /// <summary>For the close frame; none when absent.</summary>
+    public string? Reason { get; init; }
+}
 
 /// <summary>Connections of the cluster, or of one front of it.</summary>
 /// <param name="Count">How many there are.</param>
@@ -70,7 +83,11 @@ internal sealed record ClusterResponse(string Front, int Connections, IReadOnlyL
 /// <summary>How many fronts the message went to.</summary>
 internal sealed record BroadcastResponse(int Fronts);
 
-[JsonSourceGenerationOptions(JsonSerializerDefaults.Web)]
+// Absent means absent, never null; numbers are numbers. A message in an answer is nested deeper than it was when it came.
+[JsonSourceGenerationOptions(
+    PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase,
+    DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull,
+    MaxDepth = 128)]
 [JsonSerializable(typeof(SendRequest))]
 [JsonSerializable(typeof(RoomSendResponse))]
 [JsonSerializable(typeof(UserSendResponse))]
@@ -83,5 +100,4 @@ internal sealed record BroadcastResponse(int Fronts);
 [JsonSerializable(typeof(ConnectionsResponse))]
 [JsonSerializable(typeof(ClusterResponse))]
 [JsonSerializable(typeof(BroadcastResponse))]
-[JsonSerializable(typeof(Microsoft.AspNetCore.Mvc.ProblemDetails))]
 internal sealed partial class ApiJson : JsonSerializerContext;

@@ -1,39 +1,35 @@
 using Realtime.Grains;
-using Realtime.WebFront.Rooms;
 
 namespace Realtime.WebFront.Http;
 
 /// <summary><c>/api/cluster</c>, <c>/api/connections</c> and <c>/api/messages</c>: what concerns everybody.</summary>
 internal static class ClusterEndpoints
 {
-    public static void MapCluster(this IEndpointRouteBuilder api)
-    {
-        api.MapGet("/cluster", Describe).WithTags("Cluster").WithSummary("The fronts and silos that are up, and which front answers.")
-            .Produces<ClusterResponse>();
-        api.MapGet("/connections", List).WithTags("Cluster").WithSummary("The connections of all fronts, or of one, by id.")
-            .Produces<ConnectionsResponse>();
-        api.MapPost("/messages", Send).WithTags("Cluster").WithSummary("Sends a message to every connection of every front.")
-            .Produces<BroadcastResponse>();
-    }
+    public static readonly ApiRoute[] Routes =
+    [
+        new("GET", "cluster", Describe),
+        new("GET", "connections", List),
+        new("POST", "messages", Send),
+    ];
 
-    private static async Task<IResult> Describe(RoomRouter router)
+    private static async Task Describe(ApiRequest request)
     {
+        var router = request.Router;
         var found = await router.Call(router.Cluster.Describe);
-        return Results.Ok(new ClusterResponse(router.Front, found.Connections, found.Fronts, found.Silos));
+        await request.Ok(new ClusterResponse(router.Front, found.Connections, found.Fronts, found.Silos), ApiJson.Default.ClusterResponse);
     }
 
-    private static async Task<IResult> List(RoomRouter router, string? after, string? front, int limit = ApiPaging.Default)
+    private static async Task List(ApiRequest request)
     {
-        ApiPaging.Check(limit);
+        var (router, after, front, limit) = (request.Router, request.After, request.Text("front"), request.Limit(Limits.PageSize));
         var page = await router.Call(() => router.Cluster.Connections(after, limit, front));
-        return Results.Ok(new ConnectionsResponse(page.Total, page.Connections, page.Next));
+        await request.Ok(new ConnectionsResponse(page.Total, page.Connections, page.Next), ApiJson.Default.ConnectionsResponse);
     }
 
-    private static async Task<IResult> Send(RoomRouter router, SendRequest request, HttpContext context)
+    private static async Task Send(ApiRequest request)
     {
-        var message = ApiMessage.Of(request, context);
-        if (message.Id is not null)
-            throw new ArgumentException("A message to everybody is kept nowhere, so its repeats are not recognised: give no 'id'.");
-        return Results.Ok(new BroadcastResponse(await router.Call(() => router.Cluster.Broadcast(message))));
+        var router = request.Router;
+        var message = await request.Message(keepsIds: false, receiver: "everybody");
+        await request.Ok(new BroadcastResponse(await router.Call(() => router.Cluster.Broadcast(message))), ApiJson.Default.BroadcastResponse);
     }
 }

@@ -1,49 +1,43 @@
+using System.Text;
 using Realtime.Grains;
-using Realtime.WebFront.Protocol;
-using Realtime.WebFront.Rooms;
 
 namespace Realtime.WebFront.Http;
 
 /// <summary><c>/api/users</c></summary>
 internal static class UserEndpoints
 {
-    public static void MapUsers(this IEndpointRouteBuilder api)
-    {
-        api.MapGet("/users/{user}", Describe).WithTags("Users").WithSummary("A user's connections and rooms.")
-            .Produces<UserResponse>().ProducesProblem(StatusCodes.Status404NotFound);
-        api.MapPost("/users/{user}/messages", Send).WithTags("Users").WithSummary("Sends a message to all connections of a user.")
-            .Produces<UserSendResponse>();
-        api.MapPost("/users/{user}/disconnect", Disconnect).WithTags("Users").WithSummary("Closes all connections of a user.")
-            .Produces<UserSendResponse>();
-    }
+    public static readonly ApiRoute[] Routes =
+    [
+        new("GET", "users/{user}", Describe),
+        new("POST", "users/{user}/messages", Send),
+        new("POST", "users/{user}/disconnect", Disconnect),
+    ];
 
-    private static async Task<IResult> Describe(RoomRouter router, string user)
+    private static async Task Describe(ApiRequest request)
     {
-        Names.Check(user, "user");
+        var (router, user) = (request.Router, request.User);
         var found = await router.Call(() => router.User(user).Describe());
         if (found.Connections.Length == 0)
-            return ApiProblem.NotFound(ErrorCodes.UserNotFound, $"The user '{user}' is not connected.");
-        return Results.Ok(new UserResponse(
-            user,
-            [.. found.Connections.Select(connection => new UserConnectionResponse(connection.Connection, connection.Front, connection.ConnectedAt))],
-            found.Rooms));
+            throw new ApiException(Problems.UserNotFound, $"The user '{user}' is not connected.");
+        UserConnectionResponse[] connections =
+            [.. found.Connections.Select(connection => new UserConnectionResponse(connection.Connection, connection.Front, connection.ConnectedAt))];
+        await request.Ok(new UserResponse(user, connections, found.Rooms), ApiJson.Default.UserResponse);
     }
 
-    private static async Task<IResult> Send(RoomRouter router, string user, SendRequest request, HttpContext context)
+    private static async Task Send(ApiRequest request)
     {
-        Names.Check(user, "user");
-        var message = ApiMessage.Of(request, context);
-        var reached = await router.Call(() => router.User(user).Send(message));
-        return Results.Ok(new UserSendResponse(user, reached));
+        var (router, user) = (request.Router, request.User);
+        var message = await request.Message(keepsIds: false, receiver: "a user");
+        await request.Ok(new UserSendResponse(user, await router.Call(() => router.User(user).Send(message))), ApiJson.Default.UserSendResponse);
     }
 
-    private static async Task<IResult> Disconnect(RoomRouter router, string user, DisconnectRequest? request)
+    private static async Task Disconnect(ApiRequest request)
     {
-        Names.Check(user, "user");
-        // The reason travels in a close frame, which has 123 bytes for it (RFC 6455 section 5.5).
-        const int most = Limits.ReasonBytes;
-        if (request?.Reason is { } reason && System.Text.Encoding.UTF8.GetByteCount(reason) > most)
-            return ApiProblem.BadRequest(ErrorCodes.BadRequest, $"'reason' may have {most} bytes of UTF-8.");
-        return Results.Ok(new UserSendResponse(user, await router.Call(() => router.User(user).Disconnect(request?.Reason))));
+        var (router, user) = (request.Router, request.User);
+        request.RefuseKey("A disconnect");
+        var reason = (await request.Body(ApiJson.Default.DisconnectRequest, mayBeAbsent: true)).Reason;
+        if (reason is not null && Encoding.UTF8.GetByteCount(reason) > Limits.ReasonBytes)
+            throw new ApiException(Problems.BadRequest, $"'reason' may have {Limits.ReasonBytes} bytes of UTF-8.");
+        await request.Ok(new UserSendResponse(user, await router.Call(() => router.User(user).Disconnect(reason))), ApiJson.Default.UserSendResponse);
     }
 }

@@ -43,4 +43,31 @@ public static class ErrorCodes
 
     /// <summary>The room or user could not be reached, or the room's log; try again.</summary>
     public const string Unavailable = RoomException.Unavailable;
+
+    /// <summary>HTTP: no token, or a wrong one.</summary>
+    public const string Unauthorized = "unauthorized";
+
+    /// <summary>HTTP: a token without the scope, or a page of another origin.</summary>
+    public const string Forbidden = "forbidden";
+
+    /// <summary>HTTP: there is no such address.</summary>
+    public const string NotFound = "not_found";
+
+    /// <summary>HTTP: the address exists, with other methods; <c>Allow</c> names them.</summary>
+    public const string MethodNotAllowed = "method_not_allowed";
+
+    /// <summary>HTTP: the request accepts no JSON.</summary>
+    public const string NotAcceptable = "not_acceptable";
+
+    /// <summary>HTTP: the body came too slowly.</summary>
+    public const string RequestTimeout = "request_timeout";
+
+    /// <summary>HTTP: the body is not JSON in UTF-8, by its header fields.</summary>
+    public const string UnsupportedMediaType = "unsupported_media_type";
+
+    /// <summary>HTTP: a request for a WebSocket that asks for no upgrade.</summary>
+    public const string UpgradeRequired = "upgrade_required";
+
+    /// <summary>HTTP: the server failed; its log says why.</summary>
+    public const string Internal = "internal";
 }

@@ -1,5 +1,6 @@
 using Microsoft.AspNetCore.Authentication;
 using Microsoft.AspNetCore.Authorization;
+using Microsoft.Extensions.Options;
 
 namespace Realtime.WebFront.Security;
 
@@ -7,7 +8,7 @@ namespace Realtime.WebFront.Security;
 internal sealed class ApiAccess : IAuthorizationRequirement;
 
 /// <summary>Grants <see cref="ApiAccess"/> by scope, or in Development to programs and pages of this machine.</summary>
-internal sealed class ApiAccessHandler(IHostEnvironment environment) : AuthorizationHandler<ApiAccess>
+internal sealed class ApiAccessHandler(IHostEnvironment environment, RealtimeAuthentication authentication) : AuthorizationHandler<ApiAccess>
 {
     protected override async Task HandleRequirementAsync(AuthorizationHandlerContext context, ApiAccess requirement)
     {
@@ -21,8 +22,9 @@ internal sealed class ApiAccessHandler(IHostEnvironment environment) : Authoriza
 
     // A page of another site could post blindly to a localhost address, hence the look at its origin. A wrong token stays
     // wrong: who tries tokens out in Development must see it.
-    private static async Task<bool> IsOpenTo(HttpContext http) =>
+    private async Task<bool> IsOpenTo(HttpContext http) =>
         LocalRequest.IsLocal(http.Request)
         && LocalRequest.IsFromLocalPage(http.Request)
-        && (await http.AuthenticateAsync()).Failure is null;
+        && (await http.AuthenticateAsync(
+            authentication.SchemeIn(http.RequestServices.GetRequiredService<IOptions<AuthenticationOptions>>().Value))).Failure is null;
 }

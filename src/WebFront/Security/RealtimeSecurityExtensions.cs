@@ -14,9 +14,10 @@ public static class RealtimeSecurityExtensions
     private const string RequestLog = "Microsoft.AspNetCore.Hosting.Diagnostics";
 
     /// <summary>
-    /// Adds the schemes of <see cref="RealtimeSchemes"/> and the policies of <see cref="RealtimePolicies"/>. All of it gives
-    /// way to the user's own, before or after this call: <c>AddAuthentication("Mine")</c> takes the place of the default scheme, a
-    /// scheme added under one of our names that of ours, <c>AddPolicy</c> that of a policy.
+    /// Adds the schemes of <see cref="RealtimeSchemes"/> and the policies of <see cref="RealtimePolicies"/>, which ask for them by name:
+    /// the host's default scheme, and with it its other endpoints, stay as they are. All of it gives way to the user's own, before or
+    /// after this call: with <c>AddAuthentication("Mine")</c> the policies ask the default scheme instead, a scheme added under one of
+    /// our names takes the place of ours, <c>AddPolicy</c> that of a policy.
     /// </summary>
     /// <remarks>
     /// Request logs of ASP.NET Core below Warning are switched off (<c>Microsoft.AspNetCore.Hosting.Diagnostics</c>),
@@ -82,15 +83,15 @@ public static class RealtimeSecurityExtensions
         services.Configure<PolicySchemeOptions>(RealtimeSchemes.Realtime, options => options.ForwardDefaultSelector = context =>
             isDevelopment && DevelopmentHandler.IsMeant(context.Request) ? RealtimeSchemes.Development : RealtimeSchemes.Bearer);
 
-        // After everybody's Configure, so that a scheme of the same name stays the user's instead of failing as a duplicate.
-        services.PostConfigure<AuthenticationOptions>(options =>
-        {
-            options.DefaultScheme ??= RealtimeSchemes.Realtime;
-            AddScheme<PolicySchemeHandler>(options, RealtimeSchemes.Realtime);
-            AddScheme<BearerHandler>(options, RealtimeSchemes.Bearer);
-            if (isDevelopment)
-                AddScheme<DevelopmentHandler>(options, RealtimeSchemes.Development);
-        });
+        services.AddSingleton(new RealtimeAuthentication());
+        services.AddSingleton<IPostConfigureOptions<AuthenticationOptions>>(provider => provider.GetRequiredService<RealtimeAuthentication>()
+            .Completing(options =>
+            {
+                AddScheme<PolicySchemeHandler>(options, RealtimeSchemes.Realtime);
+                AddScheme<BearerHandler>(options, RealtimeSchemes.Bearer);
+                if (isDevelopment)
+                    AddScheme<DevelopmentHandler>(options, RealtimeSchemes.Development);
+            }));
     }
 
     private static void AddScheme<THandler>(AuthenticationOptions options, string name) where THandler : IAuthenticationHandler
@@ -101,16 +102,28 @@ public static class RealtimeSecurityExtensions
 
     private static void AddPolicies(IServiceCollection services, IHostEnvironment environment)
     {
-        services.AddSingleton<IAuthorizationHandler>(new ApiAccessHandler(environment));
-        // Added before a user's own policies of the same names, these give way to them; added after, they must not win.
-        services.AddAuthorization(options =>
+        services.AddSingleton<IAuthorizationHandler>(provider => new ApiAccessHandler(environment, provider.GetRequiredService<RealtimeAuthentication>()));
+        services.AddAuthorization();
+        // After everybody's Configure: a policy of the same name is the user's. One that names no scheme asks as ours do.
+        services.AddOptions<AuthorizationOptions>().PostConfigure<RealtimeAuthentication, IOptions<AuthenticationOptions>>((options, ours, schemes) =>
         {
-            if (options.GetPolicy(RealtimePolicies.Client) is null)
-                options.AddPolicy(RealtimePolicies.Client, policy => policy
-                    .RequireAuthenticatedUser()
-                    .RequireAssertion(context => Names.Problem(context.User.Identity?.Name, "user") is null));
-            if (options.GetPolicy(RealtimePolicies.Api) is null)
-                options.AddPolicy(RealtimePolicies.Api, policy => policy.AddRequirements(new ApiAccess()));
+            var scheme = ours.SchemeIn(schemes.Value);
+            Add(RealtimePolicies.Client, policy => policy
+                .RequireAuthenticatedUser()
+                .RequireAssertion(context => Names.Problem(context.User.Identity?.Name, "user") is null));
+            Add(RealtimePolicies.Api, policy => policy.AddRequirements(new ApiAccess()));
+
+            void Add(string name, Action<AuthorizationPolicyBuilder> define)
+            {
+                var policy = new AuthorizationPolicyBuilder();
+                if (options.GetPolicy(name) is { } own)
+                    policy.Combine(own);
+                else
+                    define(policy);
+                if (scheme is not null && policy.AuthenticationSchemes.Count == 0)
+                    policy.AddAuthenticationSchemes(scheme);
+                options.AddPolicy(name, policy.Build());
+            }
         });
     }
 }

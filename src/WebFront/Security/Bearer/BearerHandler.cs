@@ -4,6 +4,7 @@ using Microsoft.AspNetCore.Authentication;
 using Microsoft.AspNetCore.Authorization;
 using Microsoft.Extensions.Options;
 using Microsoft.Net.Http.Headers;
+using Realtime.WebFront.Http;
 using Realtime.WebFront.Security.Tokens;
 
 namespace Realtime.WebFront.Security;
@@ -45,8 +46,8 @@ internal sealed class BearerHandler(
         // without quotes, so that they go into a quoted string as they are.
         Response.Headers.Append(HeaderNames.WWWAuthenticate,
             failure is RefusedException refused ? $"Bearer error=\"{refused.Error}\", error_description=\"{refused.Message}\"" : "Bearer");
-        await RefusedResponse.WriteAsync(Context,
-            (failure as RefusedException)?.Status ?? StatusCodes.Status401Unauthorized, failure?.Message ?? NoTokenHint());
+        await Problems.Write(Context,
+            Problems.Of((failure as RefusedException)?.Status ?? StatusCodes.Status401Unauthorized), failure?.Message ?? NoTokenHint());
     }
 
     protected override Task HandleForbiddenAsync(AuthenticationProperties properties)
@@ -54,12 +55,12 @@ internal sealed class BearerHandler(
         var needsScope = Context.GetEndpoint()?.Metadata.GetOrderedMetadata<IAuthorizeData>()
             .Any(a => a.Policy == RealtimePolicies.Api) ?? false;
         if (!needsScope)
-            return RefusedResponse.WriteAsync(Context, StatusCodes.Status403Forbidden, "This user may not do that.");
+            return Problems.Write(Context, Problems.Forbidden, "This user may not do that.");
 
         const string description = "The token does not have the scope that this needs.";
         Response.Headers.Append(HeaderNames.WWWAuthenticate,
             $"Bearer error=\"insufficient_scope\", error_description=\"{description}\", scope=\"{RealtimePolicies.ApiScope}\"");
-        return RefusedResponse.WriteAsync(Context, StatusCodes.Status403Forbidden, $"{description} It is {RealtimePolicies.ApiScope}.");
+        return Problems.Write(Context, Problems.Forbidden, $"{description} It is {RealtimePolicies.ApiScope}.");
     }
 
     private string NoTokenHint()

@@ -7,11 +7,12 @@ namespace Realtime.WebFront.Security;
 /// Checks the settings and loads the keys before anything else of the host starts, unless a user's own scheme has become
 /// the default: that is why this is not <c>ValidateOnStart</c>, which knows no condition.
 /// </summary>
-internal sealed class BearerStart(IOptions<AuthenticationOptions> authentication, IServiceProvider services) : IHostedLifecycleService
+internal sealed class BearerStart(
+    IOptions<AuthenticationOptions> schemes, RealtimeAuthentication authentication, IServiceProvider services) : IHostedLifecycleService
 {
     public Task StartingAsync(CancellationToken cancellationToken)
     {
-        if (IsInUse(authentication.Value))
+        if (IsInUse(schemes.Value))
             services.GetRequiredService<SigningKeys>();
         return Task.CompletedTask;
     }
@@ -26,7 +27,7 @@ internal sealed class BearerStart(IOptions<AuthenticationOptions> authentication
 
     public Task StoppedAsync(CancellationToken cancellationToken) => Task.CompletedTask;
 
-    private static bool IsInUse(AuthenticationOptions options) =>
-        (options.DefaultAuthenticateScheme ?? options.DefaultScheme) is RealtimeSchemes.Realtime or RealtimeSchemes.Bearer
+    private bool IsInUse(AuthenticationOptions options) =>
+        (authentication.SchemeIn(options) ?? options.DefaultAuthenticateScheme ?? options.DefaultScheme) is RealtimeSchemes.Realtime or RealtimeSchemes.Bearer
         && options.SchemeMap[RealtimeSchemes.Bearer].HandlerType == typeof(BearerHandler);
 }

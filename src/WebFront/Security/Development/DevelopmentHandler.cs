@@ -3,6 +3,7 @@ using System.Text.Encodings.Web;
 using Microsoft.AspNetCore.Authentication;
 using Microsoft.Extensions.Options;
 using Realtime.Grains;
+using Realtime.WebFront.Http;
 
 namespace Realtime.WebFront.Security;
 
@@ -25,7 +26,7 @@ internal sealed class DevelopmentHandler(IOptionsMonitor<AuthenticationSchemeOpt
         if (!IsMeant(Request))
             return AuthenticateResult.NoResult();
 
-        if (Request.Query[QueryName] is not [{ } name] || Names.Problem(name, "user") is not null)
+        if (NameOf(Context) is not { } name)
             return AuthenticateResult.Fail(new RefusedException(
                 StatusCodes.Status400BadRequest, "invalid_request", $"The name in ?{QueryName}= must be there once, and be {Names.Rule}."));
 
@@ -33,13 +34,25 @@ internal sealed class DevelopmentHandler(IOptionsMonitor<AuthenticationSchemeOpt
         return AuthenticateResult.Success(new AuthenticationTicket(new ClaimsPrincipal(identity), Scheme.Name));
     }
 
+    private static string? NameOf(HttpContext context)
+    {
+        try
+        {
+            return RequestTarget.Query(context, QueryName) is { } name && Names.Problem(name, "user") is null ? name : null;
+        }
+        catch (ApiException)
+        {
+            return null; // more than once, or not UTF-8
+        }
+    }
+
     protected override async Task HandleChallengeAsync(AuthenticationProperties properties)
     {
         var refused = (await HandleAuthenticateOnceSafeAsync()).Failure as RefusedException;
-        await RefusedResponse.WriteAsync(Context,
-            refused?.Status ?? StatusCodes.Status401Unauthorized, refused?.Message ?? $"Send a name as '?{QueryName}=alice'.");
+        await Problems.Write(Context,
+            Problems.Of(refused?.Status ?? StatusCodes.Status401Unauthorized), refused?.Message ?? $"Send a name as '?{QueryName}=alice'.");
     }
 
     protected override Task HandleForbiddenAsync(AuthenticationProperties properties) =>
-        RefusedResponse.WriteAsync(Context, StatusCodes.Status403Forbidden, "This user may not do that.");
+        Problems.Write(Context, Problems.Forbidden, "This user may not do that.");
 }

@@ -1,0 +1,148 @@
+using System.Buffers;
+using System.Globalization;
+using System.Text;
+using System.Text.Json;
+using System.Text.Json.Serialization.Metadata;
+using Microsoft.Net.Http.Headers;
+using Realtime.Grains;
+using Realtime.WebFront.Rooms;
+
+namespace Realtime.WebFront.Http;
+
+/// <summary>A request of the HTTP API: what its handler reads, by the rules that all share.</summary>
+/// <param name="context">The request.</param>
+/// <param name="name">The room or user of the path, as sent; "" when the path has none.</param>
+/// <param name="maxBody">Bytes that a body may have.</param>
+internal sealed class ApiRequest(HttpContext context, string name, int maxBody)
+{
+    private const string IdempotencyKey = "Idempotency-Key";
+
+    public RoomRouter Router { get; } = context.RequestServices.GetRequiredService<RoomRouter>();
+
+    /// <exception cref="ApiException">The name in the path is not allowed.</exception>
+    public string Room => Checked(name, "room");
+
+    /// <exception cref="ApiException">The name in the path is not allowed.</exception>
+    public string User => Checked(name, "user");
+
+    /// <summary>The query parameter <c>after</c>: a name, or an id.</summary>
+    public string? After => Text("after");
+
+    public string? Text(string parameter) => RequestTarget.Query(context, parameter);
+
+    /// <exception cref="ApiException">It is no whole number within the bounds.</exception>
+    public long? Number(string parameter, long from, long to)
+    {
+        if (Text(parameter) is not { } text)
+            return null;
+        if (long.TryParse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var value) && value >= from && value <= to)
+            return value;
+        throw new ApiException(Problems.BadRequest, to == long.MaxValue
+            ? $"'{parameter}' is '{Shown(text)}'; it must be a whole number, {from} or more."
+            : $"'{parameter}' is '{Shown(text)}'; it must be a whole number from {from} to {to}.");
+    }
+
+    /// <summary>How many entries a page may have.</summary>
+    public int Limit(int most) => (int)(Number("limit", 1, most) ?? Limits.HistoryPage);
+
+    /// <summary>The message in the body.</summary>
+    /// <param name="keepsIds">Whether its receiver knows a repeat by its id.</param>
+    /// <param name="receiver">Who does not, for the error.</param>
+    public async Task<RoomMessage> Message(bool keepsIds, string receiver)
+    {
+        var request = await Body(ApiJson.Default.SendRequest);
+        var key = Key();
+        if (!keepsIds && (request.Id ?? key) is not null)
+            throw new ApiException(Problems.BadRequest,
+                $"A message to {receiver} is not deduplicated, so its repeats would be delivered: leave out 'id' and the header {IdempotencyKey}.");
+        if (key is not null && request.Id is not null && key != request.Id)
+            throw new ApiException(Problems.BadRequest, $"'id' and the header {IdempotencyKey} name different publishes; give one of them.");
+        if (request.From is not null)
+            Checked(request.From, "sender");
+        if (request.Content is null && request.Data.ValueKind == JsonValueKind.Undefined)
+            throw new ApiException(Problems.BadRequest, "A message needs content or data.");
+        return new RoomMessage
+        {
+            Content = request.Content,
+            Data = request.Data.ValueKind == JsonValueKind.Undefined ? null : request.Data.GetRawText(), // null is JSON too
+            From = request.From,
+            Id = request.Id ?? key,
+        };
+    }
+
+    /// <summary>The body, one JSON object; an empty one when there is none and that is allowed.</summary>
+    public async Task<T> Body<T>(JsonTypeInfo<T> type, bool mayBeAbsent = false)
+        where T : class, new()
+    {
+        var headers = context.Request.Headers;
+        if (headers.ContentEncoding is { Count: > 0 } encoding && !encoding.ToString().Equals("identity", StringComparison.OrdinalIgnoreCase))
+        {
+            context.Response.Headers.AcceptEncoding = "identity"; // RFC 9110 section 12.5.3
+            throw new ApiException(Problems.UnsupportedMediaType, "The body of the request has a Content-Encoding; send it without one.");
+        }
+        var bytes = await Bytes();
+        if (bytes.Length == 0 && mayBeAbsent)
+            return new T();
+        if (headers.ContentType.Count != 1 || !IsJson(headers.ContentType[0]))
+        {
+            context.Response.Headers.Accept = "application/json";
+            throw new ApiException(Problems.UnsupportedMediaType, "Content-Type must be application/json, and its charset, if it has one, utf-8.");
+        }
+        return JsonBody.Read(bytes, type);
+    }
+
+    /// <summary>Refuses a key where it would be without effect.</summary>
+    public void RefuseKey(string what)
+    {
+        if (Key() is not null)
+            throw new ApiException(Problems.BadRequest, $"{what} knows no repeats: leave out the header {IdempotencyKey}.");
+    }
+
+    /// <summary>Answers 200.</summary>
+    public async Task Ok<T>(T value, JsonTypeInfo<T> type)
+    {
+        // Whole before the first byte leaves, so that a failure can still be told.
+        var body = JsonSerializer.SerializeToUtf8Bytes(value, type);
+        context.Response.ContentType = "application/json; charset=utf-8";
+        context.Response.ContentLength = body.Length;
+        if (!HttpMethods.IsHead(context.Request.Method))
+            await context.Response.Body.WriteAsync(body, context.RequestAborted);
+    }
+
+    private string? Key()
+    {
+        var key = context.Request.Headers[IdempotencyKey];
+        if (key.Count == 0)
+            return null;
+        if (key is [{ Length: > 0 } only] && Encoding.UTF8.GetByteCount(only) <= Limits.IdBytes)
+            return only;
+        throw new ApiException(Problems.BadRequest, $"The header {IdempotencyKey} must be there once, with 1 to {Limits.IdBytes} bytes.");
+    }
+
+    private async Task<ReadOnlyMemory<byte>> Bytes()
+    {
+        if (context.Request.ContentLength > maxBody)
+            throw TooLong();
+        var body = new ArrayBufferWriter<byte>((int)(context.Request.ContentLength ?? 256) + 1);
+        int read;
+        while ((read = await context.Request.Body.ReadAsync(body.GetMemory(256), context.RequestAborted)) > 0)
+        {
+            body.Advance(read);
+            if (body.WrittenCount > maxBody)
+                throw TooLong();
+        }
+        return body.WrittenMemory;
+    }
+
+    private ApiException TooLong() => new(Problems.TooLong, $"The body of the request is longer than {maxBody} bytes.");
+
+    private static bool IsJson(string? type) =>
+        MediaTypeHeaderValue.TryParse(type, out var parsed)
+        && parsed.MediaType.Equals("application/json", StringComparison.OrdinalIgnoreCase)
+        && (!parsed.Charset.HasValue || HeaderUtilities.RemoveQuotes(parsed.Charset).Equals("utf-8", StringComparison.OrdinalIgnoreCase));
+
+    private static string Checked(string name, string what) =>
+        Names.Problem(name, what) is { } problem ? throw new ApiException(Problems.NameInvalid, problem) : name;
+
+    private static string Shown(string text) => text.Length > 40 ? text[..40] + ".." : text;
+}

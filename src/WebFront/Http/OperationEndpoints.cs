@@ -1,0 +1,44 @@
+using Realtime.WebFront.Security;
+
+namespace Realtime.WebFront.Http;
+
+/// <summary>For those who run the front: <c>/health/live</c>, <c>/health/ready</c>, <c>/metrics</c>.</summary>
+internal static class OperationEndpoints
+{
+    public static void MapOperations(this IEndpointRouteBuilder endpoints)
+    {
+        // Load balancers and Kubernetes bring no token, and learn nothing but whether to send clients here.
+        endpoints.MapGetOnly("/health/live", context => WriteText(context, "text/plain; charset=utf-8", "Healthy")).AllowAnonymous();
+        endpoints.MapGetOnly("/health/ready", Ready).AllowAnonymous();
+        endpoints.ServiceProvider.GetRequiredService<MetricsText>(); // counts from now on
+        endpoints.MapGetOnly("/metrics", context =>
+            WriteText(context, MetricsText.ContentType, context.RequestServices.GetRequiredService<MetricsText>().Write()))
+            .RequireAuthorization(RealtimePolicies.Api);
+    }
+
+    /// <summary>Maps GET and HEAD, and refuses other methods as a problem.</summary>
+    public static IEndpointConventionBuilder MapGetOnly(this IEndpointRouteBuilder endpoints, string pattern, Func<HttpContext, Task> get)
+    {
+        string[] methods = [HttpMethods.Get, HttpMethods.Head];
+        return endpoints.Map(pattern, context => Problems.Guard(context, _ =>
+        {
+            if (!methods.Contains(context.Request.Method, StringComparer.OrdinalIgnoreCase))
+                throw Api.Refuse(context, methods);
+            context.Response.Headers.CacheControl = "no-cache";
+            return get(context);
+        })).ExcludeFromDescription();
+    }
+
+    public static Task WriteText(HttpContext context, string type, string text)
+    {
+        context.Response.ContentType = type;
+        return context.Response.WriteAsync(text, context.RequestAborted);
+    }
+
+    private static Task Ready(HttpContext context)
+    {
+        var reason = context.RequestServices.GetRequiredService<FrontHealth>().Problem;
+        context.Response.StatusCode = reason is null ? StatusCodes.Status200OK : StatusCodes.Status503ServiceUnavailable;
+        return WriteText(context, "text/plain; charset=utf-8", reason is null ? "Healthy" : $"Unhealthy {reason}");
+    }
+}

@@ -1,0 +1,158 @@
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using Microsoft.AspNetCore.Routing;
+using Microsoft.Extensions.DependencyInjection;
+using Realtime.WebFront.Tests.Security;
+
+namespace Realtime.WebFront.Tests.Http;
+
+/// <summary>What the description of the API says is so.</summary>
+[Collection(ClusterCollection.Name)]
+public sealed class OpenApiTests(Cluster cluster) : IAsyncLifetime
+{
+    private readonly string _tag = Guid.NewGuid().ToString("N");
+    private Front _front = null!;
+    private JsonObject _document = null!;
+
+    public async ValueTask InitializeAsync()
+    {
+        _front = await cluster.StartFront();
+        _document = JsonNode.Parse(await _front.Http.GetStringAsync("/openapi/v1.json"))!.AsObject();
+    }
+
+    public ValueTask DisposeAsync() => _front.DisposeAsync();
+
+    private IEnumerable<(string Path, string Method, JsonObject Operation)> Operations =>
+        from path in _document["paths"]!.AsObject()
+        from operation in path.Value!.AsObject()
+        where operation.Key is "get" or "post"
+        select (path.Key, operation.Key.ToUpperInvariant(), operation.Value!.AsObject());
+
+    [Fact]
+    public void It_describes_every_endpoint_and_no_other()
+    {
+        var mapped = from endpoint in _front.Services.GetServices<EndpointDataSource>().SelectMany(source => source.Endpoints).Cast<RouteEndpoint>()
+                     where endpoint.RoutePattern.RawText!.StartsWith("/api", StringComparison.Ordinal)
+                     from method in endpoint.Metadata.GetMetadata<IHttpMethodMetadata>()?.HttpMethods ?? []
+                     where method != "HEAD"
+                     select $"{method} {endpoint.RoutePattern.RawText}";
+        Assert.Equal(mapped.Order(StringComparer.Ordinal), Operations.Select(operation => $"{operation.Method} {operation.Path}").Order(StringComparer.Ordinal));
+        Assert.All(Operations, operation => Assert.All(new[] { "operationId", "summary", "description" }, name => Assert.NotEmpty((string?)operation.Operation[name] ?? "")));
+    }
+
+    [Fact]
+    public async Task Every_operation_answers_as_it_says()
+    {
+        await using var alice = await _front.Connect("alice");
+        await alice.Join("lobby");
+        await alice.Ask(new JsonObject { ["type"] = "message", ["room"] = "lobby", ["content"] = "x", ["data"] = new JsonObject() });
+        var seen = new HashSet<string>();
+        foreach (var (path, method, operation) in Operations.OrderBy(operation => operation.Path.EndsWith("disconnect", StringComparison.Ordinal)))
+        {
+            var target = path.Replace("{room}", "lobby").Replace("{user}", "alice");
+            var body = method == "GET" ? null : path.EndsWith("disconnect", StringComparison.Ordinal) ? """{"reason":"x"}""" : """{"content":"x","data":[1]}""";
+            await Expect(200, target, body);
+            await Expect(406, target, body, "Accept: text/html");
+            if (path.Contains('{'))
+                await Expect(400, target.Replace("lobby", "%ff").Replace("alice", "%ff"), body);
+            if (path is "/api/rooms/{room}" or "/api/rooms/{room}/members" or "/api/users/{user}")
+                await Expect(404, target + _tag, body);
+            foreach (var parameter in ParametersOf(operation, "query"))
+            {
+                var limit = parameter["schema"]!["maximum"];
+                await Expect(400, $"{target}?{parameter["name"]}=%ff", body);
+                if (limit is not null)
+                {
+                    await Expect(200, $"{target}?{parameter["name"]}={limit}", body);
+                    await Expect(400, $"{target}?{parameter["name"]}={(long)limit + 1}", body);
+                }
+            }
+            if (body is null)
+                continue;
+            await Expect(415, target, body, "Content-Type: text/plain");
+            await Expect(413, target, $$"""{"content":"{{new string('x', 300_000)}}"}""");
+            await Expect(400, target, "{");
+            await Expect(400, target, """{"unknown":1}""");
+            if (ParametersOf(operation, "header").Any())
+            {
+                await Expect(200, target, body, $"Idempotency-Key: {_tag}");
+                await Expect(409, target, """{"content":"other"}""", $"Idempotency-Key: {_tag}");
+            }
+            else
+                await Expect(400, target, body, $"Idempotency-Key: {_tag}");
+
+            async Task Expect(int status, string target, string? body, params string[] headers) =>
+                seen.Add(await Check(operation, status, await RawHttp.Send(_front.Address, method, target, body, headers)));
+        }
+        // Every code that a client can bring about was among the answers.
+        Assert.Superset(new HashSet<string> { "", "bad_request", "name_invalid", "content_too_long", "id_conflict", "room_not_found", "user_not_found", "not_acceptable", "unsupported_media_type" }, seen);
+    }
+
+    [Fact]
+    public async Task Without_a_token_or_its_scope_every_operation_refuses_as_it_says()
+    {
+        var issuer = Issuer.Hs256();
+        await using var front = await cluster.StartFront("Production", app => app.MapRealtime(),
+            [.. Security.TestFront.Trusting(issuer).Where(setting => setting.Value is not null).Select(setting => (setting.Key, setting.Value!))]);
+        foreach (var (path, method, operation) in Operations)
+        {
+            var target = path.Replace("{room}", "r").Replace("{user}", "u");
+            Assert.Equal("unauthorized", await Check(operation, 401, await RawHttp.Send(front.Address, method, target)));
+            Assert.Equal("forbidden", await Check(operation, 403, await RawHttp.Send(front.Address, method, target, null, $"Authorization: Bearer {issuer.Token(TimeProvider.System)}")));
+        }
+    }
+
+    private Task<string> Check(JsonObject operation, int status, RawAnswer answer)
+    {
+        var id = (string)operation["operationId"]!;
+        Assert.True(answer.Status == status, $"{id}: {answer.Status} instead of {status}: {answer.Body}");
+        var response = Resolve(operation["responses"]![$"{status}"] ?? throw new Xunit.Sdk.XunitException($"{id} does not describe {status}"));
+        var (type, content) = Assert.Single(response["content"]!.AsObject());
+        Assert.Equal(type, answer.Headers["content-type"].Split(';')[0]);
+        var body = JsonNode.Parse(answer.Body);
+        Validate(Resolve(content!["schema"]!), body, id);
+        return Task.FromResult((string?)body!["code"] ?? "");
+    }
+
+    private IEnumerable<JsonObject> ParametersOf(JsonObject operation, string place) =>
+        (operation["parameters"]?.AsArray() ?? []).Select(parameter => Resolve(parameter!)).Where(parameter => (string?)parameter["in"] == place);
+
+    private JsonObject Resolve(JsonNode node)
+    {
+        while ((string?)node["$ref"] is { } reference)
+            node = reference[2..].Split('/').Aggregate((JsonNode)_document, (parent, name) => parent[name]!);
+        return node.AsObject();
+    }
+
+    /// <summary>As much of JSON Schema as the document uses; an answer may have no field that it does not name.</summary>
+    private void Validate(JsonObject schema, JsonNode? value, string place)
+    {
+        var kind = value?.GetValueKind() ?? JsonValueKind.Null;
+        switch ((string?)schema["type"])
+        {
+            case "object":
+                Assert.True(kind == JsonValueKind.Object, $"{place} is {kind}");
+                var properties = schema["properties"]!.AsObject();
+                Assert.All(schema["required"]?.AsArray() ?? [], name => Assert.True(value!.AsObject().ContainsKey((string)name!), $"{place} has no {name}"));
+                foreach (var (name, field) in value!.AsObject())
+                    Validate(Resolve(properties[name] ?? throw new Xunit.Sdk.XunitException($"{place}.{name} is not described")), field, $"{place}.{name}");
+                break;
+            case "array":
+                Assert.True(kind == JsonValueKind.Array, $"{place} is {kind}");
+                Assert.All(value!.AsArray(), item => Validate(Resolve(schema["items"]!), item, place + "[]"));
+                break;
+            case "integer":
+                Assert.True(kind == JsonValueKind.Number && value!.AsValue().TryGetValue<long>(out var number)
+                    && number >= ((long?)schema["minimum"] ?? long.MinValue) && number <= ((long?)schema["maximum"] ?? long.MaxValue), $"{place} is {value}");
+                break;
+            case "string":
+                Assert.True(kind == JsonValueKind.String, $"{place} is {kind}");
+                if (schema["enum"] is JsonArray allowed)
+                    Assert.Contains((string)value!, allowed.Select(item => (string?)item));
+                break;
+            case "boolean":
+                Assert.True(kind is JsonValueKind.True or JsonValueKind.False, $"{place} is {kind}");
+                break;
+        }
+    }
+}
