@@ -3,6 +3,7 @@ using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Options;
 using Orleans.Hosting;
 using Realtime.PushStreams.Producing;
+using Realtime.Settings;
 
 namespace Realtime.PushStreams;
 
@@ -56,8 +57,8 @@ public static class PushStreamExtensions
         {
             if (name != provider)
                 return ValidateOptionsResult.Skip;
-            string[] problems = [.. options.Problems(provider)];
-            return problems.Length == 0 ? ValidateOptionsResult.Success : ValidateOptionsResult.Fail(problems);
+            var problems = SettingsCheck.Problems($"Push streams '{provider}'", options);
+            return problems.Count == 0 ? ValidateOptionsResult.Success : ValidateOptionsResult.Fail(problems);
         }
     }
 

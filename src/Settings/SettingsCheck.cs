@@ -9,7 +9,11 @@ namespace Realtime.Settings;
 /// <summary>A section of the configuration, and the classes whose public properties are its settings.</summary>
 /// <param name="Path">Its name: <c>Connections</c>, <c>Authentication:Bearer</c>.</param>
 /// <param name="Types">Mostly one.</param>
-public sealed record SettingsSection(string Path, params Type[] Types);
+public sealed record SettingsSection(string Path, params Type[] Types)
+{
+    /// <summary>Names that were settings of this section once, and where what they set is set now.</summary>
+    public IReadOnlyDictionary<string, string> Moved { get; init; } = new Dictionary<string, string>();
+}
 
 /// <summary>
 /// The one rule for all settings: a name that does not exist, a text that cannot be read, a value out of its range are each one
@@ -17,13 +21,15 @@ public sealed record SettingsSection(string Path, params Type[] Types);
 /// </summary>
 public static class SettingsCheck
 {
+    private static readonly Dictionary<string, string> s_nothingMoved = [];
+
     /// <summary>Checks what the configuration says, before it is bound.</summary>
     public static IReadOnlyList<string> Problems(IConfiguration configuration, SettingsSection section)
     {
         ArgumentNullException.ThrowIfNull(configuration);
         ArgumentNullException.ThrowIfNull(section);
         var problems = new List<string>();
-        CheckGroup(configuration.GetSection(section.Path), section.Types, problems);
+        CheckGroup(configuration.GetSection(section.Path), section.Types, section.Moved, problems);
         return problems;
     }
 
@@ -65,7 +71,7 @@ public static class SettingsCheck
 
     private static string LastOf(string path) => path[(path.LastIndexOf(':') + 1)..];
 
-    private static void CheckGroup(IConfigurationSection section, Type[] types, List<string> problems)
+    private static void CheckGroup(IConfigurationSection section, Type[] types, IReadOnlyDictionary<string, string> moved, List<string> problems)
     {
         PropertyInfo[] properties = [.. types.SelectMany(PropertiesOf)];
         foreach (var child in section.GetChildren())
@@ -73,15 +79,15 @@ public static class SettingsCheck
             if (Array.Find(properties, property => property.Name.Equals(child.Key, StringComparison.OrdinalIgnoreCase)) is { } property)
                 Check(child, $"{section.Path}:{property.Name}", property.PropertyType, property, problems);
             else
-                problems.Add(Unknown(child, [.. properties.Select(known => known.Name)]));
+                problems.Add(Unknown(child, [.. properties.Select(known => known.Name)], moved));
         }
     }
 
-    private static string Unknown(IConfigurationSection setting, string[] known)
+    private static string Unknown(IConfigurationSection setting, string[] known, IReadOnlyDictionary<string, string> moved)
     {
-        var nearest = SettingNames.Nearest(setting.Key, known);
+        var nearest = SettingNames.Nearest(setting.Key, known.Concat(moved.Keys));
         var value = setting.Value is { } text && !SettingNames.IsSecret(setting.Key, nearest) ? $" (its value is '{SettingValue.Shown(text)}')" : "";
-        var meant = nearest is null ? "" : $" did you mean {nearest}?";
+        var meant = nearest is null ? "" : $" did you mean {moved.GetValueOrDefault(nearest, nearest)}?";
         return $"{setting.Path} is no setting{value};{meant} {(nearest is null ? "there" : "There")} are {string.Join(", ", known)}.";
     }
 
@@ -117,7 +123,7 @@ public static class SettingsCheck
             }
         }
         else
-            CheckGroup(section, [type], problems);
+            CheckGroup(section, [type], s_nothingMoved, problems);
     }
 
     private static void CheckObject(string path, object settings, List<string> problems)

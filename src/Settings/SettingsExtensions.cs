@@ -40,21 +40,32 @@ public static class SettingsExtensions
     {
         ArgumentNullException.ThrowIfNull(section);
         var settings = new T();
-        Bind(configuration, section, settings);
-        complete?.Invoke(settings);
+        Bind(configuration, section, settings, complete);
         Refuse<T>(section.Path, SettingsCheck.Problems(section.Path, settings));
         return settings;
     }
 
     /// <summary>Sets what the configuration says.</summary>
     /// <exception cref="OptionsValidationException">It says something that is wrong.</exception>
-    public static void Bind<T>(IConfiguration configuration, SettingsSection section, T settings)
+    public static void Bind<T>(IConfiguration configuration, SettingsSection section, T settings, Action<T>? complete = null)
         where T : class
     {
         ArgumentNullException.ThrowIfNull(configuration);
         ArgumentNullException.ThrowIfNull(section);
-        Refuse<T>(section.Path, SettingsCheck.Problems(configuration, section));
-        configuration.GetSection(section.Path).Bind(settings);
+        var problems = SettingsCheck.Problems(configuration, section);
+        try
+        {
+            configuration.GetSection(section.Path).Bind(settings);
+            complete?.Invoke(settings);
+        }
+        // A text that cannot be read is among the problems.
+        catch (InvalidOperationException) when (problems.Count > 0)
+        {
+            Refuse<T>(section.Path, problems);
+        }
+        // What could be read is looked at as well, so that all is told at once.
+        if (problems.Count > 0)
+            Refuse<T>(section.Path, [.. problems.Concat(SettingsCheck.Problems(section.Path, settings)).Distinct()]);
     }
 
     private static void Refuse<T>(string section, IReadOnlyList<string> problems)

@@ -5,6 +5,7 @@ using Microsoft.Extensions.Options;
 using Orleans.Configuration;
 using Orleans.Hosting;
 using Realtime.PushStreams;
+using Realtime.Settings;
 using Realtime.Silo.Fronts;
 using Realtime.Silo.Logs;
 using Realtime.Silo.Rooms;
@@ -21,13 +22,8 @@ public static class SiloExtensions
     /// <exception cref="OptionsValidationException">There is no such provider of streams, or the log is set wrongly; or, at start, a setting is out of its range.</exception>
     public static ISiloBuilder AddRealtime(this ISiloBuilder silo, Action<RoomOptions>? configure = null)
     {
-        silo.Services.AddOptions<RoomOptions>()
-            .BindConfiguration("Rooms")
-            .Configure(options => configure?.Invoke(options))
-            .ValidateOnStart();
-        silo.Services.AddOptions<LeaseOptions>().BindConfiguration("Leases").ValidateOnStart();
-        silo.Services.TryAddEnumerable(ServiceDescriptor.Singleton<IValidateOptions<RoomOptions>>(new Validator<RoomOptions>(options => options.Problems())));
-        silo.Services.TryAddEnumerable(ServiceDescriptor.Singleton<IValidateOptions<LeaseOptions>>(new Validator<LeaseOptions>(options => options.Problems())));
+        silo.Services.AddSettings<RoomOptions>(RoomOptions.Settings).Configure(options => configure?.Invoke(options));
+        silo.Services.AddSettings<LeaseOptions>(LeaseOptions.Settings);
         // A line for each grain that is placed. First of all rules, so that the configuration's own rule for it counts.
         silo.Services.PostConfigure<LoggerFilterOptions>(options => options.Rules.Insert(0, new LoggerFilterRule(null, "Polly", LogLevel.Warning, null)));
         silo.Configure<GrainCollectionOptions>(Departure.Configure);
@@ -72,15 +68,5 @@ public static class SiloExtensions
     }
 
     private static void BindPushStreams(this IServiceCollection services) =>
-        services.AddOptions<PushStreamOptions>(FrontStreams.Provider).BindConfiguration(StreamSettings.Section);
-
-    private sealed class Validator<T>(Func<T, IEnumerable<string>> check) : IValidateOptions<T>
-        where T : class
-    {
-        public ValidateOptionsResult Validate(string? name, T options)
-        {
-            string[] problems = [.. check(options)];
-            return problems.Length == 0 ? ValidateOptionsResult.Success : ValidateOptionsResult.Fail(problems);
-        }
-    }
+        services.AddSettings<PushStreamOptions>(StreamSettings.Settings, FrontStreams.Provider);
 }

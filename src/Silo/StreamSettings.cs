@@ -1,12 +1,15 @@
+using System.ComponentModel.DataAnnotations;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.Options;
+using Realtime.PushStreams;
+using Realtime.Settings;
 
 namespace Realtime.Silo;
 
-/// <summary>Which streams carry events to the fronts: the setting <c>Streams:Provider</c>.</summary>
-internal static class StreamSettings
+/// <summary>Which streams carry events to the fronts: what the section <c>Streams</c> has besides <see cref="PushStreamOptions"/>.</summary>
+internal sealed class StreamSettings
 {
-    public const string Section = "Streams";
+    public static readonly SettingsSection Settings = new("Streams", typeof(StreamSettings), typeof(PushStreamOptions));
 
     /// <summary>The project's own, which push.</summary>
     public const string Push = "push";
@@ -14,11 +17,10 @@ internal static class StreamSettings
     /// <summary>Orleans' own, which poll.</summary>
     public const string Memory = "memory";
 
+    [AllowedValues(null, "", Push, Memory)]
+    public string? Provider { get; set; }
+
     /// <exception cref="OptionsValidationException">The setting is neither.</exception>
-    public static string ProviderOf(IConfiguration configuration) => configuration[$"{Section}:Provider"] switch
-    {
-        null or "" or Push => Push,
-        Memory => Memory,
-        var other => throw new OptionsValidationException(Section, typeof(string), [$"Streams:Provider is '{other}'; it must be {Push} or {Memory}."]),
-    };
+    public static string ProviderOf(IConfiguration configuration) =>
+        configuration.ReadSettings<StreamSettings>(Settings).Provider is { Length: > 0 } provider ? provider : Push;
 }

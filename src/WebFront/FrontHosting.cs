@@ -1,10 +1,13 @@
 using Microsoft.Extensions.Options;
 using Orleans.Hosting;
+using Realtime.Connections;
 using Realtime.Grains;
+using Realtime.Settings;
 using Realtime.Silo;
 using Realtime.Silo.Hosting;
 using Realtime.Silo.Logs;
 using Realtime.WebFront.Http;
+using Realtime.WebFront.Security;
 
 namespace Realtime.WebFront;
 
@@ -14,6 +17,7 @@ internal static class FrontHosting
     /// <summary>Adds the front, and the grains that it needs, as <c>Cluster:Mode</c> says.</summary>
     public static WebApplicationBuilder AddFrontProcess(this WebApplicationBuilder builder)
     {
+        SettingsCheck.All(builder.Configuration, [.. SiloHosting.Sections, new(ConnectionOptions.Section, typeof(ConnectionOptions)), FrontOptions.Settings, BearerOptions.Settings]);
         var settings = ClusterSettings.Read(builder.Configuration);
         if (!settings.IsClient)
         {

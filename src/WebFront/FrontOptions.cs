@@ -1,5 +1,6 @@
-using Microsoft.Extensions.Options;
+using System.ComponentModel.DataAnnotations;
 using Realtime.Grains;
+using Realtime.Settings;
 
 namespace Realtime.WebFront;
 
@@ -7,18 +8,20 @@ namespace Realtime.WebFront;
 public sealed class FrontOptions
 {
     /// <summary>The most rooms that one connection may be in. 1 to 100,000.</summary>
+    [Range(1, 100_000)]
     public int MaxRoomsPerConnection { get; set; } = 100;
 
     /// <summary>
     /// The longest <c>content</c> of a client's message, and the longest <c>data</c>, in bytes of JSON. 1 to 16 MiB. Rooms and users
     /// hold this bound; a front refuses at once what they would. Its setting is theirs, <c>Rooms:MaxContentBytes</c>.
     /// </summary>
-    public int MaxContentBytes { get; set; } = 64 * 1024;
+    public int MaxContentBytes { get; internal set; } = 64 * 1024;
 
     /// <summary>
     /// How many commands of one connection may wait for their answer; at this many its socket is not read further until
     /// one is answered. 1 to 100,000.
     /// </summary>
+    [Range(1, 100_000)]
     public int MaxCommandsInFlight { get; set; } = 256;
 
     /// <summary>
@@ -26,21 +29,25 @@ public sealed class FrontOptions
     /// What is given goes into the connection's queue at once, over its bounds; while it waits there a new message closes a
     /// connection that disconnects slow consumers, which then resumes with the rest. 1,024 to 1 GiB.
     /// </summary>
+    [Range(1024, 1024 * 1024 * 1024)]
     public int MaxResumeBytes { get; set; } = 16 * 1024 * 1024;
 
     /// <summary>How many user ids a <c>members</c> answer has when the client names no limit. 1 to 1,000.</summary>
+    [Range(1, Limits.PageSize)]
     public int MembersPageSize { get; set; } = 100;
 
     /// <summary>
     /// How long a call to a room or user is tried again while its silo is dying and another takes over; then the client
     /// gets the error <c>unavailable</c>. 1 s to 5 min.
     /// </summary>
+    [Range(typeof(TimeSpan), "00:00:01", "00:05:00")]
     public TimeSpan CallTimeout { get; set; } = TimeSpan.FromSeconds(20);
 
     /// <summary>
     /// How long messages of a room wait at the front for others that go in the same write. 0, for not at all, to 1 s. Where
     /// messages come closer than that it saves most of a front's CPU; each comes later by as much.
     /// </summary>
+    [Range(typeof(TimeSpan), "00:00:00", "00:00:01")]
     public TimeSpan WriteDelay { get; set; }
 
     /// <summary>
@@ -58,30 +65,8 @@ public sealed class FrontOptions
     /// </summary>
     public bool? Pages { get; set; }
 
-    internal sealed class Validator : IValidateOptions<FrontOptions>
+    internal static readonly SettingsSection Settings = new("Front", typeof(FrontOptions))
     {
-        public ValidateOptionsResult Validate(string? name, FrontOptions options)
-        {
-            var problems = new List<string>();
-            Check(options.MaxRoomsPerConnection, nameof(MaxRoomsPerConnection), 1, 100_000);
-            if (options.MaxContentBytes is < 1 or > 16 * 1024 * 1024)
-                problems.Add($"Rooms:MaxContentBytes is {options.MaxContentBytes}; it must be from 1 to {16 * 1024 * 1024}.");
-            Check(options.MaxCommandsInFlight, nameof(MaxCommandsInFlight), 1, 100_000);
-            Check(options.MaxResumeBytes, nameof(MaxResumeBytes), 1024, 1024 * 1024 * 1024);
-            Check(options.MembersPageSize, nameof(MembersPageSize), 1, Limits.PageSize);
-            if (options.CallTimeout < TimeSpan.FromSeconds(1) || options.CallTimeout > TimeSpan.FromMinutes(5))
-                problems.Add($"Front:CallTimeout is {options.CallTimeout}; it must be from 00:00:01 to 00:05:00.");
-            if (options.WriteDelay < TimeSpan.Zero || options.WriteDelay > TimeSpan.FromSeconds(1))
-                problems.Add($"Front:WriteDelay is {options.WriteDelay}; it must be from 00:00:00 to 00:00:01.");
-            for (var i = 0; i < options.SlowConsumers.Count; i++)
-                problems.AddRange(options.SlowConsumers[i].Problems($"Front:SlowConsumers:{i}"));
-            return problems.Count == 0 ? ValidateOptionsResult.Success : ValidateOptionsResult.Fail(problems);
-
-            void Check(int value, string setting, int from, int to)
-            {
-                if (value < from || value > to)
-                    problems.Add($"Front:{setting} is {value}; it must be from {from} to {to}.");
-            }
-        }
-    }
+        Moved = new Dictionary<string, string> { [nameof(MaxContentBytes)] = "Rooms:MaxContentBytes" },
+    };
 }

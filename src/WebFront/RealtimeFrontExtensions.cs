@@ -2,6 +2,8 @@ using System.Diagnostics.CodeAnalysis;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 using Microsoft.Extensions.Options;
 using Realtime.Connections;
+using Realtime.Settings;
+using Realtime.Silo.Rooms;
 using Realtime.WebFront.Http;
 using Realtime.WebFront.Protocol;
 using Realtime.WebFront.Rooms;
@@ -20,16 +22,9 @@ public static class RealtimeFrontExtensions
     public static IHostApplicationBuilder AddRealtimeFront(this IHostApplicationBuilder builder, Action<FrontOptions>? configure = null)
     {
         var services = builder.Services;
-        services.AddOptions<FrontOptions>()
-            .BindConfiguration("Front")
-            .Configure<IConfiguration>((options, configuration) =>
-                options.MaxContentBytes = configuration.GetValue("Rooms:MaxContentBytes", options.MaxContentBytes))
-            .Configure(options => configure?.Invoke(options))
-            .Validate<IConfiguration>(
-                (_, configuration) => configuration["Front:MaxContentBytes"] is null,
-                "Front:MaxContentBytes is not known; the bound belongs to rooms now, as Rooms:MaxContentBytes.")
-            .ValidateOnStart();
-        services.TryAddEnumerable(ServiceDescriptor.Singleton<IValidateOptions<FrontOptions>, FrontOptions.Validator>());
+        services.AddSettings<FrontOptions>(FrontOptions.Settings)
+            .Configure<IConfiguration>((options, configuration) => options.MaxContentBytes = configuration.ReadSettings<RoomOptions>(RoomOptions.Settings).MaxContentBytes)
+            .Configure(options => configure?.Invoke(options));
         services.TryAddSingleton(TimeProvider.System);
         services.AddRealtimeConnections();
         services.AddRealtimeSecurity(builder.Configuration, builder.Environment);

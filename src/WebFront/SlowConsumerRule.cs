@@ -1,4 +1,5 @@
 using Realtime.Grains;
+using Realtime.Settings;
 
 namespace Realtime.WebFront;
 
@@ -16,7 +17,7 @@ public enum RoomPolicy
 }
 
 /// <summary>The policy of the rooms of a pattern.</summary>
-public sealed class SlowConsumerRule
+public sealed class SlowConsumerRule : ISettings
 {
     /// <summary>A room's name, or the beginning of names and <c>*</c>.</summary>
     public string Room { get; set; } = "";
@@ -32,20 +33,19 @@ public sealed class SlowConsumerRule
 
     internal RoomPolicy ParsedPolicy => Enum.Parse<RoomPolicy>(Policy, ignoreCase: true);
 
-    /// <summary>Says what is wrong; each begins with the setting's name.</summary>
-    internal IEnumerable<string> Problems(string setting)
+    IEnumerable<SettingProblem> ISettings.Problems()
     {
         if (NamePattern.Problem(Room) is { } problem)
-            yield return $"{setting}:Room is '{Room}': {problem}";
+            yield return new(nameof(Room), $"is '{Room}': {problem}");
         var names = Enum.GetNames<RoomPolicy>();
         if (!names.Contains(Policy, StringComparer.OrdinalIgnoreCase))
         {
-            yield return $"{setting}:Policy is '{Policy}'; it must be {string.Join(", ", names[..^1])} or {names[^1]}.";
+            yield return new(nameof(Policy), $"is '{Policy}'; it must be {string.Join(", ", names[..^1])} or {names[^1]}.");
             yield break;
         }
         if (ParsedPolicy == RoomPolicy.Conflate && string.IsNullOrEmpty(Key))
-            yield return $"{setting}:Key is missing; with Conflate it names the member of 'data' that is a message's key.";
+            yield return new(nameof(Key), "is missing; with Conflate it names the member of 'data' that is a message's key.");
         if (ParsedPolicy != RoomPolicy.Conflate && Key is not null)
-            yield return $"{setting}:Key is '{Key}'; it is for Conflate only, and the policy is {ParsedPolicy}.";
+            yield return new(nameof(Key), $"is '{Key}'; it is for Conflate only, and the policy is {ParsedPolicy}.");
     }
 }

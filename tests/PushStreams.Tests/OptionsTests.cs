@@ -7,14 +7,14 @@ public sealed class OptionsTests
 {
     public static TheoryData<Action<PushStreamOptions>, string> Wrong => new()
     {
-        { options => options.MaxPendingEvents = 0, "Push streams 'mine': MaxPendingEvents is 0; it must be from 1 to 1000000." },
-        { options => options.MaxBatchEvents = 100_001, "Push streams 'mine': MaxBatchEvents is 100001; it must be from 1 to 100000." },
-        { options => options.FullWait = TimeSpan.FromSeconds(-1), "Push streams 'mine': FullWait is -00:00:01; it must be from 00:00:00 to 00:01:00." },
-        { options => options.DeliveryTimeout = TimeSpan.Zero, "Push streams 'mine': DeliveryTimeout is 00:00:00; it must be from 00:00:01 to 00:10:00." },
-        { options => options.AnnouncePeriod = TimeSpan.FromMilliseconds(1), "Push streams 'mine': AnnouncePeriod is 00:00:00.0010000; it must be from 00:00:00.1000000 to 00:01:00." },
-        { options => options.SubscriberTimeout = TimeSpan.FromHours(1), "Push streams 'mine': SubscriberTimeout is 01:00:00; it must be from 00:00:01 to 00:10:00." },
-        { options => options.DrainTimeout = TimeSpan.FromHours(1), "Push streams 'mine': DrainTimeout is 01:00:00; it must be from 00:00:00 to 00:01:00." },
-        { options => options.SubscriberTimeout = TimeSpan.FromSeconds(2), "Push streams 'mine': SubscriberTimeout is 00:00:02; it must be at least three times AnnouncePeriod, which is 00:00:01." },
+        { options => options.MaxPendingEvents = 0, "Push streams 'mine':MaxPendingEvents is 0; it must be from 1 to 1000000." },
+        { options => options.MaxBatchEvents = 100_001, "Push streams 'mine':MaxBatchEvents is 100001; it must be from 1 to 100000." },
+        { options => options.FullWait = TimeSpan.FromSeconds(-1), "Push streams 'mine':FullWait is -00:00:01; it must be from 00:00:00 to 00:01:00." },
+        { options => options.DeliveryTimeout = TimeSpan.Zero, "Push streams 'mine':DeliveryTimeout is 00:00:00; it must be from 00:00:01 to 00:10:00." },
+        { options => options.AnnouncePeriod = TimeSpan.FromMilliseconds(1), "Push streams 'mine':AnnouncePeriod is 00:00:00.0010000; it must be from 00:00:00.1 to 00:01:00." },
+        { options => options.SubscriberTimeout = TimeSpan.FromHours(1), "Push streams 'mine':SubscriberTimeout is 01:00:00; it must be from 00:00:01 to 00:10:00." },
+        { options => options.DrainTimeout = TimeSpan.FromHours(1), "Push streams 'mine':DrainTimeout is 01:00:00; it must be from 00:00:00 to 00:01:00." },
+        { options => options.SubscriberTimeout = TimeSpan.FromSeconds(2), "Push streams 'mine':SubscriberTimeout is 00:00:02; it must be at least three times AnnouncePeriod, which is 00:00:01." },
     };
 
     [Theory, MemberData(nameof(Wrong), DisableDiscoveryEnumeration = true)]

@@ -2,6 +2,7 @@ using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 using Microsoft.Extensions.Options;
+using Realtime.Settings;
 
 namespace Realtime.Connections;
 
@@ -15,7 +16,7 @@ public static class ConnectionServiceCollectionExtensions
     public static IServiceCollection AddRealtimeConnections(this IServiceCollection services, Action<ConnectionOptions>? configure = null)
     {
         ArgumentNullException.ThrowIfNull(services);
-        var options = services.AddOptions<ConnectionOptions>();
+        var options = services.AddSettings<ConnectionOptions>(ConnectionOptions.Settings);
         if (configure is not null)
             options.Configure(configure);
         if (services.Any(service => service.ServiceType == typeof(ConnectionServices)))
@@ -28,9 +29,6 @@ public static class ConnectionServiceCollectionExtensions
         services.AddSingleton<ConnectionMetrics>();
         services.AddSingleton<ConnectionServices>();
         services.AddHostedService(provider => provider.GetRequiredService<ConnectionServices>().Drain);
-        services.AddSingleton<IValidateOptions<ConnectionOptions>, ConnectionOptionsValidator>();
-        options.ValidateOnStart();
-        services.Insert(0, ServiceDescriptor.Singleton<IConfigureOptions<ConnectionOptions>>(provider => new ConnectionOptionsBinding(provider)));
 
         var setup = new HandoverSetup();
         services.Insert(0, ServiceDescriptor.Singleton<IConfigureOptions<KestrelServerOptions>>(setup)); // before the application's

@@ -1,4 +1,6 @@
+using System.ComponentModel.DataAnnotations;
 using Microsoft.AspNetCore.Http;
+using Realtime.Settings;
 
 namespace Realtime.Connections;
 
@@ -16,36 +18,44 @@ public enum SlowConsumerPolicy
 /// Settings of connections. The configuration section <see cref="Section"/> sets the defaults of the process, each endpoint can change
 /// its own. All are checked at start. Timeouts are kept by one timer that ticks once a second, so they are kept to about a second.
 /// </summary>
-public sealed class ConnectionOptions
+public sealed class ConnectionOptions : ISettings
 {
     /// <summary>The configuration section that is bound: <c>Connections</c>.</summary>
     public const string Section = "Connections";
 
     /// <summary>Bytes asked for at once on the portable transport (TLS, HTTP/2): 256 to 1,048,576. No connection holds a buffer while it is idle.</summary>
+    [Range(256, 1024 * 1024)]
     public int ReadBufferSize { get; set; } = 4096;
 
     /// <summary>Most bytes that one write of the pump joins: 1,024 to 1,048,576. Also what has to be taken by the peer within <see cref="WriteTimeout"/>.</summary>
+    [Range(1024, 1024 * 1024)]
     public int WriteBufferSize { get; set; } = 64 * 1024;
 
     /// <summary>Largest message that is received, in bytes, after inflating: 1 to 1,073,741,824. A larger one closes with <see cref="CloseCodes.MessageTooBig"/>.</summary>
+    [Range(1, 1024 * 1024 * 1024)]
     public int MaxMessageSize { get; set; } = 1024 * 1024;
 
     /// <summary>How long the answer to an upgrade request may take to leave: 1 second to 1 hour.</summary>
+    [Range(typeof(TimeSpan), "00:00:01", "01:00:00")]
     public TimeSpan HandshakeTimeout { get; set; } = TimeSpan.FromSeconds(10);
 
     /// <summary>A peer from which nothing came for so long, not even a pong, is closed with <see cref="CloseCodes.ReadTimeout"/>: 1 second to 1 day.</summary>
+    [Range(typeof(TimeSpan), "00:00:01", "1.00:00:00")]
     public TimeSpan ReadTimeout { get; set; } = TimeSpan.FromSeconds(60);
 
     /// <summary>A peer that does not take a write within this time is cut with <see cref="CloseCodes.WriteTimeout"/>: 1 second to 1 day.</summary>
+    [Range(typeof(TimeSpan), "00:00:01", "1.00:00:00")]
     public TimeSpan WriteTimeout { get; set; } = TimeSpan.FromSeconds(10);
 
     /// <summary>
     /// How often a ping is sent: 1 second to 1 day and shorter than <see cref="ReadTimeout"/>, or 0 for none. A connection's first comes up
     /// to a quarter earlier, so that those of connections made at once spread.
     /// </summary>
+    [Range(typeof(TimeSpan), "00:00:00", "1.00:00:00")]
     public TimeSpan PingInterval { get; set; } = TimeSpan.FromSeconds(54);
 
     /// <summary>How long the close handshake, with what is queued before it, may take before the connection is cut: 1 second to 1 hour.</summary>
+    [Range(typeof(TimeSpan), "00:00:01", "01:00:00")]
     public TimeSpan CloseTimeout { get; set; } = TimeSpan.FromSeconds(5);
 
     /// <summary>
@@ -53,18 +63,22 @@ public sealed class ConnectionOptions
     /// minutes. An endpoint cannot change it. The host waits so long and <see cref="CloseTimeout"/> more, if its own ShutdownTimeout
     /// (30 seconds unless it is set) allows; when that has passed the rest is closed at once.
     /// </summary>
+    [Range(typeof(TimeSpan), "00:00:00", "00:10:00")]
     public TimeSpan DrainTime { get; set; } = TimeSpan.FromSeconds(5);
 
     /// <summary>
     /// Most messages that wait for one peer: 1 to 1,000,000. A frame is taken as long as fewer wait, so one that joins several messages
     /// may go over it.
     /// </summary>
+    [Range(1, 1_000_000)]
     public int QueueMessages { get; set; } = 256;
 
     /// <summary>Most bytes that wait for one peer: 1,024 to 1,073,741,824. The last frame taken may go over it.</summary>
+    [Range(1024, 1024 * 1024 * 1024)]
     public int QueueBytes { get; set; } = 1024 * 1024;
 
     /// <summary>Most received messages that wait for <see cref="Connection.ReceiveAsync"/>: 1 to 100,000. While it is full nothing more is read from the peer.</summary>
+    [Range(1, 100_000)]
     public int ReceiveQueue { get; set; } = 64;
 
     /// <summary>
@@ -72,6 +86,7 @@ public sealed class ConnectionOptions
     /// among them: 1,024 to 1,073,741,824. While there is no room for what comes next nothing more is read from the peer; a message of up
     /// to <see cref="MaxMessageSize"/> is taken when none waits.
     /// </summary>
+    [Range(1024, 1024 * 1024 * 1024)]
     public int ReceiveQueueBytes { get; set; } = 1024 * 1024;
 
     /// <summary>What happens when <see cref="Connection.Deliver"/> meets a full queue.</summary>
@@ -125,6 +140,25 @@ public sealed class ConnectionOptions
     /// needed: the request itself is not to be used after the upgrade.
     /// </summary>
     public Func<HttpContext, object?>? State { get; set; }
+
+    internal static readonly SettingsSection Settings = new(Section, typeof(ConnectionOptions));
+
+    IEnumerable<SettingProblem> ISettings.Problems()
+    {
+        if (PingInterval > TimeSpan.Zero && PingInterval < TimeSpan.FromSeconds(1))
+            yield return new(nameof(PingInterval), $"is {PingInterval}; it must be 00:00:00, for no pings, or from 00:00:01 to 1.00:00:00.");
+        if (PingInterval >= ReadTimeout)
+            yield return new(nameof(PingInterval), $"is {PingInterval}; it must be shorter than {nameof(ReadTimeout)} ({ReadTimeout}), so that a pong can come in time.");
+        foreach (var (index, origin) in AllowedOrigins.Index())
+            if (!Origin.TryParse(origin, out _))
+                yield return new($"{nameof(AllowedOrigins)}:{index}", $"is '{origin}'; it must be a scheme, a host and, if it is not the default one, a port: https://example.com.");
+        foreach (var (index, subprotocol) in Subprotocols.Index())
+            if (!HeaderText.IsToken(subprotocol))
+                yield return new($"{nameof(Subprotocols)}:{index}", $"is '{subprotocol}'; it must be a token (RFC 6455 section 4.1): letters, digits and !#$%&'*+-.^_`|~.");
+        foreach (var (header, value) in ResponseHeaders)
+            if (!HeaderText.IsToken(header) || !HeaderText.IsValue(value))
+                yield return new($"{nameof(ResponseHeaders)}:{header}", $"is '{value}'; the name must be a token, and the value may have no control characters.");
+    }
 
     internal ConnectionOptions Copy()
     {

@@ -8,6 +8,7 @@ using Microsoft.AspNetCore.Http.Timeouts;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Options;
 using Microsoft.Net.Http.Headers;
+using Realtime.Settings;
 
 namespace Realtime.Connections;
 
@@ -35,9 +36,8 @@ public sealed class Upgrader
             ?? throw new InvalidOperationException("Connections are not set up: call services.AddRealtimeConnections() first.");
         var options = shared.Options.Copy();
         configure?.Invoke(options);
-        var checkedOptions = new ConnectionOptionsValidator().Validate(null, options);
-        if (checkedOptions.Failed)
-            throw new OptionsValidationException(ConnectionOptions.Section, typeof(ConnectionOptions), checkedOptions.Failures);
+        if (SettingsCheck.Problems(ConnectionOptions.Section, options) is { Count: > 0 } problems)
+            throw new OptionsValidationException(ConnectionOptions.Section, typeof(ConnectionOptions), problems);
         _endpoint = new(shared, options, handler);
     }
 

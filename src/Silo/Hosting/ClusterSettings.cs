@@ -1,27 +1,33 @@
+using System.ComponentModel.DataAnnotations;
 using System.Net;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.Options;
 using Npgsql;
+using Realtime.Settings;
 using Realtime.Silo.Redis;
 
 namespace Realtime.Silo.Hosting;
 
 /// <summary>Which cluster a process belongs to and how it finds it; configuration section <c>Cluster</c>.</summary>
-public sealed class ClusterSettings
+public sealed class ClusterSettings : ISettings
 {
     /// <summary>The name of the configuration section.</summary>
     public const string Section = "Cluster";
 
     /// <summary>For a front. <c>single</c>: it runs the grains too and needs nobody. <c>client</c>: it joins a cluster of silos.</summary>
+    [AllowedValues("single", "client")]
     public string Mode { get; set; } = "single";
 
     /// <summary>How processes find each other: <c>localhost</c> (one machine, for development), <c>postgres</c> or <c>redis</c>.</summary>
+    [AllowedValues("localhost", "postgres", "redis")]
     public string Clustering { get; set; } = "localhost";
 
     /// <summary>Processes with the same id and the same database are one cluster. 1 to 150 characters.</summary>
+    [StringLength(150, MinimumLength = 1)]
     public string ClusterId { get; set; } = "realtime";
 
     /// <summary>Whose stored state this is; stays the same when <see cref="ClusterId"/> changes. 1 to 150 characters.</summary>
+    [StringLength(150, MinimumLength = 1)]
     public string ServiceId { get; set; } = "realtime";
 
     /// <summary>
@@ -31,12 +37,15 @@ public sealed class ClusterSettings
     public string? ConnectionString { get; set; }
 
     /// <summary>Where a silo listens for other silos. 1 to 65535.</summary>
+    [Range(1, 65535)]
     public int SiloPort { get; set; } = 11111;
 
     /// <summary>Where a silo listens for fronts and other clients; with <c>localhost</c>, where a client looks for it. 1 to 65535.</summary>
+    [Range(1, 65535)]
     public int GatewayPort { get; set; } = 30000;
 
     /// <summary>With <c>localhost</c>: the silo port of the first silo, which keeps the list of silos in its memory. 1 to 65535.</summary>
+    [Range(1, 65535)]
     public int PrimarySiloPort { get; set; } = 11111;
 
     /// <summary>
@@ -56,67 +65,30 @@ public sealed class ClusterSettings
     /// <summary>Membership compares the times of silos, in steps of 5 s; a clock that is wrong by more is worth a word.</summary>
     internal static readonly TimeSpan AllowedSkew = TimeSpan.FromSeconds(2);
 
+    internal static readonly SettingsSection Settings = new(Section, typeof(ClusterSettings));
+
     /// <summary>Reads and checks the section.</summary>
     /// <exception cref="OptionsValidationException">A setting is out of its range; the message names it, its value and what is allowed.</exception>
     public static ClusterSettings Read(IConfiguration configuration)
     {
         ArgumentNullException.ThrowIfNull(configuration);
-        var section = configuration.GetSection(Section);
-        string[] unknown = [.. section.GetChildren().Select(child => child.Key)
-            .Where(key => !s_names.Contains(key, StringComparer.OrdinalIgnoreCase))
-            .Select(key => $"Cluster:{key} is no setting; there are {string.Join(", ", s_names)}.")];
-        if (unknown.Length > 0)
-            throw Invalid(unknown);
-        ClusterSettings settings;
-        try
-        {
-            settings = section.Get<ClusterSettings>() ?? new();
-        }
-        catch (InvalidOperationException exception)
-        {
-            // The binder's message names the setting and its value; only ports can fail here, so it shows no secret.
-            throw Invalid([exception.Message]);
-        }
-        string[] problems = [.. settings.Problems()];
-        return problems.Length == 0 ? settings : throw Invalid(problems);
+        return configuration.ReadSettings<ClusterSettings>(Settings);
     }
 
-    private static readonly string[] s_names =
-    [
-        nameof(Mode), nameof(Clustering), nameof(ClusterId), nameof(ServiceId), nameof(ConnectionString),
-        nameof(SiloPort), nameof(GatewayPort), nameof(PrimarySiloPort), nameof(AdvertisedAddress),
-    ];
-
-    private static OptionsValidationException Invalid(string[] problems) => new(Section, typeof(ClusterSettings), problems);
-
-    private IEnumerable<string> Problems()
+    IEnumerable<SettingProblem> ISettings.Problems()
     {
-        if (Mode is not ("single" or "client"))
-            yield return $"Cluster:Mode is '{Mode}'; it must be single or client.";
-        if (Clustering is not ("localhost" or "postgres" or "redis"))
-            yield return $"Cluster:Clustering is '{Clustering}'; it must be localhost, postgres or redis.";
-        foreach (var (name, id) in new[] { (nameof(ClusterId), ClusterId), (nameof(ServiceId), ServiceId) })
-        {
-            if (string.IsNullOrWhiteSpace(id) || id.Length > 150)
-                yield return $"Cluster:{name} is '{id}'; it must have 1 to 150 characters.";
-        }
-        foreach (var (name, port) in new[] { (nameof(SiloPort), SiloPort), (nameof(GatewayPort), GatewayPort), (nameof(PrimarySiloPort), PrimarySiloPort) })
-        {
-            if (port is < 1 or > 65535)
-                yield return $"Cluster:{name} is {port}; it must be from 1 to 65535.";
-        }
         if (SiloPort == GatewayPort)
-            yield return $"Cluster:SiloPort and Cluster:GatewayPort are both {SiloPort}; they must differ.";
+            yield return new(nameof(SiloPort), $"and Cluster:GatewayPort are both {SiloPort}; they must differ.");
         if (UsesPostgres && string.IsNullOrWhiteSpace(ConnectionString))
-            yield return "Cluster:ConnectionString is missing; with Cluster:Clustering = postgres it names the database: Host=..;Database=..;Username=..;Password=..";
+            yield return new(nameof(ConnectionString), "is missing; with Cluster:Clustering = postgres it names the database: Host=..;Database=..;Username=..;Password=..");
         else if (UsesPostgres && !IsConnectionString(ConnectionString!))
-            yield return "Cluster:ConnectionString is not a PostgreSQL connection string with a host; it must look like Host=..;Database=..;Username=..;Password=..";
+            yield return new(nameof(ConnectionString), "is not a PostgreSQL connection string with a host; it must look like Host=..;Database=..;Username=..;Password=..");
         if (UsesRedis && string.IsNullOrWhiteSpace(ConnectionString))
-            yield return "Cluster:ConnectionString is missing; with Cluster:Clustering = redis it names the server: host:6379,user=..,password=..";
+            yield return new(nameof(ConnectionString), "is missing; with Cluster:Clustering = redis it names the server: host:6379,user=..,password=..");
         else if (UsesRedis && !RedisAddress.IsValid(ConnectionString!))
-            yield return "Cluster:ConnectionString is not a Redis connection string; it must look like host:6379,user=..,password=.. with the addresses first and no comma in the password.";
+            yield return new(nameof(ConnectionString), "is not a Redis connection string; it must look like host:6379,user=..,password=.. with the addresses first and no comma in the password.");
         if (AdvertisedAddress is not null && Uri.CheckHostName(AdvertisedAddress) == UriHostNameType.Unknown)
-            yield return $"Cluster:AdvertisedAddress is '{AdvertisedAddress}'; it must be an IP address or a host name.";
+            yield return new(nameof(AdvertisedAddress), $"is '{AdvertisedAddress}'; it must be an IP address or a host name.");
     }
 
     internal static bool IsConnectionString(string text)

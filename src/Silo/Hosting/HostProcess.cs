@@ -27,7 +27,8 @@ public static class HostProcess
         }
         catch (Exception exception) when (Explain(exception) is { } reason)
         {
-            await Console.Error.WriteLineAsync($"realtime: {reason}");
+            foreach (var line in reason.Split('\n'))
+                await Console.Error.WriteLineAsync($"realtime: {line}");
             return 1;
         }
     }
@@ -40,13 +41,15 @@ public static class HostProcess
             AppContext.SetData(SpinLimit, 0);
     }
 
-    /// <summary>The reason in words, when it lies in the configuration or around the process; null when it is a defect.</summary>
+    /// <summary>The reasons in words, one a line, when they lie in the configuration or around the process; null when it is a defect.</summary>
     internal static string? Explain(Exception exception) => exception switch
     {
-        OptionsValidationException validation => string.Join(' ', validation.Failures),
+        OptionsValidationException validation => string.Join('\n', validation.Failures),
         StartException or OrleansConfigurationException => exception.Message,
         IOException { InnerException: AddressInUseException } => exception.Message,
-        AggregateException { InnerExceptions: [var only] } => Explain(only),
+        // A settings file that is not JSON, which says where.
+        InvalidDataException { InnerException: FormatException { InnerException: { } inner } } bad => $"{bad.Message} {inner.Message}".ReplaceLineEndings(" "),
+        AggregateException many when many.InnerExceptions.Select(Explain).ToArray() is var reasons && reasons.All(reason => reason is not null) => string.Join('\n', reasons),
         _ => exception.InnerException is { } inner ? Explain(inner) : null,
     };
 }

@@ -1,3 +1,4 @@
+using System.Text;
 using Realtime.WebFront.Security;
 
 namespace Realtime.WebFront.Http;
@@ -31,8 +32,10 @@ internal static class OperationEndpoints
 
     public static Task WriteText(HttpContext context, string type, string text)
     {
+        var bytes = Encoding.UTF8.GetBytes(text);
         context.Response.ContentType = type;
-        return context.Response.WriteAsync(text, context.RequestAborted);
+        context.Response.ContentLength = bytes.Length;
+        return HttpMethods.IsHead(context.Request.Method) ? Task.CompletedTask : context.Response.Body.WriteAsync(bytes, context.RequestAborted).AsTask();
     }
 
     private static Task Ready(HttpContext context)

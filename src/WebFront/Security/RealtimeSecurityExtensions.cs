@@ -3,6 +3,7 @@ using Microsoft.AspNetCore.Authorization;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 using Microsoft.Extensions.Options;
 using Realtime.Grains;
+using Realtime.Settings;
 using Realtime.WebFront.Security.Tokens;
 
 namespace Realtime.WebFront.Security;
@@ -30,16 +31,16 @@ public static class RealtimeSecurityExtensions
     public static IServiceCollection AddRealtimeSecurity(
         this IServiceCollection services, IConfiguration configuration, IHostEnvironment environment)
     {
-        AddBearer(services, configuration.GetSection(BearerOptions.Section), environment);
+        AddBearer(services, configuration, environment);
         AddSchemes(services, environment.IsDevelopment());
         AddPolicies(services, environment);
         services.Configure<LoggerFilterOptions>(o => o.AddFilter(RequestLog, LogLevel.Warning));
         return services;
     }
 
-    private static void AddBearer(IServiceCollection services, IConfigurationSection section, IHostEnvironment environment)
+    private static void AddBearer(IServiceCollection services, IConfiguration configuration, IHostEnvironment environment)
     {
-        services.AddOptions<BearerOptions>().Configure(options => Bind(section, options));
+        services.AddOptions<BearerOptions>().Configure(options => SettingsExtensions.Bind(configuration, BearerOptions.Settings, options));
         services.AddSingleton<IValidateOptions<BearerOptions>>(new BearerOptionsValidator(environment));
         services.TryAddSingleton(TimeProvider.System);
         services.AddSingleton(provider => new SigningKeys(
@@ -52,23 +53,6 @@ public static class RealtimeSecurityExtensions
                 new TokenRules(options.Issuer, options.Audience, options.ClockSkew), provider.GetRequiredService<TimeProvider>());
         });
         services.AddHostedService<BearerStart>();
-    }
-
-    private static void Bind(IConfigurationSection section, BearerOptions options)
-    {
-        try
-        {
-            // A misspelt setting must not be silently without effect.
-            section.Bind(options, binder => binder.ErrorOnUnknownConfiguration = true);
-        }
-        catch (InvalidOperationException e)
-        {
-            // Inside a list the binder wraps the message that has the name.
-            var reason = e.InnerException is InvalidOperationException inner ? inner.Message : e.Message;
-            throw new OptionsValidationException(Options.DefaultName, typeof(BearerOptions),
-                [$"{section.Path} cannot be read: {reason} Known are Issuer, Audience, ClockSkew (00:00:00 to 00:05:00), JwksFile and "
-                + "Keys, each with KeyId, Algorithm and Secret or PublicKey."]);
-        }
     }
 
     private static void AddSchemes(IServiceCollection services, bool isDevelopment)

@@ -29,7 +29,7 @@ public sealed class LogSettingsTests
     [InlineData("Log:ConnectionString is not a PostgreSQL connection string with a host", "--Log:Provider=postgres", "--Log:ConnectionString=s3cret")]
     [InlineData("Log:RoomAge is 00:00:01; it must be from 01:00:00 to 3650.00:00:00.", "--Log:RoomAge=00:00:01")]
     [InlineData("RoomAge", "--Log:RoomAge=long")]
-    [InlineData("Log:Providr is no setting; there are Provider, ConnectionString, RoomAge.", "--Log:Providr=memory")]
+    [InlineData("Log:Providr is no setting (its value is 'memory'); did you mean Provider? There are Provider, ConnectionString, RoomAge.", "--Log:Providr=memory")]
     public void What_is_not_allowed_is_refused_and_says_why(string why, params string[] settings)
     {
         var error = Assert.Throws<OptionsValidationException>(() => Read(settings));

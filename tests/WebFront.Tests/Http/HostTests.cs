@@ -73,7 +73,6 @@ public sealed class HostTests(Cluster cluster)
         {
             app.UseStatusCodePages();
             app.MapRealtime("/rt").RequireHost("127.0.0.1").WithMetadata(new TagsAttribute("realtime"));
-            Map(app);
         }, builder =>
         {
             builder.Services.ConfigureHttpJsonOptions(options => options.SerializerOptions.PropertyNamingPolicy = null);

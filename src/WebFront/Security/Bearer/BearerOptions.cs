@@ -1,3 +1,6 @@
+using System.ComponentModel.DataAnnotations;
+using Realtime.Settings;
+
 namespace Realtime.WebFront.Security;
 
 /// <summary>
@@ -14,6 +17,8 @@ public sealed class BearerOptions
     /// <summary>The configuration section.</summary>
     public const string Section = "Authentication:Bearer";
 
+    internal static readonly SettingsSection Settings = new(Section, typeof(BearerOptions));
+
     /// <summary>The longest <see cref="ClockSkew"/>: five minutes, past which an expiry means little.</summary>
     public static readonly TimeSpan MaxClockSkew = TimeSpan.FromMinutes(5);
 
@@ -24,6 +29,7 @@ public sealed class BearerOptions
     public string? Audience { get; set; }
 
     /// <summary>How far the issuer's clock may be from ours: 0 to 5 minutes, 30 seconds by default.</summary>
+    [Range(typeof(TimeSpan), "00:00:00", "00:05:00")]
     public TimeSpan ClockSkew { get; set; } = TimeSpan.FromSeconds(30);
 
     /// <summary>Keys written into the configuration.</summary>

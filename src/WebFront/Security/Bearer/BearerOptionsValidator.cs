@@ -1,4 +1,5 @@
 using Microsoft.Extensions.Options;
+using Realtime.Settings;
 
 namespace Realtime.WebFront.Security;
 
@@ -9,10 +10,7 @@ internal sealed class BearerOptionsValidator(IHostEnvironment environment) : IVa
 
     public ValidateOptionsResult Validate(string? name, BearerOptions options)
     {
-        var failures = new List<string>(ConfiguredKeys.Read(options.Keys).Errors);
-        if (options.ClockSkew < TimeSpan.Zero || options.ClockSkew > BearerOptions.MaxClockSkew)
-            failures.Add($"{Section}:ClockSkew is '{options.ClockSkew:c}'; it must be from 00:00:00 to {BearerOptions.MaxClockSkew:c}.");
-
+        var failures = new List<string>([.. ConfiguredKeys.Read(options.Keys).Errors, .. SettingsCheck.Problems(Section, options)]);
         if (options.Keys.Count > 0 || !string.IsNullOrWhiteSpace(options.JwksFile))
         {
             CheckRequired(nameof(options.Issuer), options.Issuer, "the exact 'iss' of the tokens", failures);
