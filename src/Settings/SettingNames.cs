@@ -11,9 +11,8 @@ internal static class SettingNames
         .Where(candidate => candidate.Distance <= (candidate.Name.Length < 6 ? 1 : candidate.Name.Length < 12 ? 2 : 3))
         .OrderBy(candidate => candidate.Distance).Select(candidate => candidate.Name).FirstOrDefault();
 
-    /// <summary>Whether a value may be shown. What was meant by an unknown name may be secret.</summary>
-    public static bool IsSecret(string name, string? nearest) =>
-        s_secrets.Any(word => name.Contains(word, StringComparison.OrdinalIgnoreCase) || nearest?.Contains(word, StringComparison.OrdinalIgnoreCase) == true);
+    /// <summary>Whether a value must not be shown.</summary>
+    public static bool IsSecret(string name) => s_secrets.Any(word => name.Contains(word, StringComparison.OrdinalIgnoreCase));
 
     // Letters that are missing, too many, wrong, or in each other's place (optimal string alignment).
     private static int Distance(string a, string b)

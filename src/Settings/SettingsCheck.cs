@@ -28,7 +28,13 @@ public static class SettingsCheck
     {
         ArgumentNullException.ThrowIfNull(configuration);
         ArgumentNullException.ThrowIfNull(section);
-        var problems = new List<string>();
+        return Problems(configuration, section, withRanges: true);
+    }
+
+    /// <summary>Checks what the configuration says, before it is bound; ranges only if they are not checked when it is.</summary>
+    internal static IReadOnlyList<string> Problems(IConfiguration configuration, SettingsSection section, bool withRanges)
+    {
+        var problems = new Found(withRanges);
         CheckGroup(configuration.GetSection(section.Path), section.Types, section.Moved, problems);
         return problems;
     }
@@ -71,7 +77,7 @@ public static class SettingsCheck
 
     private static string LastOf(string path) => path[(path.LastIndexOf(':') + 1)..];
 
-    private static void CheckGroup(IConfigurationSection section, Type[] types, IReadOnlyDictionary<string, string> moved, List<string> problems)
+    private static void CheckGroup(IConfigurationSection section, Type[] types, IReadOnlyDictionary<string, string> moved, Found problems)
     {
         PropertyInfo[] properties = [.. types.SelectMany(PropertiesOf)];
         foreach (var child in section.GetChildren())
@@ -86,25 +92,26 @@ public static class SettingsCheck
     private static string Unknown(IConfigurationSection setting, string[] known, IReadOnlyDictionary<string, string> moved)
     {
         var nearest = SettingNames.Nearest(setting.Key, known.Concat(moved.Keys));
-        var value = setting.Value is { } text && !SettingNames.IsSecret(setting.Key, nearest) ? $" (its value is '{SettingValue.Shown(text)}')" : "";
+        // When nobody can tell what was meant, the value may be a secret.
+        var value = setting.Value is { } text && nearest is not null && !SettingNames.IsSecret(setting.Path) && !SettingNames.IsSecret(nearest) ? $" (its value is '{SettingValue.Shown(text)}')" : "";
         var meant = nearest is null ? "" : $" did you mean {moved.GetValueOrDefault(nearest, nearest)}?";
         return $"{setting.Path} is no setting{value};{meant} {(nearest is null ? "there" : "There")} are {string.Join(", ", known)}.";
     }
 
-    private static void Check(IConfigurationSection section, string path, Type type, PropertyInfo? property, List<string> problems)
+    private static void Check(IConfigurationSection section, string path, Type type, PropertyInfo? property, Found problems)
     {
         IConfigurationSection[] children = [.. section.GetChildren()];
         if (SettingValue.IsValue(type))
         {
             if (children.Length > 0)
                 problems.Add($"{path} has settings below it ({children[0].Key}); it must be one value.");
-            else if (SettingValue.Problem(path, section.Value, type, property) is { } problem)
+            else if (SettingValue.Problem(path, section.Value, type, property, problems.WithRanges) is { } problem)
                 problems.Add(problem);
             return;
         }
         if (!string.IsNullOrEmpty(section.Value))
         {
-            problems.Add($"{path} is '{SettingValue.Shown(section.Value)}'; it must be {(ValueOf(type) is not null ? "a table of names and values" : EntryOf(type) is not null ? $"a list: {path}:0, {path}:1 and so on" : "a group of settings")}.");
+            problems.Add($"{path} is {(SettingNames.IsSecret(path) ? "one value" : $"'{SettingValue.Shown(section.Value)}'")}; it must be {(ValueOf(type) is not null ? "a table of names and values" : EntryOf(type) is not null ? $"a list: {path}:0, {path}:1 and so on" : "a group of settings")}.");
             return;
         }
         if (ValueOf(type) is { } value)
@@ -157,4 +164,9 @@ public static class SettingsCheck
 
     private static Type[]? Generic(Type type, Type definition) => type.GetInterfaces().Append(type)
         .FirstOrDefault(candidate => candidate.IsGenericType && candidate.GetGenericTypeDefinition() == definition)?.GetGenericArguments();
+
+    private sealed class Found(bool withRanges) : List<string>
+    {
+        public bool WithRanges => withRanges;
+    }
 }

@@ -24,6 +24,54 @@ public sealed class StartTests(PostgresServer postgres)
     }
 
     [Theory]
+    [InlineData("Connections:PingIntervall", "00:00:20", "Connections:PingIntervall is no setting (its value is '00:00:20'); did you mean PingInterval? There are ")]
+    [InlineData("Front:CallTimeuot", "00:00:09", "Front:CallTimeuot is no setting (its value is '00:00:09'); did you mean CallTimeout? There are ")]
+    [InlineData("Front:MaxContentBytez", "5", "Front:MaxContentBytez is no setting (its value is '5'); did you mean Rooms:MaxContentBytes? There are ")]
+    [InlineData("Front:MaxContentBytes", "5", "Front:MaxContentBytes is no setting (its value is '5'); did you mean Rooms:MaxContentBytes? There are ")]
+    [InlineData("Front:SlowConsumers:0:Rom", "a", "Front:SlowConsumers:0:Rom is no setting (its value is 'a'); did you mean Room? There are Room, Policy, Key.")]
+    [InlineData("Front:SlowConsumers:first:Room", "a", "Front:SlowConsumers:first is no entry; those of a list are numbered: Front:SlowConsumers:0, ")]
+    [InlineData("Front:SlowConsumers", "a", "Front:SlowConsumers is 'a'; it must be a list: ")]
+    [InlineData("Front:WriteDelay:Rooms", "a", "Front:WriteDelay has settings below it (Rooms); it must be one value.")]
+    [InlineData("Rooms:MaxContentBytes", "abc", "Rooms:MaxContentBytes is 'abc'; it must be a whole number from 1 to 16777216.")]
+    [InlineData("Rooms:MaxContentBytes", "", "Rooms:MaxContentBytes is ''; it must be a whole number from 1 to 16777216.")]
+    [InlineData("Rooms:HistoryMessages", "100001", "Rooms:HistoryMessages is 100001; it must be from 0 to 100000.")]
+    [InlineData("Rooms:HistoryMessages", "99999999999", "Rooms:HistoryMessages is '99999999999'; it must be a whole number from 0 to 100000.")]
+    [InlineData("Connections:PingInterval", "5 minutes", "Connections:PingInterval is '5 minutes'; it must be a time as hh:mm:ss or d.hh:mm:ss from 00:00:00 to 1.00:00:00.")]
+    [InlineData("Connections:PingInterval", "5", "Connections:PingInterval is '5'; it must be a time as hh:mm:ss")]
+    [InlineData("Connections:EnablePolling", "yes", "Connections:EnablePolling is 'yes'; it must be true or false.")]
+    [InlineData("Connections:SlowConsumer", "1", "Connections:SlowConsumer is '1'; it must be Disconnect or DropOldest.")]
+    [InlineData("Conections:PingInterval", "00:00:20", "Conections is no section; did you mean Connections?")]
+    [InlineData("Authentication:Bearr:Issuer", "i", "Authentication:Bearr is no section; did you mean Authentication:Bearer?")]
+    [InlineData("Log:Provider", "postgress", "Log:Provider is 'postgress'; it must be memory or postgres.")]
+    [InlineData("Log:Provider", "postgres", "Log:ConnectionString is missing; with Log:Provider = postgres it names the database")]
+    [InlineData("Urls", "http://127.0.0.1:99999", "Urls is 'http://127.0.0.1:99999'; it must be addresses as http://127.0.0.1:5080, with ports from 0 to 65535")]
+    [InlineData("Logging:LogLevel:Default", "Warn", "Logging:LogLevel:Default is 'Warn'; it must be Trace, Debug, Information, Warning, Error, Critical or None.")]
+    public async Task What_is_wrong_with_a_front_s_setting_is_one_line_that_says_what_is_allowed(string setting, string value, string told)
+    {
+        await using var process = ServerProcess.Start("WebFront", null, $"--{setting}={value}");
+
+        Assert.Equal(1, await process.WaitForExit());
+        Assert.StartsWith($"realtime: {told}", Assert.Single(process.Output.Trim().Split('\n')));
+    }
+
+    [Fact]
+    public async Task All_that_is_wrong_is_told_at_once_and_no_secret_with_it()
+    {
+        await using var process = ServerProcess.Start("WebFront", null,
+            "--Cluster:ConectionString=Password=s3cret", "--Log:Pasword=s3cret", "--Authentication:Bearer:Keys:0:Secrit=s3cret",
+            "--Authentication:Bearer:Keys:1=s3cret", "--Rooms:HistoryAge=long", "--Front:MaxRoomsPerConnection=0", "--Connections:Pings=1");
+
+        Assert.Equal(1, await process.WaitForExit());
+        var lines = process.Output.Trim().Split('\n');
+        Assert.Equal(
+        [
+            "Authentication:Bearer:Keys:0:Secrit", "Authentication:Bearer:Keys:1", "Cluster:ConectionString", "Connections:Pings", "Front:MaxRoomsPerConnection", "Log:Pasword", "Rooms:HistoryAge",
+        ], lines.Select(line => line.Split(' ')[1]).Order(StringComparer.Ordinal));
+        Assert.All(lines, line => Assert.StartsWith("realtime: ", line));
+        Assert.DoesNotContain("s3cret", process.Output);
+    }
+
+    [Theory]
     [InlineData("Silo")]
     [InlineData("WebFront")]
     public async Task A_wrong_password_is_told_with_the_address_and_the_process_waits(string project)

@@ -1,3 +1,4 @@
+using Realtime.Settings;
 using Realtime.Silo.Fronts;
 
 namespace Realtime.Silo.Tests;
@@ -41,9 +42,9 @@ public sealed class LeaseTests
     public void A_lease_out_of_its_range_is_named(double front, double silo, string problem)
     {
         var options = new LeaseOptions { FrontLease = TimeSpan.FromSeconds(front), SiloLease = TimeSpan.FromSeconds(silo) };
-        Assert.Equal([problem], options.Problems());
+        Assert.Equal([problem], SettingsCheck.Problems("Leases", options));
     }
 
     [Fact]
-    public void The_default_leases_are_in_their_ranges() => Assert.Empty(new LeaseOptions().Problems());
+    public void The_default_leases_are_in_their_ranges() => Assert.Empty(SettingsCheck.Problems("Leases", new LeaseOptions()));
 }

@@ -1,5 +1,6 @@
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.Options;
+using Realtime.Settings;
 using Realtime.Silo.Logs;
 using Realtime.Silo.Rooms;
 
@@ -46,7 +47,7 @@ public sealed class LogSettingsTests
             "--Patterns:1:Room=orders-*", "--Patterns:1:HistoryMessages=1000", "--Patterns:1:HistoryAge=01:00:00",
             "--Patterns:2:Room=orders-2", "--Patterns:2:HistoryMessages=7",
         ]).Build().Get<RoomOptions>()!;
-        Assert.Empty(options.Problems());
+        Assert.Empty(SettingsCheck.Problems("Rooms", options));
         Assert.Equal(new Retention(5, TimeSpan.FromMinutes(10)), options.RetentionOf("orders-1"));
         Assert.Equal(new Retention(1000, TimeSpan.FromHours(1)), options.RetentionOf("orders-2"));
         Assert.Equal(new Retention(300, TimeSpan.FromMinutes(10)), options.RetentionOf("lobby"));
@@ -62,6 +63,6 @@ public sealed class LogSettingsTests
             "Rooms:Patterns:0:Room is 'a*b'. The pattern 'a*b' has '*' before its end; it may only be the last character.",
             "Rooms:Patterns:1:HistoryMessages is -1; it must be from 0 to 100000.",
             "Rooms:Patterns:1:HistoryAge is 00:00:00; it must be from 00:00:01 to 1.00:00:00.",
-        ], options.Problems());
+        ], SettingsCheck.Problems("Rooms", options));
     }
 }
