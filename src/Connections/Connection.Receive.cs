@@ -311,8 +311,8 @@ public sealed partial class Connection
         await WrittenAsync();
         await Transport.CloseOutputAsync();
         Transport.Input.Complete();
-        if (Transport.IsHandedOver)
-            Services.UncountHandedOver();
+        if (Transport.HasLeft)
+            Services.UncountLeft();
         _reader.Release();
         Services.Heartbeat.Remove(this);
         Services.Registry.Unregister(this);

@@ -9,7 +9,7 @@ public class FanOutTests
 {
     [Theory]
     [InlineData(Path.Polled, 1500, 200)] // enough to be shared among cores
-    [InlineData(Path.Quick, 1000, 300)]
+    [InlineData(Path.Layered, 1000, 300)]
     [InlineData(Path.Portable, 200, 300)]
     public async Task Every_member_gets_every_message_once_and_in_order(Path path, int members, int messages)
     {

@@ -25,7 +25,7 @@ public class OwnershipTests
 
     [Theory]
     [InlineData(Path.Polled)]
-    [InlineData(Path.Quick)]
+    [InlineData(Path.Portable)]
     public async Task Clients_that_leave_during_the_upgrade_take_nobody_elses_connection(Path path)
     {
         await using var server = await Server.StartAsync(path, app => app.MapConnections("/ws", async (Connection connection) =>

@@ -15,5 +15,5 @@ internal sealed class ConnectionEndpoint
     public ConnectionOptions Options { get; }
     public ConnectionHandler Handler { get; }
     public bool ObservesSends { get; }
-    public bool MayPoll => Services.MayPoll && Options.EnablePolling;
+    public bool MayLeave => Services.MayLeave && Options.EnablePolling;
 }

@@ -1,4 +1,5 @@
-using Microsoft.AspNetCore.Server.Kestrel.Core;
+using Microsoft.AspNetCore.Connections;
+using Microsoft.AspNetCore.Server.Kestrel.Transport.Sockets;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 using Microsoft.Extensions.Options;
@@ -29,10 +30,19 @@ public static class ConnectionServiceCollectionExtensions
         services.AddSingleton<ConnectionMetrics>();
         services.AddSingleton<ConnectionServices>();
         services.AddHostedService(provider => provider.GetRequiredService<ConnectionServices>().Drain);
-
-        var setup = new HandoverSetup();
-        services.Insert(0, ServiceDescriptor.Singleton<IConfigureOptions<KestrelServerOptions>>(setup)); // before the application's
-        services.AddSingleton<IPostConfigureOptions<KestrelServerOptions>>(setup);
+        if (Pollers.AreSupported)
+        {
+            // Kestrel asks the one that was registered last first; its own is for the endpoints that ours leaves.
+            services.TryAddEnumerable(ServiceDescriptor.Singleton<IConnectionListenerFactory, SocketTransportFactory>());
+            services.AddSingleton<IConnectionListenerFactory>(CreateListenerFactory);
+        }
         return services;
+    }
+
+    private static PolledListenerFactory CreateListenerFactory(IServiceProvider provider)
+    {
+        var connections = provider.GetRequiredService<ConnectionServices>();
+        return new(connections.Pollers, connections.Options.EnablePolling, provider.GetRequiredService<IOptions<SocketTransportOptions>>().Value,
+            provider.GetService<IMemoryPoolFactory<byte>>(), connections.Logger);
     }
 }

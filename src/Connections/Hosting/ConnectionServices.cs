@@ -9,8 +9,8 @@ namespace Realtime.Connections;
 internal sealed class ConnectionServices : IDisposable
 {
     private readonly CancellationTokenRegistration _stopping;
-    private readonly long _maxHandedOver;
-    private int _handedOver;
+    private readonly long _maxLeft;
+    private int _left;
 
     public ConnectionServices(ConnectionRegistry registry, ConnectionMetrics metrics, TimeProvider time, ILogger<Connection> logger,
         IOptions<ConnectionOptions> options, IOptions<KestrelServerOptions> kestrel, IHostApplicationLifetime? lifetime = null)
@@ -21,14 +21,14 @@ internal sealed class ConnectionServices : IDisposable
         Logger = logger;
         Options = options.Value;
         Heartbeat = new Heartbeat(time, logger);
-        // Kestrel counts an upgraded connection until its request ends, which a handed over one's does at once: those are counted here.
-        _maxHandedOver = kestrel.Value.Limits.MaxConcurrentUpgradedConnections ?? long.MaxValue;
-        // A connection that has left the server no longer counts against this bound of its.
-        MayPoll = Pollers.AreSupported && kestrel.Value.Limits.MaxConcurrentConnections is null;
+        // Kestrel counts an upgraded connection until its request ends, which is at once for one that leaves HTTP: those are counted here.
+        _maxLeft = kestrel.Value.Limits.MaxConcurrentUpgradedConnections ?? long.MaxValue;
+        // A connection that has left HTTP no longer counts against this bound of the server's.
+        MayLeave = kestrel.Value.Limits.MaxConcurrentConnections is null;
         Pollers = new Pollers(logger);
         Drain = new Drain(Heartbeat, time, Options, logger);
         _stopping = lifetime?.ApplicationStopping.Register(Drain.Begin) ?? default;
-        Prepare(lifetime);
+        Prepare();
     }
 
     public ConnectionRegistry Registry { get; }
@@ -39,27 +39,27 @@ internal sealed class ConnectionServices : IDisposable
     public Heartbeat Heartbeat { get; }
     public Drain Drain { get; }
     public Pollers Pollers { get; }
-    public bool MayPoll { get; }
+    public bool MayLeave { get; }
 
-    public bool TryCountHandedOver()
+    public bool TryCountLeft()
     {
-        if (Interlocked.Increment(ref _handedOver) <= _maxHandedOver)
+        if (Interlocked.Increment(ref _left) <= _maxLeft)
             return true;
-        Interlocked.Decrement(ref _handedOver);
+        Interlocked.Decrement(ref _left);
         return false;
     }
 
-    public void UncountHandedOver() => Interlocked.Decrement(ref _handedOver);
+    public void UncountLeft() => Interlocked.Decrement(ref _left);
 
     // What takes descriptors once takes them while there are some: .NET remembers for ever that a library could not be loaded.
-    private void Prepare(IHostApplicationLifetime? lifetime)
+    private void Prepare()
     {
         _ = ConnectionId.New();
         _ = UpgradeRequest.Accept(Convert.ToBase64String(new byte[16]));
-        if (!MayPoll || !Options.EnablePolling)
+        if (!Pollers.AreSupported || !Options.EnablePolling)
             return;
-        _ = Pollers.Start();
-        lifetime?.ApplicationStarted.Register(ServerEpolls.Prepare); // there are none before the server listens
+        _ = DescriptorLimit.IsInReserve(0);
+        _ = Pollers.Next();
     }
 
     public void Dispose()

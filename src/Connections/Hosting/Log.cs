@@ -1,3 +1,4 @@
+using System.Net;
 using Microsoft.Extensions.Logging;
 
 namespace Realtime.Connections;
@@ -26,18 +27,30 @@ internal static partial class Log
     [LoggerMessage(7, LogLevel.Warning, "The host stops: {Count} connections have not ended in time and are cut")]
     public static partial void DrainEnds(ILogger logger, int count);
 
-    [LoggerMessage(8, LogLevel.Debug, "The answer to an upgrade request could not be sent")]
-    public static partial void AnswerFailed(ILogger logger, Exception exception);
+    [LoggerMessage(8, LogLevel.Debug, "A peer left before its upgrade request was answered: there is no connection")]
+    public static partial void AnswerNotSent(ILogger logger);
 
-    [LoggerMessage(9, LogLevel.Debug, "A peer left before its upgrade request was answered, or sent frames that were lost then: there is no connection")]
-    public static partial void Lost(ILogger logger);
-
-    [LoggerMessage(10, LogLevel.Warning, "The system gives no poller: the server reads for all connections, which costs memory and CPU")]
+    [LoggerMessage(10, LogLevel.Warning, "The system gives no poller: Kestrel's own transport serves, which costs memory and CPU")]
     public static partial void NoPollers(ILogger logger, Exception exception);
 
-    [LoggerMessage(11, LogLevel.Error, "A poller could not tell a connection what happened at its socket; it is cut")]
+    [LoggerMessage(11, LogLevel.Error, "A poller could not tell what happened at a socket; it is closed")]
     public static partial void EventFailed(ILogger logger, Exception exception);
 
     [LoggerMessage(12, LogLevel.Error, "A callback of Closed of connection {Id} failed")]
     public static partial void ClosedCallbackFailed(ILogger logger, string id, Exception exception);
+
+    [LoggerMessage(17, LogLevel.Error, "A read or write failed in a way that was not foreseen; its connection is aborted")]
+    public static partial void TurnFailed(ILogger logger, Exception exception);
+
+    [LoggerMessage(13, LogLevel.Error, "A callback of ConnectionClosed of a server's connection failed")]
+    public static partial void TransportClosedCallbackFailed(ILogger logger, Exception exception);
+
+    [LoggerMessage(14, LogLevel.Warning, "{EndPoint}: the process has no file descriptors left but a few in reserve. New connections are closed until others end; raise the limit of open files")]
+    public static partial void NoDescriptors(ILogger logger, EndPoint endPoint);
+
+    [LoggerMessage(15, LogLevel.Information, "{EndPoint} accepts connections again")]
+    public static partial void Accepting(ILogger logger, EndPoint endPoint);
+
+    [LoggerMessage(16, LogLevel.Error, "{EndPoint} could not accept a connection (error {Error}); it tries again")]
+    public static partial void AcceptFailed(ILogger logger, EndPoint endPoint, int error);
 }

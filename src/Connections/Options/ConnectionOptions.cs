@@ -120,9 +120,10 @@ public sealed class ConnectionOptions : ISettings
     public bool EnableCompression { get; set; }
 
     /// <summary>
-    /// Whether plain TCP connections leave the server altogether after the upgrade and are read by this library, which saves the server's
-    /// socket, pipes and buffers for each. On Linux only, and not if Kestrel's MaxConcurrentConnections is set: it could not count
-    /// them. The server's own metrics and logs see such a connection end at the upgrade.
+    /// Whether this library's transport carries the server's TCP endpoints, on Linux, in place of Kestrel's own, so that plain WebSockets
+    /// leave HTTP after the upgrade and hold nothing of it. They do not leave if Kestrel's MaxConcurrentConnections is set, which could
+    /// not count them, or at an endpoint that switches this off for itself. The server's metrics and logs see a connection that
+    /// leaves end at the upgrade.
     /// </summary>
     public bool EnablePolling { get; set; } = true;
 

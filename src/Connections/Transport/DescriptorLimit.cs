@@ -10,7 +10,7 @@ namespace Realtime.Connections;
 /// </remarks>
 internal static class DescriptorLimit
 {
-    private const int Reserve = 32; // at most a quarter of all
+    private const int Reserve = 64; // at most a quarter of all
 
     private static readonly int s_limit = Linux.DescriptorLimit();
     private static readonly int s_reserve = Math.Min(Reserve, s_limit / 4);

@@ -3,9 +3,9 @@ using System.IO.Pipelines;
 namespace Realtime.Connections;
 
 /// <summary>
-/// The way to the peer's bytes after the upgrade. Three implementations stand side by side: <see cref="PolledTransport"/>, the quickest
-/// one, for a plain TCP connection on Linux; <see cref="SocketTransport"/>, for one on other systems, whose input Kestrel still reads;
-/// <see cref="StreamTransport"/>, the portable one, for TLS, HTTP/2 and whatever else can be upgraded.
+/// The way to the peer's bytes after the upgrade. Two implementations stand side by side: <see cref="PolledTransport"/>, the quick
+/// one, for a plain TCP connection on Linux, and <see cref="StreamTransport"/>, the portable one, for TLS, HTTP/2 and whatever else can be
+/// upgraded.
 /// </summary>
 /// <remarks>
 /// The connection calls <see cref="TrySend"/> and <see cref="SendAsync"/> never at the same time, and <see cref="TrySend"/> under
@@ -16,8 +16,8 @@ internal interface ITransport
     /// <summary>What <see cref="TrySend"/> returns when the peer is gone.</summary>
     const int Gone = -1;
 
-    /// <summary>Whether its request has ended, so that the server no longer counts it.</summary>
-    bool IsHandedOver { get; }
+    /// <summary>Whether it has left HTTP, so that the server no longer counts it.</summary>
+    bool HasLeft { get; }
 
     /// <summary>What comes from the peer, starting with the first byte after the upgrade request.</summary>
     PipeReader Input { get; }

@@ -12,11 +12,8 @@ internal static unsafe partial class Linux
 
     private const int DontWait = 0x40;   // MSG_DONTWAIT
     private const int NoSignal = 0x4000; // MSG_NOSIGNAL: an error instead of SIGPIPE
-    private const int CloseOnExec = 0x80000; // EPOLL_CLOEXEC, EFD_CLOEXEC, SOCK_CLOEXEC, O_CLOEXEC
-    private const int Add = 1, Delete = 2, Modify = 3; // EPOLL_CTL_ADD, _DEL, _MOD
-    private const int UnixFamily = 1, Stream = 1; // AF_UNIX, SOCK_STREAM
-    private const int TcpLevel = 6, TcpInfo = 11; // IPPROTO_TCP, TCP_INFO
-    private const int BytesReceivedOffset = 128; // tcpi_bytes_received, since Linux 4.1
+    private const int CloseOnExec = 0x80000; // EPOLL_CLOEXEC, EFD_CLOEXEC, SOCK_CLOEXEC
+    private const int Add = 1, Modify = 3; // EPOLL_CTL_ADD, _MOD
     private const int DuplicateCloseOnExec = 1030; // F_DUPFD_CLOEXEC
     private const int DescriptorResource = 7; // RLIMIT_NOFILE
     private const nuint BytesToRead = 0x541B; // FIONREAD
@@ -42,9 +39,6 @@ internal static unsafe partial class Linux
 
     /// <summary>Watches a descriptor that was watched for one event.</summary>
     public static void WatchAgain(int epoll, int descriptor, uint events, ulong data) => _ = Control(epoll, Modify, descriptor, events, data);
-
-    /// <summary>Ends a watch; false when there was none.</summary>
-    public static bool Forget(int epoll, int descriptor) => epoll_ctl(epoll, Delete, descriptor, null) == 0;
 
     private static int Control(int epoll, int operation, int descriptor, uint events, ulong data)
     {
@@ -103,29 +97,6 @@ internal static unsafe partial class Linux
     /// <summary>Another descriptor of the same socket, or less than 0.</summary>
     public static int Duplicate(int descriptor) => fcntl(descriptor, DuplicateCloseOnExec, 0);
 
-    /// <summary>Lets a descriptor stand for what another one does; what it stood for before lives on by its other descriptors.</summary>
-    public static bool Replace(int descriptor, int by) => dup3(by, descriptor, CloseOnExec) >= 0;
-
-    /// <summary>A socket whose peer is gone: reads are at the end, shutting it down does nothing.</summary>
-    public static int CreateEndedSocket()
-    {
-        int* pair = stackalloc int[2];
-        if (socketpair(UnixFamily, Stream | CloseOnExec, 0, pair) < 0)
-            throw new InvalidOperationException("The system has no descriptors left.");
-        Close(pair[1]);
-        return pair[0];
-    }
-
-    /// <summary>How many bytes the peer has sent in all; null when the system does not tell.</summary>
-    public static long? Received(int socket)
-    {
-        byte* info = stackalloc byte[BytesReceivedOffset + sizeof(long)];
-        int size = BytesReceivedOffset + sizeof(long);
-        return getsockopt(socket, TcpLevel, TcpInfo, info, &size) == 0 && size == BytesReceivedOffset + sizeof(long)
-            ? *(long*)(info + BytesReceivedOffset)
-            : null;
-    }
-
     /// <summary>How many bytes have come that were not read.</summary>
     public static int Unread(int socket)
     {
@@ -176,14 +147,5 @@ internal static unsafe partial class Linux
     private static partial int ioctl(int descriptor, nuint request, int* result);
 
     [LibraryImport("libc")]
-    private static partial int getsockopt(int socket, int level, int name, void* value, int* size);
-
-    [LibraryImport("libc")]
     private static partial int getrlimit(int resource, ulong* limits);
-
-    [LibraryImport("libc")]
-    private static partial int dup3(int from, int to, int flags);
-
-    [LibraryImport("libc")]
-    private static partial int socketpair(int family, int type, int protocol, int* pair);
 }

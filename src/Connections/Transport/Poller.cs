@@ -4,8 +4,8 @@ using Microsoft.Extensions.Logging;
 namespace Realtime.Connections;
 
 /// <summary>
-/// Watches the sockets of many connections with one epoll. Each is watched once, for all that can happen and edge by edge (EPOLLET), so
-/// that it costs no further system call in its life.
+/// Watches many sockets with one epoll. Each is watched once, for all that can happen and edge by edge (EPOLLET), so that it costs no
+/// further system call in its life.
 /// </summary>
 /// <remarks>
 /// As long as events keep coming it is polled from the thread pool, in turn with the work that they cause: under load nothing waits for a
@@ -15,9 +15,10 @@ namespace Realtime.Connections;
 internal sealed class Poller : IThreadPoolWorkItem, IDisposable
 {
     private const int EventsAtOnce = 512;
+    private const int NoPlace = -1;
     private const ulong WakeUp = 0, Events = 1; // what the thread waits for
 
-    // Connections that were cut end by themselves; one whose handler is stuck is not waited for.
+    // Users that were aborted end by themselves; one whose application is stuck is not waited for.
     private static readonly TimeSpan s_mostAfterDispose = TimeSpan.FromSeconds(5);
 
     private readonly Lock _lock = new();
@@ -40,24 +41,19 @@ internal sealed class Poller : IThreadPoolWorkItem, IDisposable
         _epoll = Linux.CreateEpoll();
         _waiting = Linux.CreateEpoll();
         _wake = Linux.CreateEvent();
-        try
+        if (_epoll < 0 || _waiting < 0 || _wake < 0
+            || !Linux.Watch(_waiting, _wake, Linux.In, WakeUp) || !Linux.Watch(_waiting, _epoll, Linux.In | Linux.Once, Events))
         {
-            if (_epoll < 0 || _waiting < 0 || _wake < 0
-                || !Linux.Watch(_waiting, _wake, Linux.In, WakeUp) || !Linux.Watch(_waiting, _epoll, Linux.In | Linux.Once, Events))
-                throw new InvalidOperationException("The system has no descriptors left for epoll.");
-            new Thread(Wait) { IsBackground = true, Name = name }.UnsafeStart();
+            CloseUnlessNone(_epoll);
+            CloseUnlessNone(_waiting);
+            CloseUnlessNone(_wake);
+            throw new InvalidOperationException("The system has no descriptors left for epoll.");
         }
-        catch
-        {
-            foreach (int made in (ReadOnlySpan<int>)[_epoll, _waiting, _wake])
-                if (made >= 0)
-                    Linux.Close(made);
-            throw;
-        }
+        new Thread(Wait) { IsBackground = true, Name = name }.UnsafeStart();
     }
 
     /// <summary>Watches a socket from now on. False when the system has no room for it, or the host has stopped.</summary>
-    public bool Add(PolledTransport transport, int socket)
+    public bool Add(PolledSocket socket, int descriptor, uint events)
     {
         lock (_lock)
         {
@@ -69,30 +65,33 @@ internal sealed class Poller : IThreadPoolWorkItem, IDisposable
                     Array.Resize(ref _entries, 2 * _used);
                 place = _used++;
             }
-            ref var entry = ref _entries[place];
-            entry.Transport = transport;
-            transport.Place = place;
+            _entries[place].Socket = socket;
+            socket.Place = place;
             _count++;
-            if (Linux.Watch(_epoll, socket, Linux.In | Linux.Urgent | Linux.Out | Linux.PeerShutdown | Linux.EdgeTriggered, (ulong)entry.Generation << 32 | (uint)place))
+            if (Linux.Watch(_epoll, descriptor, events, Data(place)))
                 return true;
-            Remove(place);
+            Forget(socket);
             return false;
         }
     }
 
-    /// <summary>Forgets a socket; closing it ends the watch. Events that are on their way find nobody.</summary>
-    public void Remove(int place)
+    /// <summary>Tells the socket's state once more, as if it had just been added.</summary>
+    public void TellAgain(PolledSocket socket, int descriptor, uint events)
     {
         lock (_lock)
-        {
-            _entries[place].Transport = null;
-            _entries[place].Generation++;
-            _free.Push(place);
-            _count--;
-        }
+            if (!_ended && socket.Place != NoPlace)
+                Linux.WatchAgain(_epoll, descriptor, events, Data(socket.Place));
     }
 
-    /// <summary>Cuts what is still connected, then ends the thread.</summary>
+    /// <summary>Forgets a socket that is about to be closed, which ends the watch. Events that are on their way find nobody.</summary>
+    public void Remove(PolledSocket socket)
+    {
+        lock (_lock)
+            if (socket.Place != NoPlace)
+                Forget(socket);
+    }
+
+    /// <summary>Aborts what still uses a socket, then ends the thread.</summary>
     public void Dispose()
     {
         lock (_lock)
@@ -100,7 +99,7 @@ internal sealed class Poller : IThreadPoolWorkItem, IDisposable
             if (_disposed)
                 return;
             _disposed = true;
-            Linux.Signal(_wake); // under the lock: the thread, which may be awake already, closes it
+            Linux.Signal(_wake); // in here: the thread closes it when it has seen that this is disposed
         }
     }
 
@@ -111,8 +110,16 @@ internal sealed class Poller : IThreadPoolWorkItem, IDisposable
         for (int i = 0; i < count; i++)
         {
             var (what, data) = Linux.Event(_events, i);
-            if (Find(data) is { } transport)
-                Tell(transport, what);
+            var socket = Find(data);
+            try
+            {
+                socket?.OnEvents(what);
+            }
+            catch (Exception e)
+            {
+                Log.EventFailed(_logger, e);
+                socket!.Dispose();
+            }
         }
         if (count > 0)
         {
@@ -129,19 +136,6 @@ internal sealed class Poller : IThreadPoolWorkItem, IDisposable
         }
     }
 
-    private void Tell(PolledTransport transport, uint events)
-    {
-        try
-        {
-            transport.OnEvents(events);
-        }
-        catch (Exception e)
-        {
-            Log.EventFailed(_logger, e);
-            transport.Abort();
-        }
-    }
-
     private void Wait()
     {
         Span<byte> events = new byte[2 * Linux.EventSize];
@@ -152,12 +146,10 @@ internal sealed class Poller : IThreadPoolWorkItem, IDisposable
             for (int i = 0; i < count; i++)
                 if (Linux.Event(events, i).Data == Events)
                     Start();
-            if (disposed == 0 && Volatile.Read(ref _disposed))
+            if (disposed == 0 && CloseWakeUpIfDisposed())
             {
                 disposed = Stopwatch.GetTimestamp();
-                lock (_lock)
-                    Linux.Close(_wake);
-                Abort();
+                AbortUsers();
             }
             if (disposed != 0 && (IsEmpty || Stopwatch.GetElapsedTime(disposed) > s_mostAfterDispose))
                 break;
@@ -178,6 +170,16 @@ internal sealed class Poller : IThreadPoolWorkItem, IDisposable
         ThreadPool.UnsafeQueueUserWorkItem(this, preferLocal: false);
     }
 
+    private bool CloseWakeUpIfDisposed()
+    {
+        lock (_lock)
+        {
+            if (_disposed)
+                Linux.Close(_wake);
+            return _disposed;
+        }
+    }
+
     private bool IsEmpty
     {
         get
@@ -187,27 +189,54 @@ internal sealed class Poller : IThreadPoolWorkItem, IDisposable
         }
     }
 
-    private void Abort()
+    private void AbortUsers()
     {
-        List<PolledTransport> rest;
+        List<PolledSocket> rest;
         lock (_lock)
-            rest = [.. _entries.Select(entry => entry.Transport).OfType<PolledTransport>()];
-        foreach (var transport in rest)
-            transport.Abort();
+            rest = [.. _entries.Select(entry => entry.Socket).OfType<PolledSocket>()];
+        foreach (var socket in rest)
+        {
+            try
+            {
+                socket.AbortUser();
+            }
+            catch (Exception e)
+            {
+                Log.EventFailed(_logger, e);
+            }
+        }
     }
 
-    private PolledTransport? Find(ulong data)
+    private ulong Data(int place) => (ulong)_entries[place].Generation << 32 | (uint)place;
+
+    private PolledSocket? Find(ulong data)
     {
         lock (_lock)
         {
             ref var entry = ref _entries[(int)(uint)data];
-            return entry.Generation == (uint)(data >> 32) ? entry.Transport : null;
+            return entry.Generation == (uint)(data >> 32) ? entry.Socket : null;
         }
+    }
+
+    private void Forget(PolledSocket socket)
+    {
+        ref var entry = ref _entries[socket.Place];
+        entry.Socket = null;
+        entry.Generation++;
+        _free.Push(socket.Place);
+        socket.Place = NoPlace;
+        _count--;
+    }
+
+    private static void CloseUnlessNone(int descriptor)
+    {
+        if (descriptor >= 0)
+            Linux.Close(descriptor);
     }
 
     private struct Entry
     {
-        public PolledTransport? Transport;
+        public PolledSocket? Socket;
         public uint Generation;
     }
 }

@@ -2,7 +2,7 @@ using Microsoft.Extensions.Logging;
 
 namespace Realtime.Connections;
 
-/// <summary>The process's pollers: made when the host starts, or when the first connection comes, taken in turn.</summary>
+/// <summary>The process's pollers: made when the first listener comes, taken in turn.</summary>
 internal sealed class Pollers(ILogger logger) : IDisposable
 {
     // One poller reads for several cores that handle and send: it hardly does more than take bytes in.
@@ -15,7 +15,7 @@ internal sealed class Pollers(ILogger logger) : IDisposable
 
     public static bool AreSupported { get; } = OperatingSystem.IsLinux();
 
-    /// <summary>The poller of the next connection; null when the host has stopped or the system gives none.</summary>
+    /// <summary>The poller of the next socket; null when the host has stopped or the system gives none.</summary>
     public Poller? Next()
     {
         var pollers = Volatile.Read(ref _pollers) ?? Start();
@@ -32,27 +32,24 @@ internal sealed class Pollers(ILogger logger) : IDisposable
         }
     }
 
-    /// <summary>Makes them. A system that gives none is logged, and connections stay with the server.</summary>
-    public Poller[]? Start()
+    private Poller[]? Start()
     {
         lock (_lock)
         {
-            if (_pollers is not null || _ended)
+            if (_pollers is not null || _ended || !AreSupported)
                 return _pollers;
-            var pollers = new Poller[(Environment.ProcessorCount + CoresPerPoller - 1) / CoresPerPoller];
-            int made = 0;
+            var pollers = new List<Poller>();
             try
             {
-                PolledTransport.Prepare();
-                for (; made < pollers.Length; made++)
-                    pollers[made] = new Poller($"Connections {made}", logger);
-                Volatile.Write(ref _pollers, pollers);
+                for (int i = 0; i < (Environment.ProcessorCount + CoresPerPoller - 1) / CoresPerPoller; i++)
+                    pollers.Add(new Poller($"Connections {i}", logger));
+                Volatile.Write(ref _pollers, [.. pollers]);
             }
             catch (Exception e)
             {
                 // A sandbox that has no epoll, say: connections stay with the server.
                 _ended = true;
-                foreach (var poller in pollers.AsSpan(0, made))
+                foreach (var poller in pollers)
                     poller.Dispose();
                 Log.NoPollers(logger, e);
             }

@@ -22,7 +22,7 @@ internal sealed class StreamTransport : ITransport
         Input = PipeReader.Create(stream, new StreamPipeReaderOptions(bufferSize: readBufferSize, leaveOpen: true, useZeroByteReads: true));
     }
 
-    public bool IsHandedOver => false;
+    public bool HasLeft => false;
 
     public PipeReader Input { get; }
 

@@ -48,7 +48,7 @@ public sealed class Upgrader
     }
 
     /// <summary>
-    /// Upgrades the request or refuses it with a response. When the connection could be handed over from the server the task ends at
+    /// Upgrades the request or refuses it with a response. When the connection leaves HTTP the task ends at
     /// once and the connection lives on by itself; otherwise it ends with the connection. Either way the endpoint must then return
     /// without touching the response.
     /// </summary>
@@ -90,40 +90,38 @@ public sealed class Upgrader
             agreed.WindowBits,
             State: options.State?.Invoke(context));
 
-        if (agreed.Key is not null && Handover.Of(context) is { } handover)
-            return await HandOverAsync(context, handover, peer);
-        if (await AcceptAsync(context, http2: agreed.Key is null, handover: null) is not { } stream)
+        if (agreed.Key is not null && _endpoint.MayLeave && context.Features.Get<IConnectionTransportFeature>()?.Transport is PolledConnection polled)
+            return await LeaveAsync(context, polled, peer);
+        if (await AcceptAsync(context, http2: agreed.Key is null, polled: null) is not { } stream)
             return false;
         context.Features.Get<IHttpRequestTimeoutFeature>()?.DisableTimeout(); // it is not meant for what may last for days
         await new Connection(_endpoint, new StreamTransport(stream, options.ReadBufferSize, context.Abort), peer).RunAsync();
         return true;
     }
 
-    // The middleware that wraps the connection runs it, after this request has ended.
-    private async Task<bool> HandOverAsync(HttpContext context, Handover handover, Peer peer)
+    // The connection runs when this request has ended. The transport is one that no layer stands upon: TLS, say, would be its own.
+    private async Task<bool> LeaveAsync(HttpContext context, PolledConnection polled, Peer peer)
     {
         var services = _endpoint.Services;
-        if (!services.TryCountHandedOver())
+        if (!services.TryCountLeft())
             return await RefuseAsync(context, TooMany);
         bool accepted = false;
+        polled.LeaveTo(new Leaving(_endpoint, peer));
         try
         {
-            accepted = await AcceptAsync(context, http2: false, handover) is not null;
+            accepted = await AcceptAsync(context, http2: false, polled) is not null;
         }
         finally
         {
-            if (!accepted)
-                services.UncountHandedOver();
+            if (!accepted && polled.Stay())
+                services.UncountLeft();
         }
-        if (accepted)
-            handover.Complete(_endpoint, transport => new Connection(_endpoint, transport, peer));
         return accepted;
     }
 
     /// <summary>Sends the answer; null when that was refused or took too long.</summary>
-    private async Task<Stream?> AcceptAsync(HttpContext context, bool http2, Handover? handover)
+    private async Task<Stream?> AcceptAsync(HttpContext context, bool http2, PolledConnection? polled)
     {
-        handover?.Begin();
         try
         {
             var accepting = http2
@@ -137,7 +135,6 @@ public sealed class Upgrader
         }
         catch (InvalidOperationException) when (!context.Response.HasStarted)
         {
-            handover?.Cancel();
             await RefuseAsync(context, TooMany); // the only reason that the server has left: its bound on upgraded connections
         }
         return null;

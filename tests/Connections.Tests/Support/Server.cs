@@ -15,13 +15,13 @@ namespace Realtime.Connections.Tests.Support;
 /// <summary>Which way a connection's bytes take.</summary>
 public enum Path
 {
-    /// <summary>Plain TCP, taken from Kestrel altogether where the system is Linux; elsewhere as <see cref="Quick"/>.</summary>
+    /// <summary>Plain TCP on this library's transport, where the system is Linux: the connection leaves HTTP.</summary>
     Polled,
 
-    /// <summary>Plain TCP, handed over from Kestrel, which still reads.</summary>
-    Quick,
+    /// <summary>The upgraded stream over this library's transport, as with TLS or HTTP/2.</summary>
+    Layered,
 
-    /// <summary>The upgraded stream, as with TLS or HTTP/2.</summary>
+    /// <summary>The upgraded stream over Kestrel's own transport, as on other systems.</summary>
     Portable,
 }
 
@@ -48,10 +48,10 @@ public sealed class Server : IAsyncDisposable
         var builder = WebApplication.CreateEmptyBuilder(new());
         builder.WebHost.UseKestrel(kestrel => kestrel.Listen(IPAddress.Loopback, 0, endpoint =>
         {
-            if (path == Path.Portable)
+            if (path == Path.Layered)
                 endpoint.Use(next => context =>
                 {
-                    // Something between the socket and HTTP, as TLS would be: the hand-over has to step back.
+                    // Something between the socket and HTTP, as TLS would be, which sees all that passes.
                     context.Transport = new Between(context.Transport);
                     return next(context);
                 });
@@ -61,7 +61,7 @@ public sealed class Server : IAsyncDisposable
         builder.Logging.SetMinimumLevel(LogLevel.Warning);
         builder.Services.AddRealtimeConnections(settings =>
         {
-            settings.EnablePolling = path == Path.Polled;
+            settings.EnablePolling = path != Path.Portable;
             options?.Invoke(settings);
         });
         build?.Invoke(builder);

@@ -1,5 +1,5 @@
-using System.Globalization;
 using System.Net;
+using System.Net.Sockets;
 using System.Runtime.CompilerServices;
 using System.Text;
 using Microsoft.AspNetCore.Builder;
@@ -15,13 +15,13 @@ using Path = Realtime.Connections.Tests.Support.Path;
 namespace Realtime.Connections.Tests;
 
 /// <summary>Which connections leave HTTP after the upgrade, and that they live on without it.</summary>
-public class HandoverTests
+public class LeavingTests
 {
     [Theory]
     [InlineData(Path.Polled, true)]
-    [InlineData(Path.Quick, true)]
+    [InlineData(Path.Layered, false)]
     [InlineData(Path.Portable, false)]
-    public async Task Only_on_the_quick_path_the_request_ends_while_the_connection_lives(Path path, bool ends)
+    public async Task Only_on_the_polled_path_the_request_ends_while_the_connection_lives(Path path, bool ends)
     {
         var requests = new Requests();
         await using var server = await Server.StartAsync(path, app =>
@@ -29,14 +29,15 @@ public class HandoverTests
             app.Use(requests.Watch);
             app.MapConnections("/ws", Server.Echo);
         });
-        await AssertHandedOverAsync(server, requests, ends);
+        await AssertLeavesAsync(server, requests, ends);
     }
 
     [Theory]
     [InlineData(Path.Polled, null, true)]
     [InlineData(Path.Polled, 100L, false)] // a bound that the server could not keep
-    [InlineData(Path.Quick, null, false)]
-    public async Task On_Linux_a_polled_connection_leaves_the_server_too(Path path, long? most, bool leaves)
+    [InlineData(Path.Layered, null, false)]
+    [InlineData(Path.Portable, null, false)]
+    public async Task On_Linux_a_polled_connection_leaves_the_server(Path path, long? most, bool leaves)
     {
         Assert.SkipUnless(OperatingSystem.IsLinux(), "Pollers are for Linux.");
         var left = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -57,19 +58,6 @@ public class HandoverTests
         await client.ReceiveCloseAsync(1000, answer: false);
         await client.ReceiveEndAsync();
         await left.Task.Within();
-    }
-
-    [Fact]
-    public async Task A_polled_socket_is_watched_by_its_poller_only()
-    {
-        Assert.SkipUnless(OperatingSystem.IsLinux(), "Pollers are for Linux.");
-        await using var server = await Server.EchoAsync(Path.Polled);
-        var clients = await Task.WhenAll(Enumerable.Range(0, 10).Select(_ => server.ConnectRawAsync()));
-        var watches = Watches();
-        Assert.InRange(watches.Count, 20, int.MaxValue); // both ends are in this process
-        Assert.DoesNotContain(watches.GroupBy(inode => inode), socket => socket.Count() > 1);
-        foreach (var client in clients)
-            client.Dispose();
     }
 
     [Fact]
@@ -94,53 +82,70 @@ public class HandoverTests
         Assert.Equal("still here", await client.ReceiveTextAsync());
     }
 
-    [Fact]
-    public async Task The_defaults_of_an_application_and_ours_go_together()
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task It_does_not_matter_whether_the_server_or_we_are_set_up_first(bool serverFirst)
     {
-        foreach (bool before in new[] { true, false })
+        Assert.SkipUnless(OperatingSystem.IsLinux(), "The transport is for Linux.");
+        var requests = new Requests();
+        string path = System.IO.Path.Combine(System.IO.Path.GetTempPath(), $"realtime-{Guid.NewGuid():N}.sock");
+        var builder = WebApplication.CreateEmptyBuilder(new());
+        void UseServer() => builder.WebHost.UseKestrel(kestrel =>
         {
-            int own = 0;
-            var requests = new Requests();
-            var builder = WebApplication.CreateEmptyBuilder(new());
-            void Configure() => builder.WebHost.ConfigureKestrel(kestrel => kestrel.ConfigureEndpointDefaults(endpoint => endpoint.Use(next => context =>
-            {
-                Interlocked.Increment(ref own);
-                return next(context);
-            })));
-            builder.WebHost.UseKestrel().UseUrls("http://127.0.0.1:0");
-            builder.Services.AddRoutingCore();
-            if (before)
-                Configure();
-            builder.Services.AddRealtimeConnections();
-            if (!before)
-                Configure();
-            await using var app = builder.Build();
-            app.Use(requests.Watch);
-            app.UseRouting();
-            app.MapConnections("/ws", Server.Echo);
-            await app.StartAsync().Within();
-            var address = new Uri(app.Urls.First());
-            using (var client = await RawClient.ConnectAsync(new(IPAddress.Loopback, address.Port)))
-            {
-                await requests.Ended.Task.Within(); // handed over
-                await client.SendTextAsync("x");
-                Assert.Equal("x", await client.ReceiveTextAsync());
-                Assert.Equal(1, own);
-            }
-            await app.StopAsync().Within();
+            kestrel.Listen(IPAddress.Loopback, 0);
+            kestrel.ListenUnixSocket(path);
+        });
+        if (serverFirst)
+            UseServer();
+        builder.Services.AddRoutingCore();
+        builder.Services.AddRealtimeConnections();
+        if (!serverFirst)
+            UseServer();
+        await using var app = builder.Build();
+        app.Use(requests.Watch);
+        app.UseRouting();
+        app.MapConnections("/ws", Server.Echo);
+        await app.StartAsync().Within();
+        var address = new Uri(app.Urls.First(url => !url.Contains("unix", StringComparison.Ordinal)));
+        using (var client = await RawClient.ConnectAsync(new(IPAddress.Loopback, address.Port)))
+        {
+            await requests.Ended.Task.Within(); // it has left
+            await client.SendTextAsync("x");
+            Assert.Equal("x", await client.ReceiveTextAsync());
         }
+        // Other endpoints are the server's own.
+        using (var socket = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified))
+        {
+            await socket.ConnectAsync(new UnixDomainSocketEndPoint(path)).Within();
+            await socket.SendAsync("GET /none HTTP/1.1\r\nHost: localhost\r\n\r\n"u8.ToArray());
+            var answer = new byte[1000];
+            Assert.StartsWith("HTTP/1.1 404 ", Encoding.ASCII.GetString(answer, 0, await socket.ReceiveAsync(answer).Within()));
+        }
+        await app.StopAsync().Within();
     }
 
     [Fact]
-    public async Task It_can_be_put_on_one_endpoint_and_twice()
+    public async Task A_connection_may_leave_after_other_requests()
     {
         var requests = new Requests();
         await using var server = await Server.StartAsync(Path.Polled, app =>
         {
+            app.Map("/get", get => get.Run(context => context.Response.WriteAsync("got")));
             app.Use(requests.Watch);
             app.MapConnections("/ws", Server.Echo);
-        }, listen: endpoint => endpoint.UseConnectionHandover().UseConnectionHandover());
-        await AssertHandedOverAsync(server, requests, ends: true);
+        });
+        using var client = await RawClient.OpenAsync(server.EndPoint);
+        await client.SendAsync([
+            .. "GET /get HTTP/1.1\r\nHost: localhost\r\n\r\n"u8,
+            .. Encoding.ASCII.GetBytes(RawClient.UpgradeRequest()),
+            .. RawClient.Text("along"),
+        ]);
+        Assert.StartsWith("HTTP/1.1 200 ", await client.ReadHeadAsync());
+        Assert.Equal("3\r\ngot\r\n0\r\n\r\n", await client.ReadTextAsync(13));
+        Assert.StartsWith("HTTP/1.1 101 ", await client.ReadHeadAsync());
+        Assert.Equal("along", await client.ReceiveTextAsync());
+        await requests.Ended.Task.Within();
     }
 
     [Theory, CombinatorialPaths]
@@ -212,7 +217,7 @@ public class HandoverTests
         await sending;
     }
 
-    private static async Task AssertHandedOverAsync(Server server, Requests requests, bool ends)
+    private static async Task AssertLeavesAsync(Server server, Requests requests, bool ends)
     {
         using var client = await server.ConnectRawAsync();
         await client.SendTextAsync("x");
@@ -226,29 +231,6 @@ public class HandoverTests
         await client.ReceiveCloseAsync(1000, answer: false);
         await client.ReceiveEndAsync();
         await requests.Ended.Task.Within();
-    }
-
-    // The inode of each socket that any epoll of this process watches, as often as it does. Other descriptors share one inode.
-    private static List<long> Watches()
-    {
-        var sockets = new DirectoryInfo("/proc/self/fd").EnumerateFiles().Select(descriptor => descriptor.LinkTarget)
-            .Where(link => link is not null && link.StartsWith("socket:[", StringComparison.Ordinal))
-            .Select(link => long.Parse(link![8..^1], CultureInfo.InvariantCulture)).ToHashSet();
-        var watched = new List<long>();
-        foreach (var descriptor in Directory.EnumerateFiles("/proc/self/fdinfo"))
-        {
-            try
-            {
-                watched.AddRange(File.ReadLines(descriptor).Where(line => line.StartsWith("tfd:", StringComparison.Ordinal))
-                    .Select(line => line[(line.IndexOf("ino:", StringComparison.Ordinal) + 4)..].Split(' ')[0])
-                    .Select(inode => long.Parse(inode, NumberStyles.HexNumber, CultureInfo.InvariantCulture)).Where(sockets.Contains));
-            }
-            catch (IOException)
-            {
-                // Closed meanwhile.
-            }
-        }
-        return watched;
     }
 
     private static async Task<RawClient> ConnectWhenThereIsRoomAsync(Server server)

@@ -1,0 +1,81 @@
+using System.Diagnostics;
+using System.Net;
+using System.Net.Sockets;
+using System.Text;
+using Realtime.Connections.Tests.Support;
+using Path = System.IO.Path;
+
+namespace Realtime.Connections.Tests.Listening;
+
+/// <summary>A process that has no descriptors left goes on serving whom it has, turns others away, and recovers by itself.</summary>
+public class DescriptorTests
+{
+    private const int Limit = 400, More = 500;
+
+    [Fact]
+    public async Task At_the_limit_the_process_lives_and_recovers()
+    {
+        Assert.SkipUnless(OperatingSystem.IsLinux(), "The transport is for Linux.");
+        using var process = Process.Start(new ProcessStartInfo("/bin/sh", ["-c", $"ulimit -n {Limit}; exec dotnet '{EchoDll()}' --urls http://127.0.0.1:0"])
+        {
+            RedirectStandardOutput = true,
+        })!;
+        try
+        {
+            var server = new IPEndPoint(IPAddress.Loopback, await PortAsync(process));
+            using var first = await RawClient.ConnectAsync(server, "/ws/echo");
+            var others = new List<RawClient>();
+            for (int i = 0; i < More; i++)
+                others.Add(await RawClient.OpenAsync(server));
+            int served = 0, refused = 0;
+            foreach (var other in others)
+            {
+                await other.SendIfOpenAsync(Encoding.ASCII.GetBytes(RawClient.UpgradeRequest("/ws/echo")));
+                if ((await other.ReadHeadAsync()).StartsWith("HTTP/1.1 101 ", StringComparison.Ordinal))
+                    served++;
+                else
+                    refused++;
+            }
+            Assert.True(served > 0 && refused > More - Limit, $"{served} served, {refused} refused");
+            await first.SendTextAsync("still here");
+            Assert.Equal("still here", await first.ReceiveTextAsync());
+            foreach (var other in others)
+                other.Dispose();
+
+            string head = "";
+            for (int i = 0; i < 1000 && head == ""; i++)
+            {
+                // The ends of those that went are seen one after another.
+                using var again = await RawClient.OpenAsync(server);
+                await again.SendIfOpenAsync(Encoding.ASCII.GetBytes(RawClient.UpgradeRequest("/ws/echo")));
+                head = await again.ReadHeadAsync();
+            }
+            Assert.StartsWith("HTTP/1.1 101 ", head);
+            Assert.False(process.HasExited);
+        }
+        finally
+        {
+            process.Kill();
+            await process.WaitForExitAsync().Within();
+        }
+    }
+
+    private static async Task<int> PortAsync(Process process)
+    {
+        const string says = "Now listening on: http://127.0.0.1:";
+        while (await process.StandardOutput.ReadLineAsync().Within(60) is { } line)
+            if (line.IndexOf(says, StringComparison.Ordinal) is >= 0 and int at)
+            {
+                _ = process.StandardOutput.ReadToEndAsync(); // or it would wait for a reader
+                return int.Parse(line[(at + says.Length)..]);
+            }
+        throw new InvalidOperationException("The server did not start.");
+    }
+
+    // Beside this project's own output, in the same configuration.
+    private static string EchoDll()
+    {
+        var own = new DirectoryInfo(AppContext.BaseDirectory.TrimEnd(Path.DirectorySeparatorChar));
+        return Path.Combine(own.Parent!.Parent!.FullName, "Echo", own.Name, "Realtime.Echo.dll");
+    }
+}
