@@ -16,6 +16,7 @@ internal sealed partial class PushStreamProvider : IStreamProvider, IAsyncDispos
     private readonly ConcurrentDictionary<Guid, object> _receivers = new();
     private long _drainEnds;
     private volatile bool _isDraining;
+    private volatile bool _stopWaits;
     private volatile bool _hasEnded;
 
     public PushStreamProvider(IServiceProvider services, string name)
@@ -50,6 +51,9 @@ internal sealed partial class PushStreamProvider : IStreamProvider, IAsyncDispos
 
     /// <summary>The process stops: a producer's call now completes when its events are delivered.</summary>
     public bool IsDraining => _isDraining;
+
+    /// <summary>The stop waits for what is taken now, until it is delivered or its subscriber is mute: who has produced it need not.</summary>
+    public bool StopWaits => _stopWaits;
 
     /// <summary>Nothing is delivered any more.</summary>
     public bool HasEnded => _hasEnded;
@@ -90,16 +94,26 @@ internal sealed partial class PushStreamProvider : IStreamProvider, IAsyncDispos
     public async Task Drain(CancellationToken cancellation)
     {
         _drainEnds = Time.GetTimestamp() + (long)(Options.DrainTimeout.TotalSeconds * Time.TimestampFrequency);
+        _stopWaits = true;
         _isDraining = true;
-        await Task.WhenAll(_outputs.Values.Select(Drain)).WaitAsync(cancellation).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        await Idle();
+        // Once more: what producers have not waited for, at an output that had been idle while another was waited for.
+        _stopWaits = false;
+        await Idle();
+
+        async Task Idle()
+        {
+            var all = Task.WhenAll(_outputs.Values.Select(output => InTimeToDrain(output.Idle())));
+            await all.WaitAsync(cancellation).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        }
     }
 
-    /// <summary>Waits until an output has delivered what it has, for what is left of the time to drain.</summary>
-    public async Task Drain(IOutput output)
+    /// <summary>Waits for what is left of the time to drain.</summary>
+    public async Task InTimeToDrain(Task work)
     {
         var left = Time.GetElapsedTime(Time.GetTimestamp(), _drainEnds);
         if (left > TimeSpan.Zero)
-            await output.Idle().WaitAsync(left, Time).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            await work.WaitAsync(left, Time).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
     }
 
     /// <summary>Takes back this process's subscriptions, so that producers do not wait for it.</summary>

@@ -137,6 +137,37 @@ public sealed class SiloEndTests
     }
 
     [Fact]
+    public async Task While_a_silo_stops_its_producers_wait_for_one_missed_call_and_the_stop_for_the_subscriber()
+    {
+        // By this clock a subscriber is never mute for long. Calls of Orleans have no time-out by it either; those within a process have.
+        await using var cluster = await PushCluster.Deploy(2, siloTime: new StandingClock());
+        var (slow, hears) = (new OneByOne(), new OneByOne());
+        var id = _ids[0];
+        var stream = cluster.Silos[1].Stream(id, PushCluster.LongDrain);
+        await stream.SubscribeAsync(slow).Soon();
+        await cluster.Silos[0].Stream(id, PushCluster.LongDrain).SubscribeAsync(hears).Soon();
+        slow.Hold();
+        await stream.OnNextAsync(new Item("", 0)).Soon();
+        await hears.Has(1);
+
+        var stopped = cluster.StopSiloAsync(cluster.Silos[1]);
+        var provider = PushStreamProvider.Of(cluster.Silos[1].ServiceProvider, PushCluster.LongDrain);
+        await Wait.Until(() => provider.IsDraining);
+        for (var i = 1; i < 4; i++)
+        {
+            await stream.OnNextAsync(new Item("", i)).Soon();
+            await hears.Has(i + 1);
+        }
+        Assert.False(stopped.IsCompleted);
+        slow.Release();
+        await stopped.Soon();
+
+        await slow.Has(4);
+        Assert.Equal([0, 1, 2, 3], slow.Numbers);
+        Assert.Empty(slow.Errors);
+    }
+
+    [Fact]
     public async Task After_a_silo_has_died_one_can_subscribe_and_unsubscribe()
     {
         await using var cluster = await PushCluster.Deploy(2);
@@ -150,6 +181,12 @@ public sealed class SiloEndTests
         await Task.WhenAll(_ids.Select(id => cluster.Silos[0].Stream(id).OnNextAsync(new Item($"{id}", 0)))).Soon();
         await comes.Has(Streams);
         Assert.Empty(leaves.Log);
+    }
+
+    /// <summary>Its timers run and its time does not.</summary>
+    private sealed class StandingClock : TimeProvider
+    {
+        public override long GetTimestamp() => 0;
     }
 
     private static async Task<int> Publish(IAsyncStream<Item> stream, CancellationToken stop)

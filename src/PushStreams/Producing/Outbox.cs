@@ -24,11 +24,31 @@ internal sealed partial class Outbox<T>(Output<T> output, PushSubscriber subscri
     private long _closedAt;
     private volatile bool _isClosed;
     private volatile bool _isMute; // no call has been answered for s_mute
+    private volatile bool _hasMissed; // the last call was not answered
 
     public PushSubscriber Subscriber => subscriber;
 
     /// <summary>Completes when all that was added before has been delivered or dropped, or its subscriber is mute.</summary>
-    public Task Idle => output.Provider.HasEnded || _isMute ? Task.CompletedTask : _pending.Idle;
+    public async Task Idle()
+    {
+        while (!output.Provider.HasEnded && !_isMute)
+        {
+            if (await _pending.Idle)
+                return;
+        }
+    }
+
+    /// <summary>
+    /// As <see cref="Idle"/>, for a producer: while the stop itself waits for this subscriber, only until that has missed a call.
+    /// </summary>
+    public async Task Handled()
+    {
+        while (!output.Provider.HasEnded && !_isMute && !(output.Provider.StopWaits && _hasMissed))
+        {
+            if (await _pending.Idle)
+                return;
+        }
+    }
 
     public int Pending => _pending.Count;
 
@@ -147,7 +167,7 @@ internal sealed partial class Outbox<T>(Output<T> output, PushSubscriber subscri
             try
             {
                 await Send(batch);
-                _isMute = false;
+                _isMute = _hasMissed = false;
                 PushMetrics.Batches.Add(1, output.Provider.Tag);
                 PushMetrics.Events.Add(batch.Count, output.Provider.Tag);
                 return;
@@ -169,11 +189,9 @@ internal sealed partial class Outbox<T>(Output<T> output, PushSubscriber subscri
             {
                 PushMetrics.Retries.Add(1, output.Provider.Tag);
                 SafeLog.Write(() => LogNotAcknowledged(output.Provider.Log, output.StreamId, batch.Count, exception.GetType().Name));
-                if (!_isMute && time.GetElapsedTime(began) > s_mute)
-                {
-                    _isMute = true;
-                    _pending.StopWaiting();
-                }
+                _hasMissed = true;
+                _isMute |= time.GetElapsedTime(began) > s_mute;
+                _pending.StopWaiting();
                 // Is it still there? If that cannot be known either, it counts as there.
                 await output.Refresh();
                 if (time.GetElapsedTime(began) > output.Provider.Options.DeliveryTimeout)

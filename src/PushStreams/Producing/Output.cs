@@ -5,7 +5,7 @@ namespace Realtime.PushStreams.Producing;
 /// <summary>What a provider drains.</summary>
 internal interface IOutput
 {
-    /// <summary>Completes when all that was taken before has been delivered or dropped.</summary>
+    /// <summary>Completes when all that was taken before has been delivered or dropped, or its subscriber is mute.</summary>
     Task Idle();
 
     /// <summary>How many events wait.</summary>
@@ -72,16 +72,20 @@ internal sealed partial class Output<T> : IOutput
         var added = Add(events);
         if (!Provider.IsDraining)
             return added;
-        return added.IsCompletedSuccessfully ? Provider.Drain(this) : Then(added);
+        return added.IsCompletedSuccessfully ? Provider.InTimeToDrain(Handled()) : Then(added);
 
         async Task Then(Task added)
         {
             await added;
-            await Provider.Drain(this);
+            await Provider.InTimeToDrain(Handled());
         }
     }
 
-    public async Task Idle()
+    public Task Idle() => Each(static outbox => outbox.Idle());
+
+    private Task Handled() => Each(static outbox => outbox.Handled());
+
+    private async Task Each(Func<Outbox<T>, Task> wait)
     {
         Task? addressed;
         Outbox<T>[] listening;
@@ -91,7 +95,7 @@ internal sealed partial class Output<T> : IOutput
             await addressed;
         lock (_lock)
             listening = _listening;
-        await Task.WhenAll(listening.Select(outbox => outbox.Idle));
+        await Task.WhenAll(listening.Select(wait));
     }
 
     /// <summary>Asks who listens. If it cannot be known, what was known stays. Never fails.</summary>

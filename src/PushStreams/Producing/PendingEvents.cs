@@ -18,7 +18,7 @@ internal sealed partial class PendingEvents<T>(PushStreamProvider provider) : ID
     private long _next = 1; // the number of the next event
     private long _told = 1; // less than _next where there is a gap that the subscriber was not told of yet
     private ITimer? _patience;
-    private TaskCompletionSource? _idle;
+    private TaskCompletionSource<bool>? _idle;
     private bool _isTaken; // someone calls TryTake until it answers no
     private bool _drops;
     private bool _isClosed;
@@ -43,13 +43,13 @@ internal sealed partial class PendingEvents<T>(PushStreamProvider provider) : ID
         }
     }
 
-    /// <summary>Completes when all that was added before has been taken and dealt with.</summary>
-    public Task Idle
+    /// <summary>Completes when all that was added before has been taken and dealt with; false if <see cref="StopWaiting"/> came first.</summary>
+    public Task<bool> Idle
     {
         get
         {
             lock (_lock)
-                return _isTaken || HasWork ? (_idle ??= new(TaskCreationOptions.RunContinuationsAsynchronously)).Task : Task.CompletedTask;
+                return _isTaken || HasWork ? (_idle ??= new(TaskCreationOptions.RunContinuationsAsynchronously)).Task : Task.FromResult(true);
         }
     }
 
@@ -113,12 +113,12 @@ internal sealed partial class PendingEvents<T>(PushStreamProvider provider) : ID
         }
     }
 
-    /// <summary>Who waits for <see cref="Idle"/> need not any longer.</summary>
+    /// <summary>Who waits for <see cref="Idle"/> is told that it may be long.</summary>
     public void StopWaiting()
     {
         lock (_lock)
         {
-            _idle?.TrySetResult();
+            _idle?.TrySetResult(false);
             _idle = null;
         }
     }
@@ -129,7 +129,7 @@ internal sealed partial class PendingEvents<T>(PushStreamProvider provider) : ID
         lock (_lock)
         {
             _isTaken = false;
-            _idle?.TrySetResult();
+            _idle?.TrySetResult(true);
             _idle = null;
         }
     }
@@ -157,7 +157,7 @@ internal sealed partial class PendingEvents<T>(PushStreamProvider provider) : ID
             else
             {
                 _isTaken = false;
-                _idle?.TrySetResult();
+                _idle?.TrySetResult(true);
                 _idle = null;
                 return false;
             }

@@ -21,7 +21,7 @@ internal static class PushCluster
 
     public static readonly TimeSpan ShortPeriod = TimeSpan.FromMilliseconds(200);
 
-    public static async Task<InProcessTestCluster> Deploy(short silos, TimeProvider? clientTime = null)
+    public static async Task<InProcessTestCluster> Deploy(short silos, TimeProvider? clientTime = null, TimeProvider? siloTime = null)
     {
         var builder = new InProcessTestClusterBuilder(silos);
         builder.ConfigureHost(host => host.Logging.ClearProviders());
@@ -34,6 +34,8 @@ internal static class PushCluster
                 options.NumVotesForDeathDeclaration = 1;
                 options.TableRefreshTimeout = TimeSpan.FromSeconds(2);
             });
+            if (siloTime is not null)
+                silo.Services.AddSingleton(siloTime);
             silo.AddPushStreams(Default);
             silo.AddPushStreams(Small, BeSmall).AddPushStreams(Patient, BePatient).AddPushStreams(Short, BeShort).AddPushStreams(LongDrain, DrainLong);
         });
