@@ -45,7 +45,8 @@ internal static class SettingValue
             : limits;
     }
 
-    private static string Limits(PropertyInfo property) =>
+    /// <summary>What a setting may be beside its type.</summary>
+    public static string Limits(PropertyInfo property) =>
         property.GetCustomAttribute<RangeAttribute>() is { } range ? $"from {Text(range.Minimum)} to {Text(range.Maximum)}"
         : property.GetCustomAttribute<AllowedValuesAttribute>() is { } values ? Either([.. values.Values.OfType<string>().Where(value => value.Length > 0)])
         : property.GetCustomAttribute<StringLengthAttribute>() is { } length ? $"a text of {length.MinimumLength} to {length.MaximumLength} characters"

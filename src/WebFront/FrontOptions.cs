@@ -1,4 +1,6 @@
 using System.ComponentModel.DataAnnotations;
+using System.Globalization;
+using Microsoft.Extensions.Options;
 using Realtime.Grains;
 using Realtime.Settings;
 
@@ -64,6 +66,17 @@ public sealed class FrontOptions
     /// Development only. An application of one's own calls that or does not.
     /// </summary>
     public bool? Pages { get; set; }
+
+    /// <summary>The bound of rooms, which fronts and silos read from one place.</summary>
+    /// <exception cref="OptionsValidationException">It is no number, or out of its range.</exception>
+    internal static int ReadMaxContentBytes(IConfiguration configuration, int otherwise)
+    {
+        const string path = "Rooms:MaxContentBytes";
+        const int most = 16 * 1024 * 1024;
+        return configuration[path] is not { } text ? otherwise
+            : int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var bytes) && bytes is >= 1 and <= most ? bytes
+            : throw new OptionsValidationException("Rooms", typeof(FrontOptions), [$"{path} is '{text}'; it must be a whole number from 1 to {most}."]);
+    }
 
     internal static readonly SettingsSection Settings = new("Front", typeof(FrontOptions))
     {

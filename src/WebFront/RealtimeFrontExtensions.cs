@@ -3,7 +3,6 @@ using Microsoft.Extensions.DependencyInjection.Extensions;
 using Microsoft.Extensions.Options;
 using Realtime.Connections;
 using Realtime.Settings;
-using Realtime.Silo.Rooms;
 using Realtime.WebFront.Http;
 using Realtime.WebFront.Protocol;
 using Realtime.WebFront.Rooms;
@@ -23,7 +22,7 @@ public static class RealtimeFrontExtensions
     {
         var services = builder.Services;
         services.AddSettings<FrontOptions>(FrontOptions.Settings)
-            .Configure<IConfiguration>((options, configuration) => options.MaxContentBytes = configuration.ReadSettings<RoomOptions>(RoomOptions.Settings).MaxContentBytes)
+            .Configure<IConfiguration>((options, configuration) => options.MaxContentBytes = FrontOptions.ReadMaxContentBytes(configuration, options.MaxContentBytes))
             .Configure(options => configure?.Invoke(options));
         services.TryAddSingleton(TimeProvider.System);
         services.AddRealtimeConnections();

@@ -57,9 +57,9 @@ internal sealed class ProcessCluster : IAsyncDisposable
     public ServerProcess StartOtherService(params string[] arguments) => ServerProcess.Start("OtherService", _database, arguments);
 
     private ServerProcess StartSilo(int number) =>
-        ServerProcess.Start("Silo", _database, ["--Cluster:AdvertisedAddress=127.0.0.1", _ports[number].Silo, _ports[number].Gateway, .. _settings]);
+        ServerProcess.Start("silo", _database, ["--Cluster:AdvertisedAddress=127.0.0.1", _ports[number].Silo, _ports[number].Gateway, .. _settings]);
 
-    private ServerProcess StartFront() => ServerProcess.Start("WebFront", _database, ["--Cluster:Mode=client", .. _settings]);
+    private ServerProcess StartFront() => ServerProcess.Start("front", _database, _settings);
 
     /// <summary>What the processes have written, without stack traces, for the message of a test that fails.</summary>
     public string Output => string.Join('\n', Silos.Concat(Fronts).SelectMany((process, i) => process.Output.Split('\n')

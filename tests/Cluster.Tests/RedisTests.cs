@@ -62,29 +62,29 @@ public sealed class RedisTests
     }
 
     [Theory]
-    [InlineData("Silo")]
-    [InlineData("WebFront")]
-    public async Task A_process_waits_for_Redis_and_goes_on_when_it_is_there(string project)
+    [InlineData("silo")]
+    [InlineData("front")]
+    public async Task A_process_waits_for_Redis_and_goes_on_when_it_is_there(string role)
     {
         await using var redis = await RedisServer.Start();
         await redis.Kill();
-        await using var process = Start(project, redis.ConnectionString);
+        await using var process = Start(role, redis.ConnectionString);
         await Waits(process, $"Redis at 127.0.0.1:{redis.Port}, database 0, user realtime: Connection refused");
         Assert.DoesNotContain(redis.ConnectionString.Split("password=")[1], process.Output);
 
         await redis.Restart();
 
-        var told = project == "Silo" ? "No front has joined" : $"no silo of cluster realtime can be reached (Redis at 127.0.0.1:{redis.Port}, database 0, user realtime)";
+        var told = role == "silo" ? "No front has joined" : $"no silo of cluster realtime can be reached (Redis at 127.0.0.1:{redis.Port}, database 0, user realtime)";
         await process.WaitForHealth("ready", (status, body) => status == HttpStatusCode.ServiceUnavailable && body.Contains(told));
     }
 
     [Theory]
-    [InlineData("Silo")]
-    [InlineData("WebFront")]
-    public async Task A_wrong_password_is_told_with_the_address_and_the_process_waits(string project)
+    [InlineData("silo")]
+    [InlineData("front")]
+    public async Task A_wrong_password_is_told_with_the_address_and_the_process_waits(string role)
     {
         await using var redis = await RedisServer.Start();
-        await using var process = Start(project, $"127.0.0.1:{redis.Port},user=realtime,password=not-it");
+        await using var process = Start(role, $"127.0.0.1:{redis.Port},user=realtime,password=not-it");
         await Waits(process, $"Redis at 127.0.0.1:{redis.Port}, database 0, user realtime: WRONGPASS ");
         Assert.DoesNotContain("not-it", process.Output);
 
@@ -93,12 +93,12 @@ public sealed class RedisTests
     }
 
     [Theory]
-    [InlineData("Silo")]
-    [InlineData("WebFront")]
-    public async Task A_user_who_may_not_write_is_told(string project)
+    [InlineData("silo")]
+    [InlineData("front")]
+    public async Task A_user_who_may_not_write_is_told(string role)
     {
         await using var redis = await RedisServer.Start();
-        await using var process = Start(project, redis.ReadOnly);
+        await using var process = Start(role, redis.ReadOnly);
         await Waits(process, $"Redis at 127.0.0.1:{redis.Port}, database 0, user reader: NOPERM ");
     }
 
@@ -109,7 +109,7 @@ public sealed class RedisTests
     [InlineData("db:6379,password=hid,den", "Cluster:ConnectionString is not a Redis connection string")]
     public async Task A_wrong_connection_string_ends_the_start_with_one_line_without_it(string connectionString, string told)
     {
-        await using var process = Start("Silo", connectionString);
+        await using var process = Start("silo", connectionString);
 
         Assert.Equal(1, await process.WaitForExit());
         var line = Assert.Single(process.Output.Trim().Split('\n'));
@@ -124,12 +124,12 @@ public sealed class RedisTests
         return A_wrong_connection_string_ends_the_start_with_one_line_without_it("db:6379,passwd=hidden", "Cluster:ConnectionString is not a Redis connection string");
     }
 
-    private static ServerProcess Start(string project, string connectionString)
+    private static ServerProcess Start(string role, string connectionString)
     {
-        string[] settings = project == "WebFront"
-            ? ["--Cluster:Mode=client"]
+        string[] settings = role == "front"
+            ? []
             : [$"--Cluster:SiloPort={Ports.Free()}", $"--Cluster:GatewayPort={Ports.Free()}", "--Cluster:AdvertisedAddress=127.0.0.1"];
-        return ServerProcess.Start(project, connectionString, [ProcessCluster.OnRedis, .. settings]);
+        return ServerProcess.Start(role, connectionString, [ProcessCluster.OnRedis, .. settings]);
     }
 
     private static async Task Waits(ServerProcess process, string told)

@@ -32,12 +32,12 @@ internal sealed class ServerProcess : IAsyncDisposable
     public Uri WebSocket(string user) => new($"ws://127.0.0.1:{_port}/ws?user={user}");
 
     /// <summary>Starts a program with settings; those that hold a password go into its environment.</summary>
-    /// <param name="project"><c>Silo</c>, <c>WebFront</c> or <c>OtherService</c>.</param>
+    /// <param name="role">Of the server: <c>single</c>, <c>silo</c> or <c>front</c>; or <c>OtherService</c>, the sample.</param>
     /// <param name="connectionString">The cluster's database; none when null.</param>
-    public static ServerProcess Start(string project, string? connectionString, params string[] arguments)
+    public static ServerProcess Start(string role, string? connectionString, params string[] arguments)
     {
         var port = Ports.Free();
-        var program = Find(project);
+        var program = Find(role == "OtherService" ? role : "Server");
         var start = new ProcessStartInfo("dotnet")
         {
             WorkingDirectory = Path.GetDirectoryName(program)!, // where its settings file lies
@@ -45,8 +45,11 @@ internal sealed class ServerProcess : IAsyncDisposable
             RedirectStandardError = true,
         };
         start.ArgumentList.Add(program);
-        if (project != "OtherService")
+        if (role != "OtherService")
+        {
             start.ArgumentList.Add($"--urls=http://127.0.0.1:{port}");
+            start.ArgumentList.Add($"--Cluster:Role={role}");
+        }
         foreach (var argument in arguments)
             start.ArgumentList.Add(argument);
         start.Environment["ASPNETCORE_ENVIRONMENT"] = start.Environment["DOTNET_ENVIRONMENT"] = "Development";

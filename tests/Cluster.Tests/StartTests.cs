@@ -7,15 +7,16 @@ namespace Realtime.Cluster.Tests;
 public sealed class StartTests(PostgresServer postgres)
 {
     [Theory]
-    [InlineData("Silo", "Cluster:Clustering", "etcd", "Cluster:Clustering is 'etcd'; it must be localhost, postgres or redis.")]
-    [InlineData("Silo", "Streams:Provider", "kafka", "Streams:Provider is 'kafka'; it must be push or memory.")]
-    [InlineData("WebFront", "Cluster:Mode", "server", "Cluster:Mode is 'server'; it must be single or client.")]
-    [InlineData("Silo", "Cluster:SiloPort", "70000", "Cluster:SiloPort is 70000; it must be from 1 to 65535.")]
-    [InlineData("Silo", "Cluster:Hostname", "a", "Cluster:Hostname is no setting")]
-    [InlineData("Silo", "Cluster:Clustering", "postgres", "Cluster:ConnectionString is missing")]
-    public async Task A_wrong_setting_ends_the_start_with_one_line(string project, string setting, string value, string told)
+    [InlineData("silo", "Cluster:Clustering", "etcd", "Cluster:Clustering is 'etcd'; it must be localhost, postgres or redis.")]
+    [InlineData("silo", "Streams:Provider", "kafka", "Streams:Provider is 'kafka'; it must be push or memory.")]
+    [InlineData("single", "Cluster:Role", "server", "Cluster:Role is 'server'; it must be single, silo or front.")]
+    [InlineData("single", "Cluster:Mode", "client", "did you mean Cluster:Role?")]
+    [InlineData("silo", "Cluster:SiloPort", "70000", "Cluster:SiloPort is 70000; it must be from 1 to 65535.")]
+    [InlineData("silo", "Cluster:Hostname", "a", "Cluster:Hostname is no setting")]
+    [InlineData("silo", "Cluster:Clustering", "postgres", "Cluster:ConnectionString is missing")]
+    public async Task A_wrong_setting_ends_the_start_with_one_line(string role, string setting, string value, string told)
     {
-        await using var process = ServerProcess.Start(project, null, $"--{setting}={value}");
+        await using var process = ServerProcess.Start(role, null, $"--{setting}={value}");
 
         Assert.Equal(1, await process.WaitForExit());
         var line = Assert.Single(process.Output.Trim().Split('\n'));
@@ -48,7 +49,7 @@ public sealed class StartTests(PostgresServer postgres)
     [InlineData("Logging:LogLevel:Default", "Warn", "Logging:LogLevel:Default is 'Warn'; it must be Trace, Debug, Information, Warning, Error, Critical or None.")]
     public async Task What_is_wrong_with_a_front_s_setting_is_one_line_that_says_what_is_allowed(string setting, string value, string told)
     {
-        await using var process = ServerProcess.Start("WebFront", null, $"--{setting}={value}");
+        await using var process = ServerProcess.Start("single", null, $"--{setting}={value}");
 
         Assert.Equal(1, await process.WaitForExit());
         Assert.StartsWith($"realtime: {told}", Assert.Single(process.Output.Trim().Split('\n')));
@@ -57,7 +58,7 @@ public sealed class StartTests(PostgresServer postgres)
     [Fact]
     public async Task All_that_is_wrong_is_told_at_once_and_no_secret_with_it()
     {
-        await using var process = ServerProcess.Start("WebFront", null,
+        await using var process = ServerProcess.Start("single", null,
             "--Cluster:ConectionString=Password=s3cret", "--Log:Pasword=s3cret", "--Authentication:Bearer:Keys:0:Secrit=s3cret",
             "--Authentication:Bearer:Keys:1=s3cret", "--Rooms:HistoryAge=long", "--Front:MaxRoomsPerConnection=0", "--Connections:Pings=1");
 
@@ -72,27 +73,27 @@ public sealed class StartTests(PostgresServer postgres)
     }
 
     [Theory]
-    [InlineData("Silo")]
-    [InlineData("WebFront")]
-    public async Task A_wrong_password_is_told_with_the_address_and_the_process_waits(string project)
+    [InlineData("silo")]
+    [InlineData("front")]
+    public async Task A_wrong_password_is_told_with_the_address_and_the_process_waits(string role)
     {
         var right = new NpgsqlConnectionStringBuilder(await postgres.CreateDatabase());
         var wrong = new NpgsqlConnectionStringBuilder(right.ConnectionString) { Password = "not-it" };
-        await Waits(project, wrong.ConnectionString, $"PostgreSQL at 127.0.0.1:{right.Port}, database {right.Database}, user realtime: password authentication failed");
+        await Waits(role, wrong.ConnectionString, $"PostgreSQL at 127.0.0.1:{right.Port}, database {right.Database}, user realtime: password authentication failed");
     }
 
     [Theory]
-    [InlineData("Silo")]
-    [InlineData("WebFront")]
-    public async Task A_database_that_cannot_be_reached_is_told_with_the_address_and_the_process_waits(string project)
+    [InlineData("silo")]
+    [InlineData("front")]
+    public async Task A_database_that_cannot_be_reached_is_told_with_the_address_and_the_process_waits(string role)
     {
         var port = Ports.Free();
-        await Waits(project, $"Host=127.0.0.1;Port={port};Database=d;Username=u;Password=not-it", $"PostgreSQL at 127.0.0.1:{port}, database d, user u: ");
+        await Waits(role, $"Host=127.0.0.1;Port={port};Database=d;Username=u;Password=not-it", $"PostgreSQL at 127.0.0.1:{port}, database d, user u: ");
     }
 
-    private static async Task Waits(string project, string connectionString, string told)
+    private static async Task Waits(string role, string connectionString, string told)
     {
-        await using var process = ServerProcess.Start(project, connectionString, ClientIfFront(project));
+        await using var process = ServerProcess.Start(role, connectionString, PortsOf(role));
         await process.WaitForHealth("live", (status, _) => status == HttpStatusCode.OK);
         await process.WaitForHealth("ready", (status, body) => status == HttpStatusCode.ServiceUnavailable && body.Contains(told));
         await process.WaitForOutput(told);
@@ -107,15 +108,15 @@ public sealed class StartTests(PostgresServer postgres)
     public async Task A_front_alone_is_alive_and_not_ready_and_so_is_a_silo_alone_until_they_find_each_other()
     {
         var database = await postgres.CreateDatabase();
-        await using var front = ServerProcess.Start("WebFront", database, "--Cluster:Mode=client");
+        await using var front = ServerProcess.Start("front", database);
         await front.WaitForHealth("live", (status, _) => status == HttpStatusCode.OK);
         await front.WaitForHealth("ready", (status, body) => status == HttpStatusCode.ServiceUnavailable && body.Contains("no silo has been started on it"));
 
-        await using var lonely = ServerProcess.Start("Silo", await postgres.CreateDatabase(), OnFreePorts());
+        await using var lonely = ServerProcess.Start("silo", await postgres.CreateDatabase(), OnFreePorts());
         await lonely.WaitForHealth("ready", (status, body) => status == HttpStatusCode.ServiceUnavailable && body.Contains("No front"));
         Assert.Equal(HttpStatusCode.OK, (await lonely.Health("live")).Status);
 
-        await using var silo = ServerProcess.Start("Silo", database, OnFreePorts());
+        await using var silo = ServerProcess.Start("silo", database, OnFreePorts());
         await silo.WaitUntilReady();
         await front.WaitUntilReady();
     }
@@ -125,10 +126,10 @@ public sealed class StartTests(PostgresServer postgres)
     {
         var database = await postgres.CreateDatabase();
         var ports = OnFreePorts();
-        await using var first = ServerProcess.Start("Silo", database, ports);
+        await using var first = ServerProcess.Start("silo", database, ports);
         await first.WaitForHealth("ready", (_, body) => body.Contains("No front"));
 
-        await using var second = ServerProcess.Start("Silo", database, ports);
+        await using var second = ServerProcess.Start("silo", database, ports);
 
         Assert.Equal(1, await second.WaitForExit());
         Assert.Contains($"Port {ports[0].Split('=')[1]} of Cluster:SiloPort is taken by another process, perhaps another silo", second.Output);
@@ -140,7 +141,7 @@ public sealed class StartTests(PostgresServer postgres)
     public async Task Silos_that_start_at_once_make_the_schema_once_and_a_later_one_uses_it()
     {
         var database = await postgres.CreateDatabase();
-        var silos = Enumerable.Range(0, 3).Select(_ => ServerProcess.Start("Silo", database, OnFreePorts())).ToList();
+        var silos = Enumerable.Range(0, 3).Select(_ => ServerProcess.Start("silo", database, OnFreePorts())).ToList();
         foreach (var silo in silos)
             await silo.WaitForHealth("ready", (_, body) => body.Contains("No front"));
 
@@ -158,5 +159,5 @@ public sealed class StartTests(PostgresServer postgres)
     private static string[] OnFreePorts() =>
         [$"--Cluster:SiloPort={Ports.Free()}", $"--Cluster:GatewayPort={Ports.Free()}", "--Cluster:AdvertisedAddress=127.0.0.1"];
 
-    private static string[] ClientIfFront(string project) => project == "WebFront" ? ["--Cluster:Mode=client"] : OnFreePorts();
+    private static string[] PortsOf(string role) => role == "front" ? [] : OnFreePorts();
 }

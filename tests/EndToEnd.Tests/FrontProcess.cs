@@ -99,8 +99,8 @@ internal sealed partial class FrontProcess : IAsyncDisposable
     internal static string FindFront()
     {
         var here = new DirectoryInfo(AppContext.BaseDirectory.TrimEnd(Path.DirectorySeparatorChar));
-        var dll = Path.Combine(here.Parent!.Parent!.FullName, "WebFront", here.Name, "Realtime.WebFront.dll");
-        return File.Exists(dll) ? dll : throw new FileNotFoundException($"The front is not built: {dll} is missing.");
+        var dll = Path.Combine(here.Parent!.Parent!.FullName, "Server", here.Name, "Realtime.Server.dll");
+        return File.Exists(dll) ? dll : throw new FileNotFoundException($"The server is not built: {dll} is missing.");
     }
 
     [GeneratedRegex(@"Now listening on: (http://\S+)")]

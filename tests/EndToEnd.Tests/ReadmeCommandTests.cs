@@ -21,7 +21,7 @@ public sealed partial class ReadmeCommandTests
         ("./realtime cluster", "PostgreSQL and four processes; tests/Cluster.Tests and tests/Chaos.Tests start them"),
         ("./realtime chaos", "runs for a minute; tests/Chaos.Tests do it"),
         ("dotnet run -c Release --project bench/Micro", "takes hours; tests/Bench.Tests"),
-        ("dotnet build ../../src/WebFront", "what this project is built with"),
+        ("dotnet build ../../src/Server", "what this project is built with"),
         ("npm test", nameof(JavaScriptClientTests)),
         ("npx wscat", "fetches a package"),
         ("cp deploy/.env.example", "for the containers below"),

@@ -76,7 +76,7 @@ public sealed class RealtimeScriptTests : IDisposable
 
             [[ $1 != *.dll ]] || printf '%s\n' "$ASPNETCORE_ENVIRONMENT" "${@:2}"
             """);
-        string[] built = ["build WebFront"];
+        string[] built = ["build Server"];
 
         var (exitCode, output, _) = await RunOnAFreePort("--", "--Some:Setting=a b");
         Assert.Equal(0, exitCode);
@@ -104,7 +104,7 @@ public sealed class RealtimeScriptTests : IDisposable
             _folder.RunAsync(["run", "--port", $"{FreePort()}", .. arguments]);
 
         // Later than any stamp, also where a file system counts in whole seconds.
-        void Touch(string path) => File.SetLastWriteTimeUtc(_folder.PathOf(path), File.GetLastWriteTimeUtc(_folder.PathOf("artifacts/WebFront.stamp")).AddSeconds(2));
+        void Touch(string path) => File.SetLastWriteTimeUtc(_folder.PathOf(path), File.GetLastWriteTimeUtc(_folder.PathOf("artifacts/Server.stamp")).AddSeconds(2));
     }
 
     [Fact]
@@ -253,7 +253,7 @@ public sealed class RealtimeScriptTests : IDisposable
         Assert.Equal("Host=a b;Password=c\n", _folder.Read("artifacts/cluster.connection"));
         Assert.Equal(3, lines.Count(line => line.EndsWith("Development postgres Host=a b;Password=c")));
         Assert.Contains(lines, line => line.StartsWith("silo 2   | ") && line.Contains("--Cluster:SiloPort=") && line.EndsWith("--Some:Setting=d e"));
-        Assert.Contains(lines, line => line.StartsWith("front 1  | ") && line.Contains($"--urls http://127.0.0.1:{port} --Cluster:Mode=client"));
+        Assert.Contains(lines, line => line.StartsWith("front 1  | ") && line.Contains($"--urls http://127.0.0.1:{port} --Cluster:Role=front"));
 
         Kill("KILL", silo);
         await Read(line => line == $"cluster: silo 1 (pid {silo}) was ended by SIGKILL; the others go on");
@@ -288,7 +288,6 @@ public sealed class RealtimeScriptTests : IDisposable
     [Fact]
     public async Task A_cluster_of_which_nothing_is_left_ends()
     {
-        _folder.Write("src/Silo/Silo.csproj", "");
         _folder.WriteDotnet(ScriptFolder.Works + "\n[[ $1 != *.dll ]] || exit 3");
 
         var (exitCode, output, error) = await _folder.RunAsync(
@@ -302,7 +301,6 @@ public sealed class RealtimeScriptTests : IDisposable
 
     private void WriteClusterDotnet()
     {
-        _folder.Write("src/Silo/Silo.csproj", "");
         _folder.WriteDotnet(ScriptFolder.Works + """
 
             [[ $1 == *.dll ]] || exit 0

@@ -14,7 +14,7 @@ internal sealed class ScriptFolder : IDisposable
     /// <summary>What `dotnet` does when all is well: a build leaves a server, a test run tells the results of <see cref="Results"/>.</summary>
     public const string Works = """
         case $1 in
-            build) mkdir -p "$root/artifacts/bin/WebFront/release"; : >"$root/artifacts/bin/WebFront/release/Realtime.WebFront.dll" ;;
+            build) mkdir -p "$root/artifacts/bin/Server/release"; : >"$root/artifacts/bin/Server/release/Realtime.Server.dll" ;;
             test) cat "$root/results" ;;
         esac
         """;
@@ -28,7 +28,7 @@ internal sealed class ScriptFolder : IDisposable
         foreach (var file in new[] { "realtime", "Directory.Packages.props", "Directory.Build.props", "global.json", "docs/commands.md" })
             Write(file, File.ReadAllText(Path.Combine(repository, file)));
         MakeExecutable("realtime");
-        Write("src/WebFront/WebFront.csproj", "");
+        Write("src/Server/Server.csproj", "");
         Write("tests/Some.Tests/Some.Tests.csproj", "");
         Write("results", Results(passed: 1));
         WriteDotnet(Works);

@@ -14,9 +14,9 @@ internal sealed class Cluster : IDisposable
     {
         try
         {
-            List<int> all = [Start("Silo", [$"--Cluster:SiloPort={Ports.Free()}", $"--Cluster:GatewayPort={Ports.Free()}", "--Cluster:AdvertisedAddress=127.0.0.1", .. settings])];
+            List<int> all = [Start("silo", [$"--Cluster:SiloPort={Ports.Free()}", $"--Cluster:GatewayPort={Ports.Free()}", "--Cluster:AdvertisedAddress=127.0.0.1", .. settings])];
             for (var i = 0; i < fronts; i++)
-                _ports.Add(Start("WebFront", ["--Cluster:Mode=client", .. settings]));
+                _ports.Add(Start("front", settings));
             all.AddRange(_ports);
             foreach (var (process, port) in _processes.Zip(all))
                 process.WaitFor($"http://127.0.0.1:{port}/health/ready");
@@ -37,10 +37,10 @@ internal sealed class Cluster : IDisposable
     /// <summary>The silo first, then the fronts.</summary>
     public ProcessUsage[] UsageOfEach => [.. _processes.Select(process => ProcessUsage.Of(process.Ids))];
 
-    private int Start(string project, string[] arguments)
+    private int Start(string role, string[] arguments)
     {
         var port = Ports.Free();
-        _processes.Add(ServerProcess.StartProject(project, [$"--urls=http://127.0.0.1:{port}", .. arguments],
+        _processes.Add(ServerProcess.StartProject("Server", [$"--urls=http://127.0.0.1:{port}", $"--Cluster:Role={role}", .. arguments],
             ("Cluster__Clustering", "postgres"), ("Cluster__ConnectionString", _postgres.ConnectionString)));
         return port;
     }

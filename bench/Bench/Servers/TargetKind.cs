@@ -53,7 +53,7 @@ internal sealed record TargetKind(
     private static Target SingleProcess(string[] settings)
     {
         var port = Ports.Free();
-        var server = ServerProcess.StartProject("WebFront", [$"--urls=http://127.0.0.1:{port}", .. settings]);
+        var server = ServerProcess.StartProject("Server", [$"--urls=http://127.0.0.1:{port}", .. settings]);
         return Ready(server, port, Dialect.Realtime, () => server.WaitFor($"http://127.0.0.1:{port}/health/ready"));
     }
 

@@ -58,13 +58,12 @@ internal sealed class ProcessCluster : ICluster
         if (victim.Server == Server.Silo)
         {
             var (silo, gateway) = _siloPorts[number];
-            process = _silos[number] = ServerProcess.Start("Silo", $"silo {number + 1}", Ports.Free(), _settings, _log,
+            process = _silos[number] = ServerProcess.Start("silo", $"silo {number + 1}", Ports.Free(), _settings, _log,
                 "--Cluster:AdvertisedAddress=127.0.0.1", $"--Cluster:SiloPort={silo}", $"--Cluster:GatewayPort={gateway}");
         }
         else
         {
-            process = _fronts[number] = ServerProcess.Start("WebFront", $"front {number + 1}", _frontPorts[number], _settings, _log,
-                "--Cluster:Mode=client");
+            process = _fronts[number] = ServerProcess.Start("front", $"front {number + 1}", _frontPorts[number], _settings, _log);
         }
         return process.UntilReady();
     }

@@ -20,9 +20,9 @@ internal sealed class ServerProcess
     private ServerProcess(string name, Process process, int port) => (_name, _process, _port) = (name, process, port);
 
     public static ServerProcess Start(
-        string project, string name, int port, IReadOnlyDictionary<string, string?> settings, ServerLog? log, params string[] arguments)
+        string role, string name, int port, IReadOnlyDictionary<string, string?> settings, ServerLog? log, params string[] arguments)
     {
-        var program = Find(project);
+        var program = Find("Server");
         var start = new ProcessStartInfo("dotnet")
         {
             WorkingDirectory = Path.GetDirectoryName(program)!, // where its settings file lies
@@ -31,6 +31,7 @@ internal sealed class ServerProcess
         };
         start.ArgumentList.Add(program);
         start.ArgumentList.Add($"--urls=http://127.0.0.1:{port}");
+        start.ArgumentList.Add($"--Cluster:Role={role}");
         foreach (var argument in arguments)
             start.ArgumentList.Add(argument);
         start.Environment["ASPNETCORE_ENVIRONMENT"] = start.Environment["DOTNET_ENVIRONMENT"] = "Development";

@@ -59,8 +59,8 @@ function findFront() {
   if (process.env.REALTIME_FRONT) return process.env.REALTIME_FRONT;
   const artifacts = fileURLToPath(new URL('../../../artifacts', import.meta.url));
   for (const configuration of ['release', 'debug']) {
-    const dll = path.join(artifacts, 'bin', 'WebFront', configuration, 'Realtime.WebFront.dll');
+    const dll = path.join(artifacts, 'bin', 'Server', configuration, 'Realtime.Server.dll');
     if (existsSync(dll)) return dll;
   }
-  throw new Error(`The server is not built; run: dotnet build src/WebFront`);
+  throw new Error(`The server is not built; run: dotnet build src/Server`);
 }

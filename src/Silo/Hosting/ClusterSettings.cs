@@ -14,9 +14,12 @@ public sealed class ClusterSettings : ISettings
     /// <summary>The name of the configuration section.</summary>
     public const string Section = "Cluster";
 
-    /// <summary>For a front. <c>single</c>: it runs the grains too and needs nobody. <c>client</c>: it joins a cluster of silos.</summary>
-    [AllowedValues("single", "client")]
-    public string Mode { get; set; } = "single";
+    /// <summary>
+    /// What the process is. <c>single</c>: all in one, which needs nobody; <c>silo</c>: it runs rooms and users; <c>front</c>: it
+    /// serves clients and joins the silos.
+    /// </summary>
+    [AllowedValues("single", "silo", "front")]
+    public string Role { get; set; } = "single";
 
     /// <summary>How processes find each other: <c>localhost</c> (one machine, for development), <c>postgres</c> or <c>redis</c>.</summary>
     [AllowedValues("localhost", "postgres", "redis")]
@@ -54,7 +57,7 @@ public sealed class ClusterSettings : ISettings
     /// </summary>
     public string? AdvertisedAddress { get; set; }
 
-    internal bool IsClient => Mode == "client";
+    internal bool IsFront => Role == "front";
 
     internal bool UsesPostgres => Clustering == "postgres";
 
@@ -65,7 +68,7 @@ public sealed class ClusterSettings : ISettings
     /// <summary>Membership compares the times of silos, in steps of 5 s; a clock that is wrong by more is worth a word.</summary>
     internal static readonly TimeSpan AllowedSkew = TimeSpan.FromSeconds(2);
 
-    internal static readonly SettingsSection Settings = new(Section, typeof(ClusterSettings));
+    internal static readonly SettingsSection Settings = new(Section, typeof(ClusterSettings)) { Moved = new Dictionary<string, string> { ["Mode"] = "Cluster:Role" } };
 
     /// <summary>Reads and checks the section.</summary>
     /// <exception cref="OptionsValidationException">A setting is out of its range; the message names it, its value and what is allowed.</exception>

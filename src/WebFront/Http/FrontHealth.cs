@@ -1,15 +1,11 @@
-using Realtime.Silo.Hosting;
-
 namespace Realtime.WebFront.Http;
 
 /// <summary>
 /// Ready: the front hears its stream, so whoever connects is served. It is no health check of ASP.NET Core's, since those of the
 /// host, and the endpoints where it shows them, are the host's.
 /// </summary>
-internal sealed class FrontHealth(FrontService front, LateStart? start = null, ConnectionRetry? connection = null, SiloState? silo = null)
+internal sealed class FrontHealth(FrontService front, IFrontDependency? dependency = null)
 {
     /// <summary>Why the front is not ready; null when it is.</summary>
-    public string? Problem => front.IsReady ? null
-        : start is { IsDone: false } && (connection?.WaitsFor ?? silo?.WaitsFor) is { } reason ? reason
-        : "The front does not hear its stream.";
+    public string? Problem => front.IsReady ? null : dependency?.WaitsFor ?? "The front does not hear its stream.";
 }

@@ -5,6 +5,7 @@ using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Routing;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
+using Realtime.Server;
 using Realtime.WebFront.Tests.Security;
 
 namespace Realtime.WebFront.Tests.Http;
@@ -24,7 +25,7 @@ public sealed class EndpointTests(Cluster cluster)
     [InlineData("Production")]
     public async Task Every_endpoint_says_who_may_use_it(string environment)
     {
-        await using var front = await cluster.StartFront(environment, app => app.MapFrontProcess(), Trusting(Issuer.Hs256(), ("Front:Pages", "true"), ("Front:OpenApi", "true")));
+        await using var front = await cluster.StartFront(environment, FrontRole.MapFront, Trusting(Issuer.Hs256(), ("Front:Pages", "true"), ("Front:OpenApi", "true")));
         var endpoints = EndpointsOf(front).ToList();
         Assert.All(endpoints, endpoint => Assert.True(
             endpoint.Metadata.GetMetadata<IAuthorizeData>() is { Policy.Length: > 0 } ^ endpoint.Metadata.GetMetadata<IAllowAnonymous>() is not null,
@@ -39,7 +40,7 @@ public sealed class EndpointTests(Cluster cluster)
     public async Task Outside_development_there_are_no_pages_and_the_rest_asks_who_it_is()
     {
         var issuer = Issuer.Hs256();
-        await using var front = await cluster.StartFront("Production", app => app.MapFrontProcess(), Trusting(issuer));
+        await using var front = await cluster.StartFront("Production", FrontRole.MapFront, Trusting(issuer));
         foreach (var path in new[] { "/", "/toolbox.html", "/realtime.js", "/chat/chat.js", "/ws/echo", "/openapi/v1.json" })
             Assert.Equal((404, "not_found"), await Ask(path));
         foreach (var path in new[] { "/metrics", "/api/cluster", "/api/rooms/%2E%2E", "/api/nothing", "/ws" })
@@ -62,7 +63,7 @@ public sealed class EndpointTests(Cluster cluster)
     [Fact]
     public async Task By_opt_in_they_are_there_and_the_echo_asks_who_it_is()
     {
-        await using var front = await cluster.StartFront("Production", app => app.MapFrontProcess(), Trusting(Issuer.Hs256(), ("Front:Pages", "true"), ("Front:OpenApi", "true")));
+        await using var front = await cluster.StartFront("Production", FrontRole.MapFront, Trusting(Issuer.Hs256(), ("Front:Pages", "true"), ("Front:OpenApi", "true")));
         Assert.Contains("<title>Realtime chat</title>", await front.Http.GetStringAsync("/"));
         Assert.Equal(401, (await RawHttp.Send(front.Address, "GET", "/ws/echo")).Status);
         Assert.Equal(401, (await RawHttp.Send(front.Address, "GET", "/openapi/v1.json")).Status);

@@ -1,6 +1,9 @@
 using Microsoft.Extensions.Diagnostics.HealthChecks;
+using Orleans.Runtime;
+using Realtime.Grains;
+using Realtime.Silo.Hosting;
 
-namespace Realtime.Silo.Hosting;
+namespace Realtime.Server;
 
 /// <summary>
 /// Ready: the silo is in the cluster, and a front is too, so what it does reaches clients. The fronts do not ask this; they

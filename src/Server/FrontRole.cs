@@ -6,40 +6,45 @@ using Realtime.Settings;
 using Realtime.Silo;
 using Realtime.Silo.Hosting;
 using Realtime.Silo.Logs;
+using Realtime.WebFront;
 using Realtime.WebFront.Http;
 using Realtime.WebFront.Security;
 
-namespace Realtime.WebFront;
+namespace Realtime.Server;
 
-/// <summary>Where the front's grains are: in its own process, or in a cluster of silos.</summary>
-internal static class FrontHosting
+/// <summary>The roles <c>front</c>, whose grains are in a cluster of silos, and <c>single</c>, which has them in its own process.</summary>
+internal static class FrontRole
 {
-    /// <summary>Adds the front, and the grains that it needs, as <c>Cluster:Mode</c> says.</summary>
-    public static WebApplicationBuilder AddFrontProcess(this WebApplicationBuilder builder)
+    /// <summary>Where it listens unless it is told.</summary>
+    private const string Address = "http://127.0.0.1:5080";
+
+    public static WebApplication Build(WebApplicationBuilder builder)
     {
-        SettingsCheck.All(builder.Configuration, [.. SiloHosting.Sections, new(ConnectionOptions.Section, typeof(ConnectionOptions)), FrontOptions.Settings, BearerOptions.Settings]);
+        SettingsCheck.All(builder.Configuration,
+            [.. SiloExtensions.Settings, new(ConnectionOptions.Section, typeof(ConnectionOptions)), FrontOptions.Settings, BearerOptions.Settings]);
         var settings = ClusterSettings.Read(builder.Configuration);
-        if (!settings.IsClient)
-        {
+        builder.ListenAt(Address);
+        if (settings.IsFront)
+            builder.UseOrleansClient(client => client.UseCluster(settings).AddRealtimeClient());
+        else
             builder.UseOrleans(silo => silo.UseSingleProcess().AddRealtime());
-            builder.AddRealtimeFront();
-            if (LogSettings.Read(builder.Configuration).UsesPostgres)
-                LateStart.Defer(builder.Services); // the silo waits for the database
-            return builder;
-        }
-        builder.UseOrleansClient(client => client.UseCluster(settings).AddRealtimeClient());
         builder.AddRealtimeFront();
-        LateStart.Defer(builder.Services);
-        return builder;
+        // A front waits for the cluster, and a silo for the database of its log.
+        if (settings.IsFront || LogSettings.Read(builder.Configuration).UsesPostgres)
+        {
+            LateStart.Defer(builder.Services);
+            builder.Services.AddSingleton<IFrontDependency, ClusterDependency>();
+        }
+        var app = builder.Build();
+        app.MapFront();
+        return app;
     }
 
     /// <summary>Maps the front. Until the cluster has been joined, clients are asked to come again.</summary>
-    public static WebApplication MapFrontProcess(this WebApplication app)
+    public static void MapFront(this WebApplication app)
     {
         if (app.Services.GetService<LateStart>() is { } start)
-        {
             app.Use((context, next) => start.IsDone || !NeedsCluster(context.Request.Path) ? next(context) : Refuse(context));
-        }
         app.MapRealtime();
         app.Services.GetRequiredService<Api>().MapRest(app);
         if (app.Services.GetRequiredService<IOptions<FrontOptions>>().Value.Pages ?? app.Environment.IsDevelopment())
@@ -47,7 +52,6 @@ internal static class FrontHosting
         // The process has nothing else, so that all that is wrong is told in one way.
         app.Map("/{**rest}", context => Problems.Guard(context, _ => throw Api.NotFound()))
             .WithOrder(3).AllowAnonymous().ExcludeFromDescription();
-        return app;
     }
 
     private static bool NeedsCluster(PathString path) => path.StartsWithSegments("/ws") || path.StartsWithSegments("/api");

@@ -1,7 +1,6 @@
-using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Diagnostics.HealthChecks;
 
-namespace Realtime.Silo.Hosting;
+namespace Realtime.Server;
 
 /// <summary>The body of <c>/health/ready</c>: <c>Healthy</c>, or <c>Unhealthy</c> and why.</summary>
 internal static class HealthAnswer

@@ -1,14 +1,10 @@
-using Microsoft.Extensions.DependencyInjection;
-using Microsoft.Extensions.Hosting;
-using Microsoft.Extensions.Logging;
-
-namespace Realtime.Silo.Hosting;
+namespace Realtime.Server;
 
 /// <summary>
 /// Starts what joins the cluster behind the web server instead of before it. Joining can take as long as the database or
 /// the first silo is away, and meanwhile the process must answer that it is alive and not ready.
 /// </summary>
-public sealed partial class LateStart : IHostedLifecycleService
+internal sealed partial class LateStart : IHostedLifecycleService
 {
     private static readonly object s_key = new();
 

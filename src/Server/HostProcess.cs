@@ -1,12 +1,12 @@
-using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Connections;
-using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Options;
+using Orleans.Runtime;
+using Realtime.Silo.Hosting;
 
-namespace Realtime.Silo.Hosting;
+namespace Realtime.Server;
 
 /// <summary>Runs a host as a process: what its user can mend is told in a line on standard error, not as a stack trace.</summary>
-public static class HostProcess
+internal static class HostProcess
 {
     private const string SpinLimit = "System.Threading.ThreadPool.UnfairSemaphoreSpinLimit";
 

@@ -1,0 +1,11 @@
+using Realtime.Server;
+using Realtime.Silo.Hosting;
+
+// The one executable. Cluster:Role decides: everything in one process, or a silo or a front of a cluster.
+return await HostProcess.Run(() =>
+{
+    var builder = WebApplication.CreateBuilder(args);
+    // The roles check it, with all other settings.
+    var role = builder.Configuration[$"{ClusterSettings.Section}:{nameof(ClusterSettings.Role)}"];
+    return role == "silo" ? SiloRole.Build(builder) : FrontRole.Build(builder);
+});
