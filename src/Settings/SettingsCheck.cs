@@ -7,12 +7,15 @@ using Microsoft.Extensions.Options;
 namespace Realtime.Settings;
 
 /// <summary>A section of the configuration, and the classes whose public properties are its settings.</summary>
-/// <param name="Path">Its name: <c>Connections</c>, <c>Authentication:Bearer</c>.</param>
+/// <param name="Path">Its name: <c>Connections</c>, <c>Authentication:Schemes:Bearer</c>.</param>
 /// <param name="Types">Mostly one.</param>
 public sealed record SettingsSection(string Path, params Type[] Types)
 {
     /// <summary>Names that were settings of this section once, and where what they set is set now.</summary>
     public IReadOnlyDictionary<string, string> Moved { get; init; } = new Dictionary<string, string>();
+
+    /// <summary>The section that this one has replaced, and what to say where it is still there.</summary>
+    public SettingProblem? Former { get; init; }
 }
 
 /// <summary>
@@ -35,6 +38,8 @@ public static class SettingsCheck
     internal static IReadOnlyList<string> Problems(IConfiguration configuration, SettingsSection section, bool withRanges)
     {
         var problems = new Found(withRanges);
+        if (section.Former is { } former && configuration.GetSection(former.Setting).Exists())
+            problems.Add($"{former.Setting} {former.Says}");
         CheckGroup(configuration.GetSection(section.Path), section.Types, section.Moved, problems);
         return problems;
     }
@@ -55,9 +60,8 @@ public static class SettingsCheck
         ArgumentNullException.ThrowIfNull(configuration);
         ArgumentNullException.ThrowIfNull(sections);
         List<string> problems = [.. HostSettings.Problems(configuration), .. sections.SelectMany(section => Problems(configuration, section))];
-        foreach (var siblings in sections.GroupBy(section => ParentOf(section.Path), section => section.Path))
-            CheckSiblings(configuration, siblings.Key, [.. siblings.Select(LastOf)], problems);
-        CheckSiblings(configuration, "", [.. sections.Select(section => section.Path.Split(':')[0]).Distinct()], problems);
+        foreach (var level in sections.SelectMany(section => LevelsOf(section.Path)).Distinct().GroupBy(level => level.Parent, level => level.Name))
+            CheckSiblings(configuration, level.Key, [.. level], problems);
         if (problems.Count > 0)
             throw new OptionsValidationException("", typeof(SettingsSection), problems.Distinct());
     }
@@ -73,9 +77,11 @@ public static class SettingsCheck
         }
     }
 
-    private static string ParentOf(string path) => path.LastIndexOf(':') is > 0 and var colon ? path[..colon] : "";
-
-    private static string LastOf(string path) => path[(path.LastIndexOf(':') + 1)..];
+    private static IEnumerable<(string Parent, string Name)> LevelsOf(string path)
+    {
+        var names = path.Split(':');
+        return names.Select((name, depth) => (string.Join(':', names[..depth]), name));
+    }
 
     private static void CheckGroup(IConfigurationSection section, Type[] types, IReadOnlyDictionary<string, string> moved, Found problems)
     {

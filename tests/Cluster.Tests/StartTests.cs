@@ -42,7 +42,10 @@ public sealed class StartTests(PostgresServer postgres)
     [InlineData("Connections:EnablePolling", "yes", "Connections:EnablePolling is 'yes'; it must be true or false.")]
     [InlineData("Connections:SlowConsumer", "1", "Connections:SlowConsumer is '1'; it must be Disconnect or DropOldest.")]
     [InlineData("Conections:PingInterval", "00:00:20", "Conections is no section; did you mean Connections?")]
-    [InlineData("Authentication:Bearr:Issuer", "i", "Authentication:Bearr is no section; did you mean Authentication:Bearer?")]
+    [InlineData("Authentication:Schemes:Bearr:ValidIssuer", "i", "Authentication:Schemes:Bearr is no section; did you mean Authentication:Schemes:Bearer?")]
+    [InlineData("Authentication:Schems:Bearer:ValidIssuer", "i", "Authentication:Schems is no section; did you mean Authentication:Schemes?")]
+    [InlineData("Authentication:Bearer:Issuer", "i", "Authentication:Bearer is Authentication:Schemes:Bearer now: Issuer is ValidIssuer there, ")]
+    [InlineData("Authentication:Schemes:Bearer:SigningKeys:0:Lenght", "32", "Authentication:Schemes:Bearer:SigningKeys:0:Lenght is no setting")]
     [InlineData("Log:Provider", "postgress", "Log:Provider is 'postgress'; it must be memory or postgres.")]
     [InlineData("Log:Provider", "postgres", "Log:ConnectionString is missing; with Log:Provider = postgres it names the database")]
     [InlineData("Urls", "http://127.0.0.1:99999", "Urls is 'http://127.0.0.1:99999'; it must be addresses as http://127.0.0.1:5080, with ports from 0 to 65535")]
@@ -59,14 +62,14 @@ public sealed class StartTests(PostgresServer postgres)
     public async Task All_that_is_wrong_is_told_at_once_and_no_secret_with_it()
     {
         await using var process = ServerProcess.Start("single", null,
-            "--Cluster:ConectionString=Password=s3cret", "--Log:Pasword=s3cret", "--Authentication:Bearer:Keys:0:Secrit=s3cret",
-            "--Authentication:Bearer:Keys:1=s3cret", "--Rooms:HistoryAge=long", "--Front:MaxRoomsPerConnection=0", "--Connections:Pings=1");
+            "--Cluster:ConectionString=Password=s3cret", "--Log:Pasword=s3cret", "--Authentication:Schemes:Bearer:SigningKeys:0:Valu=s3cret",
+            "--Authentication:Schemes:Bearer:SigningKeys:1=s3cret", "--Rooms:HistoryAge=long", "--Front:MaxRoomsPerConnection=0", "--Connections:Pings=1");
 
         Assert.Equal(1, await process.WaitForExit());
         var lines = process.Output.Trim().Split('\n');
         Assert.Equal(
         [
-            "Authentication:Bearer:Keys:0:Secrit", "Authentication:Bearer:Keys:1", "Cluster:ConectionString", "Connections:Pings", "Front:MaxRoomsPerConnection", "Log:Pasword", "Rooms:HistoryAge",
+            "Authentication:Schemes:Bearer:SigningKeys:0:Valu", "Authentication:Schemes:Bearer:SigningKeys:1", "Cluster:ConectionString", "Connections:Pings", "Front:MaxRoomsPerConnection", "Log:Pasword", "Rooms:HistoryAge",
         ], lines.Select(line => line.Split(' ')[1]).Order(StringComparer.Ordinal));
         Assert.All(lines, line => Assert.StartsWith("realtime: ", line));
         Assert.DoesNotContain("s3cret", process.Output);

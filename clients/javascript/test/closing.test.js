@@ -11,8 +11,8 @@ let proxy;
 const key = randomBytes(32);
 before(async () => {
   front = await startFront(
-    '--Authentication:Bearer:Issuer=test', '--Authentication:Bearer:Audience=realtime', '--Authentication:Bearer:ClockSkew=00:00:00',
-    '--Authentication:Bearer:Keys:0:KeyId=k1', '--Authentication:Bearer:Keys:0:Algorithm=HS256', `--Authentication:Bearer:Keys:0:Secret=${key.toString('base64url')}`);
+    '--Authentication:Schemes:Bearer:ValidIssuer=test', '--Authentication:Schemes:Bearer:ValidAudience=realtime', '--Authentication:Schemes:Bearer:ClockSkew=00:00:00',
+    '--Authentication:Schemes:Bearer:SigningKeys:0:Id=k1', `--Authentication:Schemes:Bearer:SigningKeys:0:Value=${key.toString('base64')}`);
   proxy = await startProxy(front.port);
 });
 after(async () => {

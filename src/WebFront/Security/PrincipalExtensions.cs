@@ -1,6 +1,5 @@
 using System.Globalization;
 using System.Security.Claims;
-using Realtime.WebFront.Security.Tokens;
 
 namespace Realtime.WebFront.Security;
 
@@ -13,7 +12,7 @@ public static class PrincipalExtensions
     /// </summary>
     public static DateTimeOffset? GetTokenExpiry(this ClaimsPrincipal principal) =>
         long.TryParse(principal.FindFirst("exp")?.Value, NumberStyles.None, CultureInfo.InvariantCulture, out var seconds)
-        && seconds <= NumericDate.Max
+        && seconds <= ClaimRules.MaxDate
             ? DateTimeOffset.FromUnixTimeSeconds(seconds)
             : null;
 }

@@ -1,10 +1,10 @@
 using Microsoft.AspNetCore.Authentication;
+using Microsoft.AspNetCore.Authentication.JwtBearer;
 using Microsoft.AspNetCore.Authorization;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 using Microsoft.Extensions.Options;
 using Realtime.Grains;
 using Realtime.Settings;
-using Realtime.WebFront.Security.Tokens;
 
 namespace Realtime.WebFront.Security;
 
@@ -46,12 +46,9 @@ public static class RealtimeSecurityExtensions
         services.AddSingleton(provider => new SigningKeys(
             provider.GetRequiredService<IOptions<BearerOptions>>(), environment,
             provider.GetRequiredService<TimeProvider>(), provider.GetRequiredService<ILogger<SigningKeys>>()));
-        services.AddSingleton(provider =>
-        {
-            var options = provider.GetRequiredService<IOptions<BearerOptions>>().Value;
-            return new TokenValidator(
-                new TokenRules(options.Issuer, options.Audience, options.ClockSkew), provider.GetRequiredService<TimeProvider>());
-        });
+        services.AddSingleton<IPostConfigureOptions<JwtBearerOptions>>(provider => new BearerSetup(
+            provider.GetRequiredService<IOptions<AuthenticationOptions>>(), provider.GetRequiredService<IOptions<BearerOptions>>(),
+            () => new StrictTokenHandler(provider.GetRequiredService<SigningKeys>(), provider.GetRequiredService<TimeProvider>()), environment));
         services.AddHostedService<BearerStart>();
     }
 

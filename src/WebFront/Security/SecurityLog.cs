@@ -1,11 +1,9 @@
-using Realtime.WebFront.Security.Tokens;
-
 namespace Realtime.WebFront.Security;
 
 /// <summary>What security says in the log: never a token, never a secret. Event ids 3000 to 3099.</summary>
 internal static partial class SecurityLog
 {
-    public static void KeysInUse(ILogger logger, IReadOnlyList<SignatureKey> keys)
+    public static void KeysInUse(ILogger logger, IReadOnlyList<SigningKey> keys)
     {
         if (keys.Count > 0)
             KeysInUse(logger, string.Join(", ", keys));
@@ -13,7 +11,7 @@ internal static partial class SecurityLog
             NoKeys(logger);
     }
 
-    public static void KeysKept(ILogger logger, string path, string problem, IReadOnlyList<SignatureKey> keys) =>
+    public static void KeysKept(ILogger logger, string path, string problem, IReadOnlyList<SigningKey> keys) =>
         KeysKept(logger, path, problem, string.Join(", ", keys));
 
     [LoggerMessage(3000, LogLevel.Information, "Tokens are verified with: {Keys}")]
@@ -27,4 +25,10 @@ internal static partial class SecurityLog
 
     [LoggerMessage(3003, LogLevel.Warning, "Key file {Path}: {Note}")]
     public static partial void KeyNote(ILogger logger, string path, string note);
+
+    [LoggerMessage(3004, LogLevel.Information, "Tokens are verified with the keys of {Address}: {Keys}")]
+    public static partial void KeysOfIssuer(ILogger logger, string address, string keys);
+
+    [LoggerMessage(3005, LogLevel.Warning, "The keys of the tokens' issuer, {Address}, could not be read: {Problem}. It is tried again; keys read before stay in use")]
+    public static partial void IssuerAway(ILogger logger, string address, string problem);
 }

@@ -93,10 +93,9 @@ public sealed class HostTests(Cluster cluster)
         builder.Services.AddAuthentication().AddScheme<AuthenticationSchemeOptions, OwnHandler>("Own", null); // the only one, so the default
         builder.Services.AddAuthorization();
         builder.Services.AddHealthChecks();
-        builder.Configuration["Authentication:Bearer:Issuer"] = "i";
-        builder.Configuration["Authentication:Bearer:Audience"] = "a";
-        builder.Configuration["Authentication:Bearer:Keys:0:Algorithm"] = "HS256";
-        builder.Configuration["Authentication:Bearer:Keys:0:Secret"] = new string('A', 43);
+        builder.Configuration["Authentication:Schemes:Bearer:ValidIssuer"] = "i";
+        builder.Configuration["Authentication:Schemes:Bearer:ValidAudience"] = "a";
+        builder.Configuration["Authentication:Schemes:Bearer:SigningKeys:0:Value"] = new string('A', 43) + "=";
     }
 
     private static void Map(WebApplication app)

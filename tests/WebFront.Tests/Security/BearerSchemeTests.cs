@@ -21,7 +21,7 @@ public class BearerSchemeTests
 
         Assert.Equal("alice", (await front.GetAsync("/who", token)).Body);
         Assert.Equal("alice", (await front.GetAsync("/who", null, ("Authorization", $"bEARER   {token} "))).Body);
-        Assert.Equal("alice", (await front.GetAsync($"/who?access_token={token}")).Body);
+        Assert.Equal("alice", (await front.GetAsync($"/who?access_token={token}", null, ("Accept", "text/event-stream"))).Body);
         Assert.Equal("alice", (await front.PostAsync("/who", token)).Body);
         Assert.Equal("alice", await front.ConnectAsync("", token));
         Assert.Equal("alice", await front.ConnectAsync($"?access_token={token}"));
@@ -31,7 +31,7 @@ public class BearerSchemeTests
     public async Task What_answers_an_address_with_a_token_is_for_no_shared_cache()
     {
         await using var front = await StartAsync();
-        Assert.Equal("private", (await front.GetAsync($"/who?access_token={Token()}")).CacheControl);
+        Assert.Equal("private", (await front.GetAsync($"/who?access_token={Token()}", null, ("Accept", "text/event-stream"))).CacheControl);
         Assert.Null((await front.GetAsync("/who", Token())).CacheControl);
     }
 
@@ -57,7 +57,7 @@ public class BearerSchemeTests
     {
         await using var front = await StartAsync();
         var expired = _issuer.Token(TimeProvider.System, ("exp", 1300819380));
-        foreach (var answer in new[] { await front.GetAsync(path, expired), await front.GetAsync($"{path}?access_token={expired}") })
+        foreach (var answer in new[] { await front.GetAsync(path, expired), await front.GetAsync($"{path}?access_token={expired}", null, ("Accept", "text/event-stream")) })
         {
             Assert.Equal(HttpStatusCode.Unauthorized, answer.Status);
             Assert.Equal("Bearer error=\"invalid_token\", error_description=\"The token has expired.\"", answer.Challenge);
@@ -81,14 +81,18 @@ public class BearerSchemeTests
     {
         await using var front = await StartAsync();
         var token = Token();
+        const string notAStream = "access_token in the address is for WebSockets and event streams only; send the token as Authorization header.";
         foreach (var (answer, why) in new[]
         {
             (await front.GetAsync($"/who?access_token={token}", token), "The token was sent twice, as Authorization header and as access_token; send it once."),
-            (await front.GetAsync($"/who?access_token={token}&access_token={token}"), "access_token must be there once, and not empty."),
-            (await front.GetAsync("/who?access_token="), "access_token must be there once, and not empty."),
+            (await front.GetAsync($"/who?access_token={token}&access_token={token}", null, ("Accept", "text/event-stream")), "access_token must be there once, and not empty."),
+            (await front.GetAsync("/who?access_token=", null, ("Accept", "text/event-stream")), "access_token must be there once, and not empty."),
             (await front.GetAsync("/who", null, ("Authorization", "Bearer")), "The Authorization header has no token after Bearer."),
-            (await front.PostAsync($"/who?access_token={token}"), "access_token in the address is for GET only; send the token as Authorization header."),
-            (await front.PostAsync($"/api/thing?access_token={token}"), "access_token in the address is for GET only; send the token as Authorization header."),
+            (await front.PostAsync($"/who?access_token={token}"), notAStream),
+            (await front.PostAsync($"/api/thing?access_token={token}", null, ("Accept", "text/event-stream")), notAStream),
+            (await front.GetAsync($"/who?access_token={token}"), notAStream),
+            (await front.GetAsync($"/api/thing?access_token={token}"), notAStream),
+            (await front.GetAsync($"/api/thing?access_token={token}", null, ("Accept", "application/json, */*")), notAStream),
         })
         {
             Assert.Equal(HttpStatusCode.BadRequest, answer.Status);

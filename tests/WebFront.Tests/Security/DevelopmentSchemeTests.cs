@@ -114,9 +114,9 @@ public class DevelopmentSchemeTests
         await using var front = await TestFront.StartAsync("Development", TestFront.Trusting(_issuer));
         var token = _issuer.Token(TimeProvider.System, ("sub", "carol"));
         Assert.Equal("carol", (await front.GetAsync("/who?user=alice", token)).Body);
-        Assert.Equal("carol", (await front.GetAsync($"/who?user=alice&access_token={token}")).Body);
+        Assert.Equal("carol", (await front.GetAsync($"/who?user=alice&access_token={token}", null, ("Accept", "text/event-stream"))).Body);
         Assert.Equal(HttpStatusCode.Unauthorized, (await front.GetAsync("/who?user=alice", "wrong")).Status);
-        Assert.Equal(HttpStatusCode.Unauthorized, (await front.GetAsync("/who?user=alice&access_token=wrong")).Status);
+        Assert.Equal(HttpStatusCode.Unauthorized, (await front.GetAsync("/who?user=alice&access_token=wrong", null, ("Accept", "text/event-stream"))).Status);
     }
 
     [Fact]

@@ -29,8 +29,7 @@ internal sealed class Issuer
     public static Issuer Hs256(string keyId = "hs", byte[]? secret = null)
     {
         secret ??= RandomNumberGenerator.GetBytes(32);
-        var text = Encode(secret);
-        return new("HS256", keyId, new() { ["kty"] = "oct", ["k"] = text }, text, null, bytes => HMACSHA256.HashData(secret, bytes));
+        return new("HS256", keyId, new() { ["kty"] = "oct", ["k"] = Encode(secret) }, Convert.ToBase64String(secret), null, bytes => HMACSHA256.HashData(secret, bytes));
     }
 
     public static Issuer Rs256(string keyId = "rs")

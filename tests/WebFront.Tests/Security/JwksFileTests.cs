@@ -18,7 +18,7 @@ public sealed class JwksFileTests : IDisposable
     private Task<TestFront> StartAsync(params Issuer[] configured)
     {
         var settings = TestFront.Trusting(configured);
-        settings["Authentication:Bearer:JwksFile"] = JwksPath;
+        settings["Authentication:Schemes:Bearer:JwksFile"] = JwksPath;
         return TestFront.StartAsync(settings: settings, time: _time);
     }
 
@@ -159,6 +159,6 @@ public sealed class JwksFileTests : IDisposable
             File.WriteAllText(JwksPath, content);
 
         var failure = (await Assert.ThrowsAsync<OptionsValidationException>(() => StartAsync())).Message;
-        Assert.StartsWith($"Authentication:Bearer:JwksFile is '{JwksPath}', which cannot be used: {why}", failure);
+        Assert.StartsWith($"Authentication:Schemes:Bearer:JwksFile is '{JwksPath}', which cannot be used: {why}", failure);
     }
 }

@@ -1,6 +1,3 @@
-using System.Text;
-using Realtime.WebFront.Security.Tokens;
-
 namespace Realtime.WebFront.Tests.Security;
 
 /// <summary>Which key a token is verified with.</summary>
@@ -8,9 +5,11 @@ public class KeyChoiceTests
 {
     private readonly ManualTimeProvider _time = ManualTimeProvider.At(1_800_000_000);
 
-    private string? Failure(string token, string jwks) =>
-        new TokenValidator(new TokenRules(Issuer.Name, Issuer.Audience, TimeSpan.Zero), _time)
-            .Validate(token, new KeySet(JwksReader.Read(Encoding.UTF8.GetBytes(jwks)).Keys)).Failure;
+    private string? Failure(string token, string jwks)
+    {
+        using var verifier = new Verifier(_time, jwks);
+        return verifier.Verify(token).Failure;
+    }
 
     private string Unnamed(Issuer issuer) => issuer.Sign(Issuer.Claims(_time).ToJsonString(), $$"""{"alg":"{{issuer.Algorithm}}"}""");
 
@@ -69,12 +68,11 @@ public class KeyChoiceTests
     {
         foreach (var issuer in new[] { Issuer.Rs256(), Issuer.Es256() })
         {
-            var validator = new TokenValidator(new TokenRules(Issuer.Name, Issuer.Audience, TimeSpan.Zero), _time);
-            var keys = new KeySet(JwksReader.Read(Encoding.UTF8.GetBytes(Issuer.Jwks(issuer))).Keys);
+            using var verifier = new Verifier(_time, Issuer.Jwks(issuer));
             var (good, forged) = (issuer.Token(_time), issuer.Token(_time)[..^8] + "AAAAAAAA");
             await Parallel.ForAsync(0, 400, (i, _) =>
             {
-                Assert.Equal(i % 2 == 0, validator.Validate(i % 2 == 0 ? good : forged, keys).Succeeded);
+                Assert.Equal(i % 2 == 0, verifier.Verify(i % 2 == 0 ? good : forged).Succeeded);
                 return ValueTask.CompletedTask;
             });
         }

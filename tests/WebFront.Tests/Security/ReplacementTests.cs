@@ -38,6 +38,45 @@ public class ReplacementTests
         Assert.Equal(HttpStatusCode.Unauthorized, (await front.GetAsync("/who")).Status);
     }
 
+    // AddJwtBearer reads the section of each scheme, ours too, and is more lenient.
+    [Theory, InlineData(true), InlineData(false)]
+    public async Task A_jwt_scheme_beside_ours_leaves_our_rules_as_they_are(bool before)
+    {
+        var (issuer, own) = (Issuer.Hs256(), Issuer.Hs256("own"));
+        void Own(IServiceCollection services) => services.AddAuthentication().AddJwtBearer("Own", options => options.TokenValidationParameters = new()
+        {
+            ValidIssuer = Issuer.Name,
+            ValidAudience = Issuer.Audience,
+            IssuerSigningKey = new Microsoft.IdentityModel.Tokens.SymmetricSecurityKey(Convert.FromBase64String(own.Secret!)) { KeyId = own.KeyId },
+        });
+        await using var front = await TestFront.StartAsync(settings: TestFront.Trusting(issuer), before: before ? Own : null, after: before ? null : Own);
+
+        Assert.Equal("alice", (await front.GetAsync("/who", issuer.Token(TimeProvider.System))).Body);
+        Assert.Equal("The token's key id is unknown.", (await front.GetAsync("/who", own.Token(TimeProvider.System))).Detail);
+        Assert.Equal("The token's type (typ) must be JWT or at+jwt.",
+            (await front.GetAsync("/who", issuer.Sign(Issuer.Claims(TimeProvider.System).ToJsonString(), """{"alg":"HS256","typ":"logout+jwt"}"""))).Detail);
+    }
+
+    [Theory, InlineData(true), InlineData(false)]
+    public async Task An_own_jwt_scheme_called_Bearer_keeps_its_options(bool before)
+    {
+        var own = Issuer.Hs256("own");
+        await using var front = await StartAsync(before, services => services.AddAuthentication().AddJwtBearer(options =>
+        {
+            options.MapInboundClaims = false;
+            options.TokenValidationParameters = new()
+            {
+                ValidIssuer = Issuer.Name,
+                ValidAudience = Issuer.Audience,
+                NameClaimType = "sub",
+                IssuerSigningKey = new Microsoft.IdentityModel.Tokens.SymmetricSecurityKey(Convert.FromBase64String(own.Secret!)) { KeyId = own.KeyId },
+            };
+        }));
+
+        Assert.Equal("alice", (await front.GetAsync("/who", own.Token(TimeProvider.System))).Body);
+        Assert.Equal("alice", (await front.GetAsync("/who", own.Sign(Issuer.Claims(TimeProvider.System).ToJsonString(), """{"alg":"HS256","typ":"other+jwt"}"""))).Body);
+    }
+
     [Theory, InlineData(true), InlineData(false)]
     public async Task An_own_policy_takes_the_place_of_ours(bool before)
     {

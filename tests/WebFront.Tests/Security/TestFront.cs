@@ -43,16 +43,14 @@ internal sealed class TestFront : IAsyncDisposable
     {
         var settings = new Dictionary<string, string?>
         {
-            ["Authentication:Bearer:Issuer"] = Issuer.Name,
-            ["Authentication:Bearer:Audience"] = Issuer.Audience,
+            [$"{BearerOptions.Section}:ValidIssuer"] = Issuer.Name,
+            [$"{BearerOptions.Section}:ValidAudience"] = Issuer.Audience,
         };
         foreach (var (index, issuer) in issuers.Index())
         {
-            var key = $"Authentication:Bearer:Keys:{index}";
-            settings[$"{key}:KeyId"] = issuer.KeyId;
-            settings[$"{key}:Algorithm"] = issuer.Algorithm;
-            settings[$"{key}:Secret"] = issuer.Secret;
-            settings[$"{key}:PublicKey"] = issuer.Pem;
+            var key = $"{BearerOptions.Section}:{(issuer.Secret is null ? "PublicKeys" : "SigningKeys")}:{index}";
+            settings[$"{key}:Id"] = issuer.KeyId;
+            settings[$"{key}:Value"] = issuer.Secret ?? issuer.Pem;
         }
         return settings;
     }

@@ -28,7 +28,7 @@ public class TokenSecrecyTests
             log = front.Log;
             foreach (var token in new[] { good, expired })
             {
-                foreach (var answer in new[] { await front.GetAsync($"/who?access_token={token}"), await front.GetAsync("/who", token), await front.GetAsync($"/who?access_token={token}", token) })
+                foreach (var answer in new[] { await front.GetAsync($"/who?access_token={token}"), await front.GetAsync($"/who?access_token={token}", null, ("Accept", "text/event-stream")), await front.GetAsync("/who", token), await front.GetAsync($"/who?access_token={token}", token) })
                     bodies.Add($"{answer.Body} {answer.Challenge}");
                 await front.ConnectAsync($"?access_token={token}");
             }

@@ -1,4 +1,5 @@
 using Microsoft.AspNetCore.Http.Features;
+using Microsoft.Net.Http.Headers;
 
 namespace Realtime.WebFront.Security;
 
@@ -37,15 +38,18 @@ internal readonly record struct BearerCredentials(string? Token, string? Problem
         if (!inQuery)
             return default;
 
-        if (!IsGet(request))
-            return Wrong("access_token in the address is for GET only; send the token as Authorization header.");
+        if (!IsStream(request))
+            return Wrong("access_token in the address is for WebSockets and event streams only; send the token as Authorization header.");
         return values is [{ Length: > 0 } single] ? new(single, null, true) : Wrong("access_token must be there once, and not empty.");
     }
 
     private static BearerCredentials Wrong(string problem) => new(null, problem, false);
 
-    // Over HTTP/2 a WebSocket opens with an extended CONNECT in the place of GET (RFC 8441 section 4).
-    private static bool IsGet(HttpRequest request) =>
+    // Addresses are logged and kept, so only for what can send no header. Over HTTP/2 a WebSocket opens with an extended CONNECT in
+    // the place of GET (RFC 8441 section 4).
+    private static bool IsStream(HttpRequest request) =>
         HttpMethods.IsGet(request.Method)
-        || request.HttpContext.Features.Get<IHttpExtendedConnectFeature>() is { IsExtendedConnect: true };
+            ? request.Headers.GetCommaSeparatedValues(HeaderNames.Upgrade).Contains("websocket", StringComparer.OrdinalIgnoreCase)
+                || request.GetTypedHeaders().Accept.Any(range => range.MediaType.Equals("text/event-stream", StringComparison.OrdinalIgnoreCase))
+            : request.HttpContext.Features.Get<IHttpExtendedConnectFeature>() is { IsExtendedConnect: true };
 }

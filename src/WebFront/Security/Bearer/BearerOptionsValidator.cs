@@ -10,25 +10,13 @@ internal sealed class BearerOptionsValidator(IHostEnvironment environment) : IVa
 
     public ValidateOptionsResult Validate(string? name, BearerOptions options)
     {
-        var failures = new List<string>([.. ConfiguredKeys.Read(options.Keys).Errors, .. SettingsCheck.Problems(Section, options)]);
-        if (options.Keys.Count > 0 || !string.IsNullOrWhiteSpace(options.JwksFile))
-        {
-            CheckRequired(nameof(options.Issuer), options.Issuer, "the exact 'iss' of the tokens", failures);
-            CheckRequired(nameof(options.Audience), options.Audience, "a value that the tokens have in 'aud'", failures);
-        }
-        else if (!environment.IsDevelopment())
+        var failures = new List<string>(SettingsCheck.Problems(Section, options));
+        if (!options.HasKeys && !environment.IsDevelopment())
         {
             failures.Add(
-                $"{Section}:Keys is empty and {Section}:JwksFile is not set: no client could prove who it is. In the environment "
-                + $"'{environment.EnvironmentName}' give at least one key, or make another authentication scheme the default.");
+                $"{Section} has no keys, neither SigningKeys nor PublicKeys, JwksFile, JwksUrl, Authority or MetadataAddress: no client could "
+                + $"prove who it is. In the environment '{environment.EnvironmentName}' give at least one, or make another authentication scheme the default.");
         }
-
         return failures.Count == 0 ? ValidateOptionsResult.Success : ValidateOptionsResult.Fail(failures);
-    }
-
-    private static void CheckRequired(string setting, string? value, string meaning, List<string> failures)
-    {
-        if (string.IsNullOrWhiteSpace(value))
-            failures.Add($"{Section}:{setting} is '{value}'; with keys it must be set to {meaning}.");
     }
 }

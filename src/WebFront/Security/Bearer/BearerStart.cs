@@ -29,5 +29,5 @@ internal sealed class BearerStart(
 
     private bool IsInUse(AuthenticationOptions options) =>
         (authentication.SchemeIn(options) ?? options.DefaultAuthenticateScheme ?? options.DefaultScheme) is RealtimeSchemes.Realtime or RealtimeSchemes.Bearer
-        && options.SchemeMap[RealtimeSchemes.Bearer].HandlerType == typeof(BearerHandler);
+        && BearerSetup.IsOurs(options);
 }

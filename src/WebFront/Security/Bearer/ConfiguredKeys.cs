@@ -1,47 +1,91 @@
-using Realtime.WebFront.Security.Tokens;
+using System.Security.Cryptography;
+using Microsoft.IdentityModel.Tokens;
+using Realtime.Settings;
 
 namespace Realtime.WebFront.Security;
 
-/// <summary>Makes keys of <see cref="BearerOptions.Keys"/>, and says what is wrong with those it cannot make.</summary>
+/// <summary>Makes keys of <see cref="BearerOptions"/>, and says what is wrong with those it cannot make.</summary>
 internal static class ConfiguredKeys
 {
-    public static (IReadOnlyList<SignatureKey> Keys, IReadOnlyList<string> Errors) Read(IList<BearerKeyOptions> options)
+    public static (IReadOnlyList<SigningKey> Keys, IReadOnlyList<SettingProblem> Problems) Read(BearerOptions options)
     {
-        var keys = new List<SignatureKey>();
-        var errors = new List<string>();
-        foreach (var (index, key) in options.Index())
+        var keys = new List<SigningKey>();
+        var problems = new List<SettingProblem>();
+        Add(nameof(options.SigningKeys), options.SigningKeys, Secret);
+        Add(nameof(options.PublicKeys), options.PublicKeys, Public);
+        return (keys, problems);
+
+        void Add(string name, IList<SigningKeyOptions> list, Func<string, SecurityKey> read)
         {
-            var setting = $"{BearerOptions.Section}:Keys:{index}";
-            if (key.KeyId is not null && keys.Any(k => k.KeyId == key.KeyId))
-                errors.Add($"{setting}:KeyId is '{key.KeyId}' again; each key needs an id of its own.");
-            else if (!SignatureAlgorithms.IsKnown(key.Algorithm))
-                errors.Add($"{setting}:Algorithm is '{key.Algorithm}'; it must be {SignatureAlgorithms.All}.");
-            else
-                try
-                {
-                    keys.Add(key.Algorithm == SignatureAlgorithms.Hs256 ? Secret(key) : Public(key));
-                }
-                catch (InvalidKeyException e)
-                {
-                    errors.Add($"{setting} cannot be used: {e.Message}.");
-                }
+            foreach (var (index, key) in list.Index())
+            {
+                var setting = $"{name}:{index}";
+                if (key.Id is not null && keys.Any(other => other.Id == key.Id))
+                    problems.Add(new($"{setting}:Id", $"is '{key.Id}' again; each key needs an id of its own."));
+                else
+                    try
+                    {
+                        var made = read(key.Value ?? "");
+                        made.KeyId = key.Id;
+                        keys.Add(SigningKey.Of(made, string.IsNullOrWhiteSpace(key.Issuer) ? null : key.Issuer));
+                    }
+                    catch (InvalidKeyException e)
+                    {
+                        problems.Add(new($"{setting}:Value", $"cannot be used: {e.Message}."));
+                    }
+            }
         }
-        return (keys, errors);
     }
 
-    private static HmacKey Secret(BearerKeyOptions key)
+    private static SymmetricSecurityKey Secret(string value)
     {
-        if (string.IsNullOrEmpty(key.Secret) || !string.IsNullOrEmpty(key.PublicKey))
-            throw new InvalidKeyException("HS256 needs Secret, and no PublicKey");
-        return StrictBase64Url.TryDecode(key.Secret, out var secret)
-            ? new HmacKey(key.KeyId, secret)
-            : throw new InvalidKeyException("Secret must be base64url without padding ('-' and '_', not '+', '/' and '='; RFC 4648 section 5)");
+        if (value.Contains("-----BEGIN", StringComparison.Ordinal))
+            throw new InvalidKeyException($"it is a PEM text; a public key belongs to {nameof(BearerOptions.PublicKeys)}");
+        var bytes = new byte[value.Length];
+        return value.Length > 0 && Convert.TryFromBase64String(value, bytes, out var size)
+            ? new SymmetricSecurityKey(bytes[..size])
+            : throw new InvalidKeyException("it must be base64 with padding, as 'openssl rand -base64 32' writes it (RFC 4648 section 4)");
     }
 
-    private static SignatureKey Public(BearerKeyOptions key)
+    /// <summary><c>PUBLIC KEY</c> (RFC 7468 section 13), for RSA also <c>RSA PUBLIC KEY</c>.</summary>
+    private static SecurityKey Public(string pem)
     {
-        if (string.IsNullOrEmpty(key.PublicKey) || !string.IsNullOrEmpty(key.Secret))
-            throw new InvalidKeyException($"{key.Algorithm} needs PublicKey, and no Secret");
-        return PublicKeyPem.Read(key.KeyId, key.Algorithm!, key.PublicKey);
+        if (!PemEncoding.TryFind(pem, out var fields))
+            throw new InvalidKeyException("the public key is not PEM; it must start with '-----BEGIN PUBLIC KEY-----'");
+        var label = pem[fields.Label];
+        if (label.Contains("PRIVATE", StringComparison.Ordinal))
+            throw new InvalidKeyException("the PEM holds a private key; give the public key only, the private one stays with the issuer");
+        if (label is not ("PUBLIC KEY" or "RSA PUBLIC KEY"))
+            throw new InvalidKeyException("the PEM holds no public key; it must start with '-----BEGIN PUBLIC KEY-----'");
+        return Rsa(pem) as SecurityKey ?? Ec(pem) ?? throw new InvalidKeyException("the PEM holds no public key for RS256 or ES256");
+    }
+
+    private static RsaSecurityKey? Rsa(string pem)
+    {
+        try
+        {
+            using var rsa = RSA.Create();
+            rsa.ImportFromPem(pem);
+            return new RsaSecurityKey(rsa.ExportParameters(includePrivateParameters: false));
+        }
+        catch (Exception e) when (e is CryptographicException or ArgumentException)
+        {
+            return null;
+        }
+    }
+
+    private static ECDsaSecurityKey? Ec(string pem)
+    {
+        var ecdsa = ECDsa.Create(); // the key's, as long as it is used
+        try
+        {
+            ecdsa.ImportFromPem(pem);
+            return new ECDsaSecurityKey(ecdsa);
+        }
+        catch (Exception e) when (e is CryptographicException or ArgumentException)
+        {
+            ecdsa.Dispose();
+            return null;
+        }
     }
 }

@@ -1,5 +1,3 @@
-using Realtime.WebFront.Security.Tokens;
-
 namespace Realtime.WebFront.Security;
 
 /// <summary>

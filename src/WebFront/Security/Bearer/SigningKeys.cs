@@ -1,9 +1,15 @@
 using Microsoft.Extensions.Options;
-using Realtime.WebFront.Security.Tokens;
+using Microsoft.IdentityModel.Tokens;
 
 namespace Realtime.WebFront.Security;
 
-/// <summary>The keys in use: those of the configuration and those of the JWKS file, which is watched for changes.</summary>
+/// <summary>Which keys a token may be signed by.</summary>
+/// <param name="Keys">To be tried.</param>
+/// <param name="Issuer">The issuer as its own metadata name it; null when the settings do.</param>
+/// <param name="Refusal">Why there is none.</param>
+internal readonly record struct KeyChoice(IReadOnlyList<SecurityKey> Keys, string? Issuer, RefusedException? Refusal);
+
+/// <summary>The keys in use: those of the configuration, of the JWKS file, which is watched for changes, and of the issuer.</summary>
 internal sealed class SigningKeys : IDisposable
 {
     /// <summary>
@@ -12,31 +18,80 @@ internal sealed class SigningKeys : IDisposable
     public static readonly TimeSpan RefreshInterval = TimeSpan.FromSeconds(5);
 
     private readonly ILogger<SigningKeys> _logger;
-    private readonly IReadOnlyList<SignatureKey> _configured;
+    private readonly IReadOnlyList<SigningKey> _configured;
+    private readonly bool _takesIssuer;
     private readonly JwksFile? _file;
     private readonly ITimer? _timer;
+    private readonly IssuerKeys? _issuer;
     private readonly Lock _refreshing = new();
     private string? _loggedProblem;
-    private volatile KeySet _current;
+    private volatile IReadOnlyList<SigningKey> _current;
 
     /// <exception cref="OptionsValidationException">A setting is wrong, or the file cannot be used.</exception>
     public SigningKeys(IOptions<BearerOptions> options, IHostEnvironment environment, TimeProvider time, ILogger<SigningKeys> logger)
     {
+        var settings = options.Value;
         _logger = logger;
-        _configured = ConfiguredKeys.Read(options.Value.Keys).Keys;
-        _current = new KeySet(_configured);
-        if (!string.IsNullOrWhiteSpace(options.Value.JwksFile))
+        _configured = [.. ConfiguredKeys.Read(settings).Keys];
+        _takesIssuer = !settings.Issuers.Any();
+        _current = _configured;
+        if (!string.IsNullOrWhiteSpace(settings.JwksFile))
         {
-            _file = new JwksFile(Path.GetFullPath(options.Value.JwksFile, environment.ContentRootPath));
+            _file = new JwksFile(Path.GetFullPath(settings.JwksFile, environment.ContentRootPath));
             ReadFirst(_file);
             _timer = time.CreateTimer(_ => Refresh(), null, RefreshInterval, RefreshInterval);
         }
-        SecurityLog.KeysInUse(_logger, _current.Keys);
+        if (settings.KeysAddress is { } address)
+        {
+            _issuer = new IssuerKeys(address, isDiscovery: string.IsNullOrWhiteSpace(settings.JwksUrl), settings.RequireHttpsMetadata, logger);
+            _ = _issuer.GetAsync(); // in the background: a front starts also while the issuer is away
+        }
+        if (_current.Count > 0 || _issuer is null)
+            SecurityLog.KeysInUse(_logger, _current);
     }
 
-    public KeySet Current => _current;
+    /// <summary>
+    /// Keys of the token's <c>kid</c>, else those without any id; without a <c>kid</c> all of them (RFC 7515 section 4.1.4 leaves the
+    /// choice to us). Of these, those of its algorithm and its issuer.
+    /// </summary>
+    public async ValueTask<KeyChoice> ChooseAsync(StrictToken token)
+    {
+        var remote = _issuer is null ? null : await _issuer.GetAsync();
+        IReadOnlyList<SigningKey> all = remote is null ? _current : [.. _current, .. remote.Keys];
+        var found = Find(all, token.KeyId);
+        if (found.Count == 0)
+        {
+            _issuer?.RequestRefresh();
+            return new([], null,
+                _issuer is not null && remote is null ? RefusedException.NoKeysYet()
+                : RefusedException.Token(all.Count == 0 ? "This server has no keys to verify tokens with." : "The token's key id is unknown."));
+        }
 
-    public void Dispose() => _timer?.Dispose();
+        found = [.. found.Where(key => key.Algorithm == token.Algorithm)];
+        if (found.Count == 0)
+            return new([], null, RefusedException.Token("The token's algorithm is not the one of its key."));
+
+        var issuer = token.Claims.TryGetOptionalString("iss", out var named) ? named : null;
+        found = [.. found.Where(key => key.Issuer is null || key.Issuer == issuer)];
+        return found.Count == 0
+            ? new([], null, RefusedException.Token("The token's key belongs to another issuer."))
+            : new([.. found.Select(key => key.Key)], _takesIssuer ? remote?.Issuer : null, null);
+    }
+
+    public void Dispose()
+    {
+        _timer?.Dispose();
+        _issuer?.Dispose();
+    }
+
+    private static IReadOnlyList<SigningKey> Find(IReadOnlyList<SigningKey> all, string? keyId)
+    {
+        if (keyId is null)
+            return all;
+
+        SigningKey[] named = [.. all.Where(key => key.Id == keyId)];
+        return named.Length > 0 ? named : [.. all.Where(key => key.Id is null)];
+    }
 
     private void ReadFirst(JwksFile file)
     {
@@ -61,7 +116,7 @@ internal sealed class SigningKeys : IDisposable
             if (_file!.ReadIfChanged() is { } content)
             {
                 Use(content);
-                SecurityLog.KeysInUse(_logger, _current.Keys);
+                SecurityLog.KeysInUse(_logger, _current);
             }
             _loggedProblem = null;
         }
@@ -69,7 +124,7 @@ internal sealed class SigningKeys : IDisposable
         catch (Exception e)
         {
             if (_loggedProblem != e.Message)
-                SecurityLog.KeysKept(_logger, _file!.Path, e.Message, _current.Keys);
+                SecurityLog.KeysKept(_logger, _file!.Path, e.Message, _current);
             _loggedProblem = e.Message;
         }
         finally
@@ -83,6 +138,6 @@ internal sealed class SigningKeys : IDisposable
         var (keys, notes) = JwksReader.Read(content);
         foreach (var note in notes)
             SecurityLog.KeyNote(_logger, _file!.Path, note);
-        _current = new KeySet([.. _configured, .. keys]);
+        _current = [.. _configured, .. keys];
     }
 }

@@ -27,8 +27,8 @@ internal sealed class DevelopmentHandler(IOptionsMonitor<AuthenticationSchemeOpt
             return AuthenticateResult.NoResult();
 
         if (NameOf(Context) is not { } name)
-            return AuthenticateResult.Fail(new RefusedException(
-                StatusCodes.Status400BadRequest, "invalid_request", $"The name in ?{QueryName}= must be there once, and be {Names.Rule}."));
+            return AuthenticateResult.Fail(RefusedException.Request(
+                $"The name in ?{QueryName}= must be there once, and be {Names.Rule}."));
 
         var identity = new ClaimsIdentity([new Claim("sub", name)], Scheme.Name, nameType: "sub", roleType: "roles");
         return AuthenticateResult.Success(new AuthenticationTicket(new ClaimsPrincipal(identity), Scheme.Name));

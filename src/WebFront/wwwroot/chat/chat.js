@@ -101,9 +101,8 @@ function signOut(words) {
 
 /** A browser does not say why a handshake failed; an ordinary request to the same address does. */
 async function explainRefusal() {
-  const query = new URLSearchParams(token ? { access_token: token } : { user: me });
   try {
-    const answer = await fetch(`ws?${query}`);
+    const answer = await (token ? fetch('ws', { headers: { authorization: `Bearer ${token}` } }) : fetch(`ws?${new URLSearchParams({ user: me })}`));
     if (answer.status !== 401 && answer.status !== 403) return;
     const problem = await answer.json().catch(() => null);
     signOut(problem?.detail ?? 'The server does not accept this name or token.');

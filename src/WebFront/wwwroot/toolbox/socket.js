@@ -91,7 +91,10 @@ async function explain(url, frames) {
   address.protocol = address.protocol.replace(/^ws/, 'http');
   if (address.origin !== location.origin) return;
   try {
-    const answer = await fetch(address);
+    // The server takes a token in the address from a WebSocket only.
+    const token = address.searchParams.get('access_token');
+    address.searchParams.delete('access_token');
+    const answer = await fetch(address, token === null ? {} : { headers: { authorization: `Bearer ${token}` } });
     const text = await answer.text();
     frames.event('refused', answer.status === 426
       ? 'The endpoint is there and lets you in; it may not know the subprotocol.'

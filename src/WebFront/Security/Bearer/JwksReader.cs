@@ -1,6 +1,7 @@
 using System.Text.Json;
+using Microsoft.IdentityModel.Tokens;
 
-namespace Realtime.WebFront.Security.Tokens;
+namespace Realtime.WebFront.Security;
 
 /// <summary>
 /// Reads a JSON Web Key Set (RFC 7517 section 5). A key that cannot verify our tokens is left out with a note, as the RFC
@@ -12,7 +13,7 @@ internal static class JwksReader
     public const int MaxKeys = 100;
 
     /// <exception cref="InvalidKeyException">Not a key set, too many keys, or no usable key.</exception>
-    public static (IReadOnlyList<SignatureKey> Keys, IReadOnlyList<string> Notes) Read(ReadOnlyMemory<byte> utf8)
+    public static (IReadOnlyList<SigningKey> Keys, IReadOnlyList<string> Notes) Read(ReadOnlyMemory<byte> utf8)
     {
         using var document = StrictJson.ParseObject(utf8)
             ?? throw new InvalidKeyException("it is not a JSON object with each name once");
@@ -21,14 +22,15 @@ internal static class JwksReader
         if (list.GetArrayLength() > MaxKeys)
             throw new InvalidKeyException($"it has {list.GetArrayLength()} keys; at most {MaxKeys} are taken");
 
-        var keys = new List<SignatureKey>();
+        var keys = new List<SigningKey>();
         var notes = new List<string>();
         foreach (var (index, item) in list.EnumerateArray().Index())
         {
             try
             {
-                keys.Add(ReadKey(item));
-                if (item.TryGetProperty("d", out _))
+                var jwk = Parse(item);
+                keys.Add(ReadKey(jwk, item.TryGetProperty("key_ops", out _)));
+                if (jwk.HasPrivateKey && jwk.Kty != JsonWebAlgorithmsKeyTypes.Octet)
                     notes.Add($"key {index} comes with its private part, which a front neither needs nor should have");
             }
             catch (InvalidKeyException e)
@@ -42,46 +44,42 @@ internal static class JwksReader
             : throw new InvalidKeyException(string.Join("; ", notes.Prepend("it has no key that can be used")));
     }
 
-    private static SignatureKey ReadKey(JsonElement jwk)
+    private static JsonWebKey Parse(JsonElement item)
     {
-        if (jwk.ValueKind != JsonValueKind.Object)
+        if (item.ValueKind != JsonValueKind.Object)
             throw new InvalidKeyException("it is not an object");
-
-        var algorithm = (Text(jwk, "kty"), Text(jwk, "crv")) switch
+        try
         {
-            ("oct", _) => SignatureAlgorithms.Hs256,
-            ("RSA", _) => SignatureAlgorithms.Rs256,
-            ("EC", "P-256") => SignatureAlgorithms.Es256,
+            return new JsonWebKey(item.GetRawText());
+        }
+        // The library throws what its reader meets; the texts may repeat values.
+        catch (Exception)
+        {
+            throw new InvalidKeyException("a member is of another type than RFC 7517 and RFC 7518 give it");
+        }
+    }
+
+    private static SigningKey ReadKey(JsonWebKey jwk, bool hasOperations)
+    {
+        var algorithm = (jwk.Kty, jwk.Crv) switch
+        {
+            ("oct", _) => SecurityAlgorithms.HmacSha256,
+            ("RSA", _) => SecurityAlgorithms.RsaSha256,
+            ("EC", "P-256") => SecurityAlgorithms.EcdsaSha256,
             ("EC", _) => throw new InvalidKeyException("its curve (crv) must be P-256"),
             _ => throw new InvalidKeyException("its type (kty) must be oct, RSA or EC"),
         };
-        if ((Text(jwk, "alg") ?? algorithm) != algorithm)
+        if ((jwk.Alg ?? algorithm) != algorithm)
             throw new InvalidKeyException($"its algorithm (alg) must be {algorithm}, or absent");
-        if ((Text(jwk, "use") ?? "sig") != "sig")
+        if ((jwk.Use ?? "sig") != "sig")
             throw new InvalidKeyException("its use must be sig, or absent");
-        if (!MayVerify(jwk))
+        if (hasOperations && !jwk.KeyOps.Contains("verify"))
             throw new InvalidKeyException("its key_ops must have verify, or be absent");
 
-        var keyId = Text(jwk, "kid");
-        return algorithm switch
-        {
-            SignatureAlgorithms.Hs256 => new HmacKey(keyId, Bytes(jwk, "k")),
-            SignatureAlgorithms.Rs256 => new RsaKey(keyId, Bytes(jwk, "n"), Bytes(jwk, "e")),
-            _ => new EcdsaKey(keyId, Bytes(jwk, "x"), Bytes(jwk, "y")),
-        };
+        // What verifies, and no more: a certificate beside it (x5c) could hold another key.
+        var plain = new JsonWebKey { Kty = jwk.Kty, Crv = jwk.Crv, Kid = jwk.Kid, K = jwk.K, N = jwk.N, E = jwk.E, X = jwk.X, Y = jwk.Y };
+        return JsonWebKeyConverter.TryConvertToSecurityKey(plain, out var key)
+            ? SigningKey.Of(key)
+            : throw new InvalidKeyException($"its members are missing, or are no {(jwk.Kty == "EC" ? "point on P-256" : "key")} as base64url without padding");
     }
-
-    /// <summary>RFC 7517 section 4.3.</summary>
-    private static bool MayVerify(JsonElement jwk) =>
-        !jwk.TryGetProperty("key_ops", out var operations)
-        || (operations.ValueKind == JsonValueKind.Array
-            && operations.EnumerateArray().Any(o => o.TryGetString(out var name) && name == "verify"));
-
-    private static string? Text(JsonElement jwk, string name) =>
-        jwk.TryGetOptionalString(name, out var text) ? text : throw new InvalidKeyException($"'{name}' must be a string");
-
-    private static byte[] Bytes(JsonElement jwk, string name) =>
-        Text(jwk, name) is { } text && StrictBase64Url.TryDecode(text, out var bytes)
-            ? bytes
-            : throw new InvalidKeyException($"'{name}' must be base64url without padding");
 }

@@ -2,7 +2,7 @@ using System.Diagnostics.CodeAnalysis;
 using System.Text.Json;
 using System.Text.Unicode;
 
-namespace Realtime.WebFront.Security.Tokens;
+namespace Realtime.WebFront.Security;
 
 /// <summary>
 /// Reads JSON that comes from outside without ever throwing: one object, valid UTF-8, every name once (RFC 7515

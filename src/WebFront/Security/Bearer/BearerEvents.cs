@@ -1,0 +1,67 @@
+using Microsoft.AspNetCore.Authentication.JwtBearer;
+using Microsoft.AspNetCore.Authorization;
+using Microsoft.Net.Http.Headers;
+using Realtime.WebFront.Http;
+
+namespace Realtime.WebFront.Security;
+
+/// <summary>RFC 6750 around the framework's scheme: where a token may be, and what a refusal says.</summary>
+internal sealed class BearerEvents(IHostEnvironment environment) : JwtBearerEvents
+{
+    public override Task MessageReceived(MessageReceivedContext context)
+    {
+        var credentials = BearerCredentials.Read(context.Request);
+        if (credentials.Problem is not null)
+            context.Fail(RefusedException.Request(credentials.Problem));
+        else if (credentials.Token is null)
+            context.NoResult();
+        else
+            context.Token = credentials.Token;
+        return Task.CompletedTask;
+    }
+
+    public override Task TokenValidated(TokenValidatedContext context)
+    {
+        // RFC 6750 section 2.3: what answers an address with a token in it is for no shared cache.
+        if (BearerCredentials.Read(context.Request).FromQuery)
+            context.Response.Headers.CacheControl = "private";
+        return Task.CompletedTask;
+    }
+
+    public override async Task Challenge(JwtBearerChallengeContext context)
+    {
+        context.HandleResponse();
+        var refused = context.AuthenticateFailure as RefusedException;
+        var headers = context.Response.Headers;
+        if (refused is { Error: null })
+            headers.RetryAfter = "1"; // second
+        // RFC 6750 section 3.1: a request without a token learns the scheme and nothing else. Ours are fixed sentences
+        // without quotes, so that they go into a quoted string as they are.
+        else
+            headers.Append(HeaderNames.WWWAuthenticate,
+                refused is not null ? $"Bearer error=\"{refused.Error}\", error_description=\"{refused.Message}\"" : "Bearer");
+        await Problems.Write(context.HttpContext,
+            Problems.Of(refused?.Status ?? StatusCodes.Status401Unauthorized), refused?.Message ?? NoTokenHint());
+    }
+
+    public override Task Forbidden(ForbiddenContext context)
+    {
+        var needsScope = context.HttpContext.GetEndpoint()?.Metadata.GetOrderedMetadata<IAuthorizeData>()
+            .Any(data => data.Policy == RealtimePolicies.Api) ?? false;
+        if (!needsScope)
+            return Problems.Write(context.HttpContext, Problems.Forbidden, "This user may not do that.");
+
+        const string description = "The token does not have the scope that this needs.";
+        context.Response.Headers.Append(HeaderNames.WWWAuthenticate,
+            $"Bearer error=\"insufficient_scope\", error_description=\"{description}\", scope=\"{RealtimePolicies.ApiScope}\"");
+        return Problems.Write(context.HttpContext, Problems.Forbidden, $"{description} It is {RealtimePolicies.ApiScope}.");
+    }
+
+    private string NoTokenHint()
+    {
+        const string token = "Send a token, as 'Authorization: Bearer ...', or on a WebSocket or an event stream as '?access_token=...'";
+        return environment.IsDevelopment()
+            ? $"{token}; or, in Development and at a localhost address of this machine, a name as '?user=alice'."
+            : $"{token}.";
+    }
+}

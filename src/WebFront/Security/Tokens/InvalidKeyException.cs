@@ -1,4 +1,0 @@
-namespace Realtime.WebFront.Security.Tokens;
-
-/// <summary>A key, or a file of keys, cannot be used. The message says why, and holds nothing of the key.</summary>
-internal sealed class InvalidKeyException(string message) : Exception(message);
