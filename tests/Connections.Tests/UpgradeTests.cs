@@ -43,6 +43,37 @@ public class UpgradeTests
         }
     }
 
+    [Theory]
+    [InlineData("HTTP/1.1", "", true)]
+    [InlineData("HTTP/1.1", "Connection: keep-alive|", true)]
+    [InlineData("HTTP/1.1", "Connection: Upgrade|Upgrade: websocket|", true)] // without a version
+    [InlineData("HTTP/1.1", "Connection: close|", false)]
+    [InlineData("HTTP/1.0", "", false)]
+    [InlineData("HTTP/1.0", "Connection: keep-alive|", false)]
+    public async Task An_answer_of_426_says_what_to_upgrade_to_and_whether_the_connection_stays(string version, string headers, bool stays)
+    {
+        await using var server = await Server.EchoAsync(Path.Polled);
+        using var client = await RawClient.OpenAsync(server.EndPoint);
+        await client.SendAsync(Encoding.ASCII.GetBytes($"GET /ws {version}\r\nHost: localhost\r\n{headers.Replace("|", "\r\n")}\r\n"));
+        string head = await client.ReadHeadAsync();
+        Assert.StartsWith("HTTP/1.1 426 ", head);
+        Assert.Contains("\r\nUpgrade: websocket\r\n", head);
+        Assert.Contains($"\r\nConnection: Upgrade, {(stays ? "keep-alive" : "close")}\r\n", head);
+        if (!stays)
+        {
+            while (await client.ReadHeadAsync() != "")
+            {
+                // the body, and then the end
+            }
+            return;
+        }
+        await client.ReadHeadAsync(); // the body: a chunk, and an empty one
+        await client.SendAsync(Encoding.ASCII.GetBytes(RawClient.UpgradeRequest()));
+        Assert.StartsWith("HTTP/1.1 101 ", await client.ReadHeadAsync());
+        await client.SendTextAsync("served");
+        Assert.Equal("served", await client.ReceiveTextAsync());
+    }
+
     [Fact]
     public async Task The_answer_proves_that_the_key_was_understood()
     {

@@ -39,17 +39,12 @@ internal static class UpgradeRequest
             }
             // Section 4.2.1 wants HTTP/1.1; in HTTP/1.0 an Upgrade header is to be ignored (RFC 9110 section 7.8).
             if (!HttpProtocol.IsHttp11(request.Protocol) || !HeaderText.ListHas(headers.Upgrade, WebSocket) || context.Features.Get<IHttpUpgradeFeature>() is not { IsUpgradableRequest: true })
-            {
-                context.Response.Headers.Upgrade = WebSocket;
-                context.Response.Headers.Connection = "Upgrade";
-                return new(StatusCodes.Status426UpgradeRequired,
-                    "This is a WebSocket endpoint: send 'Connection: Upgrade' and 'Upgrade: websocket', over HTTP/1.1, or an extended CONNECT over HTTP/2.");
-            }
+                return UpgradeRequired(context, "This is a WebSocket endpoint: send 'Connection: Upgrade' and 'Upgrade: websocket', over HTTP/1.1, or an extended CONNECT over HTTP/2.");
         }
         if (headers.SecWebSocketVersion != Version)
         {
             context.Response.Headers.SecWebSocketVersion = Version;
-            return new(StatusCodes.Status426UpgradeRequired, $"Sec-WebSocket-Version must be {Version}.");
+            return UpgradeRequired(context, $"Sec-WebSocket-Version must be {Version}.");
         }
         string? key = http2 ? null : headers.SecWebSocketKey.ToString();
         if (key is not null && !IsKey(key))
@@ -79,6 +74,22 @@ internal static class UpgradeRequest
         Span<byte> hash = stackalloc byte[SHA1.HashSizeInBytes];
         SHA1.HashData(proof, hash);
         return Convert.ToBase64String(hash);
+    }
+
+    /// <summary>
+    /// An answer of 426, which names what to upgrade to (RFC 9110 section 15.5.22). It says too what becomes of the connection, as one
+    /// that lists options without <c>keep-alive</c> is ended by the server. HTTP/2 knows neither field, and the server would log them.
+    /// </summary>
+    private static UpgradeRefusal UpgradeRequired(HttpContext context, string reason)
+    {
+        var (request, headers) = (context.Request, context.Response.Headers);
+        bool http11 = HttpProtocol.IsHttp11(request.Protocol);
+        if (http11 || HttpProtocol.IsHttp10(request.Protocol))
+        {
+            headers.Upgrade = WebSocket;
+            headers.Connection = http11 && !HeaderText.ListHas(request.Headers.Connection, "close") ? "Upgrade, keep-alive" : "Upgrade, close";
+        }
+        return new(StatusCodes.Status426UpgradeRequired, reason);
     }
 
     private static bool IsKey(string key)
