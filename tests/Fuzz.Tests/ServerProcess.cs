@@ -151,11 +151,11 @@ internal sealed partial class ServerProcess : IAsyncDisposable
         }
     }
 
-    /// <summary>The server of the same engine and configuration: <c>artifacts/(engine)/bin/(project)/(configuration)/</c>.</summary>
+    /// <summary>The server of the same configuration: <c>artifacts/bin/(project)/(configuration)/</c>.</summary>
     private static string Find()
     {
         var here = new DirectoryInfo(AppContext.BaseDirectory.TrimEnd(Path.DirectorySeparatorChar));
-        var dll = Path.Combine(here.Parent!.Parent!.FullName, "WebFront", here.Name, "Realtime.WebFront.dll");
+        var dll = Path.Combine(here.Parent!.Parent!.FullName, "Server", here.Name, "Realtime.Server.dll");
         return File.Exists(dll) ? dll : throw new FileNotFoundException($"The server is not built: {dll} is missing.");
     }
 
