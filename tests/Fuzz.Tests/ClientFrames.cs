@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using System.IO.Compression;
 using System.Text;
 
 namespace Realtime.Fuzz.Tests;
@@ -49,4 +50,20 @@ internal static class ClientFrames
 
     /// <summary>A command that is answered by a <c>pong</c> with the same id.</summary>
     public static string Ping(string id) => $$"""{"type":"ping","id":"{{id}}"}""";
+
+    /// <summary>Compresses a message (RFC 7692 section 7.2.1), or with the last block of a stream.</summary>
+    public static byte[] Deflate(ReadOnlySpan<byte> text, int level, ZLibCompressionStrategy strategy, bool isLast)
+    {
+        var data = new MemoryStream();
+        using (var deflater = new DeflateStream(data, new ZLibCompressionOptions { CompressionLevel = level, CompressionStrategy = strategy }, leaveOpen: true))
+        {
+            deflater.Write(text);
+            if (!isLast)
+            {
+                deflater.Flush();
+                return text.IsEmpty ? [0] : data.ToArray()[..^4]; // section 7.2.3.6: .NET gives nothing for nothing
+            }
+        }
+        return text.IsEmpty ? [3, 0] : data.ToArray();
+    }
 }

@@ -1,7 +1,7 @@
 using System.Buffers.Binary;
-using System.IO.Compression;
 using System.Text;
 using System.Text.Unicode;
+using Realtime.Connections.Tests.Support;
 
 namespace Realtime.Fuzz.Tests;
 
@@ -12,6 +12,7 @@ namespace Realtime.Fuzz.Tests;
 internal sealed class FrameModel
 {
     private const int MaxMessage = 1 << 20; // Connections:MaxMessageSize by default
+    private const int MostGrowth = 1032; // 258 bytes in two bits, the most that deflate does
 
     private readonly bool _compression;
     private readonly HashSet<int> _codes = [];
@@ -41,9 +42,6 @@ internal sealed class FrameModel
 
     /// <summary>Whether a message or frame is not complete: the server may wait for the rest, or know already that it is wrong.</summary>
     public bool IsCut { get; private set; }
-
-    /// <summary>Whether data did not inflate to a message by .NET's decoder, so that only the kind of end is known.</summary>
-    public bool IsVague { get; private set; }
 
     private bool TryRead(ref ReadOnlySpan<byte> input)
     {
@@ -131,50 +129,25 @@ internal sealed class FrameModel
         }
         var data = _message.ToArray();
         _message = null;
-        if (_compressed && Inflate(data) is var inflated)
+        if (_compressed)
         {
-            if (inflated is null)
+            if (DeflateReader.Read(data)?.Output is not { } inflated)
             {
-                IsVague = Ends = true;
+                Fail(1007);
+                if (data.Length * MostGrowth > MaxMessage)
+                    Fail(1009); // it may be too large before it is wrong
                 return;
             }
             data = inflated;
         }
-        if (_type == ServerFrame.Binary)
+        if (data.Length > MaxMessage)
+            Fail(1009);
+        else if (_type == ServerFrame.Binary)
             Fail(1003);
         else if (Utf8.IsValid(data))
             Texts.Add(Encoding.UTF8.GetString(data));
         else
             Fail(1007);
-    }
-
-    /// <summary>Null when it is not surely a whole message: .NET's decoder takes what is cut, and does not say where a final block ended.</summary>
-    private static byte[]? Inflate(byte[] data)
-    {
-        try
-        {
-            using var inflater = new DeflateStream(new MemoryStream([.. data, 0, 0, 0xFF, 0xFF]), CompressionMode.Decompress);
-            var text = new MemoryStream();
-            inflater.CopyTo(text);
-            // What the generator makes of a text; anything else, right or not, is left open.
-            return Deflate(text.ToArray()).AsSpan().SequenceEqual(data) ? text.ToArray() : null;
-        }
-        catch (InvalidDataException)
-        {
-            return null;
-        }
-    }
-
-    /// <summary>Compresses a message (RFC 7692 section 7.2.1).</summary>
-    public static byte[] Deflate(byte[] text)
-    {
-        var data = new MemoryStream();
-        using (var deflater = new DeflateStream(data, CompressionLevel.Fastest, leaveOpen: true))
-        {
-            deflater.Write(text);
-            deflater.Flush();
-            return text.Length == 0 ? [0] : data.ToArray()[..^4]; // section 7.2.3.6: .NET gives nothing for nothing
-        }
     }
 
     private bool Fail(int code)

@@ -20,9 +20,7 @@ internal sealed class FuzzRun(FuzzSettings settings, ServerProcess server, Actio
 
     private static readonly FuzzKind[] s_kinds =
     [
-        new("frames", 60, FrameCases.All), new("handshakes", 40, HandshakeCases.All),
-        // Run only when asked for: they still find what is being mended.
-        new("json", 0, JsonCases.All), new("http", 0, HttpCases.All),
+        new("frames", 35, FrameCases.All), new("handshakes", 20, HandshakeCases.All), new("json", 25, JsonCases.All), new("http", 20, HttpCases.All),
     ];
 
     private readonly FuzzFailures _failures = new();

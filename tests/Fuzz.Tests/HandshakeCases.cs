@@ -41,6 +41,12 @@ internal sealed class UpgradeText
 
     public Effect Effect { get; set; }
 
+    /// <summary>The window of what the server may compress; 0 when no compression is agreed.</summary>
+    public int WindowBits { get; set; }
+
+    /// <summary>The extensions that the answer must name, empty for none.</summary>
+    public string Extensions { get; set; } = "";
+
     public UpgradeText Apply(Change change)
     {
         change.Do(this);
@@ -76,13 +82,26 @@ internal static class HandshakeCases
         Gen.Char["abcXYZ019 ,;=\"'()<>@[]{}/?\\-_.\t"].Array[0, 40].Select(characters => new string(characters)),
         Gen.Char[(char)1, (char)255].Array[0, 20].Select(characters => new string(characters).Replace('\n', '_').Replace('\r', '_')));
 
+    /// <summary>A parameter of permessage-deflate, and whether it can be met (RFC 7692 section 7.1).</summary>
+    private static readonly Gen<(string Text, bool IsMet, int Bits)> s_parameter = Gen.Frequency(
+        (4, Gen.Int[8, 15].Select(bits => ($"server_max_window_bits={bits}", true, bits))),
+        (1, Gen.Int[8, 15].Select(bits => ($"Server_Max_Window_Bits = \"{bits}\"", true, bits))),
+        (2, Gen.OneOf("server_no_context_takeover", "client_no_context_takeover", "client_max_window_bits", "client_max_window_bits=8", "client_max_window_bits=15").Select(text => (text, true, 0))),
+        (1, Gen.OneOf("server_max_window_bits=16", "server_max_window_bits=7", "server_max_window_bits=08", "server_max_window_bits", "client_max_window_bits=0", "client_no_context_takeover=1", "foo", "x=y").Select(text => (text, false, 0))));
+
+    private static readonly Gen<(string Text, bool IsMet, int Bits)> s_offer = Gen.Frequency(
+        (4, s_parameter.Array[0, 3].Select(parameters => (
+            string.Join("; ", parameters.Select(parameter => parameter.Text).Prepend("permessage-deflate")),
+            parameters.All(parameter => parameter.IsMet) && parameters.Select(parameter => parameter.Text.Split('=')[0].Trim().ToLowerInvariant()).Distinct().Count() == parameters.Length,
+            parameters.Sum(parameter => parameter.Bits)))),
+        (1, Gen.OneOf("foo; bar=1", "x-webkit-deflate-frame", "permessage-bzip2").Select(text => (text, false, 0))));
+
     private static readonly Gen<Change> s_harmless = Gen.OneOf(
         Gen.Bool.Select(upper => new Change(Effect.None, request => Rename(request, name => upper ? name.ToUpperInvariant() : name.ToLowerInvariant()))),
         Gen.OneOf("WebSocket", "WEBSOCKET", "h2c, websocket", "websocket, foo/1").Select(value => Set(Effect.None, "Upgrade", value)),
         Gen.OneOf("keep-alive, Upgrade", "upgrade", "Upgrade,foo", "UPGRADE").Select(value => Set(Effect.None, "Connection", value)),
         Gen.OneOf("realtime.json.v1", "foo", "foo, realtime.json.v1", "realtime.json.v1,realtime.json.v1").Select(value => Set(Effect.None, "Sec-WebSocket-Protocol", value)),
-        Gen.OneOf("permessage-deflate", "permessage-deflate; client_max_window_bits", "foo; bar=1, permessage-deflate", "permessage-deflate; server_max_window_bits=9",
-            "permessage-deflate; server_max_window_bits=16", "permessage-deflate; foo").Select(value => Set(Effect.None, "Sec-WebSocket-Extensions", value)),
+        s_offer.Array[1, 3].Select(Offer),
         Gen.Int[0, 10].Select(shift => new Change(Effect.None, request => request.Headers.AddRange(request.Headers.Splice(shift)))),
         Gen.Const(new Change(Effect.None, request => request.Separator = ":")),
         Gen.Const(new Change(Effect.None, request => request.Separator = ":  \t")),
@@ -145,6 +164,15 @@ internal static class HandshakeCases
 
     private static Change Set(Effect effect, string name, string? value) => new(effect, request => request.Set(name, value));
 
+    /// <summary>The first offer that can be met is taken, and its window named (section 7.1.2.1).</summary>
+    private static Change Offer((string Text, bool IsMet, int Bits)[] offers) => new(Effect.None, request =>
+    {
+        request.Set("Sec-WebSocket-Extensions", string.Join(", ", offers.Select(offer => offer.Text)));
+        var (_, isMet, bits) = offers.FirstOrDefault(offer => offer.IsMet);
+        request.WindowBits = !isMet ? 0 : bits == 0 ? 15 : bits;
+        request.Extensions = !isMet ? "" : $"permessage-deflate; server_no_context_takeover; client_no_context_takeover{(bits == 0 ? "" : $"; server_max_window_bits={bits}")}";
+    });
+
     private static void Rename(UpgradeText request, Func<string, string> rename)
     {
         for (var i = 0; i < request.Headers.Count; i++)
@@ -206,6 +234,8 @@ internal sealed class HandshakeCase(UpgradeText request, int piece, int cut, int
             throw new FuzzFailure($"answered with {answer.Status}");
         if (answer is { Status: 101 } && (request.Effect == Effect.Refused || (request.Effect == Effect.None && !answer.Headers["Sec-WebSocket-Accept"].Contains(Accept))))
             throw new FuzzFailure("upgraded");
+        if (answer is { Status: 101 } && request.Effect == Effect.None && string.Join(", ", answer.Headers["Sec-WebSocket-Extensions"]) is var agreed && agreed != request.Extensions)
+            throw new FuzzFailure($"agreed on '{agreed}', not on '{request.Extensions}'");
         if (answer is { Status: not 101 } && request.Effect == Effect.None)
             throw new FuzzFailure($"refused with {answer.Status}");
         if (answer is null && !wasReset && request.Effect == Effect.None && frames == 0)
@@ -215,13 +245,20 @@ internal sealed class HandshakeCase(UpgradeText request, int piece, int cut, int
     /// <summary>What came with the request is answered, or the connection is ended; it does not stay deaf.</summary>
     private async Task Talk(RawClient client, string user)
     {
+        client.WindowBits = request.WindowBits;
         await client.SendText(ClientFrames.Ping("sentinel"));
+        // What repeats itself further back than a small window goes.
+        var far = string.Concat(Enumerable.Repeat(string.Concat(Enumerable.Range(0, 150).Select(n => $"{n * 7919 % 1000:x3}")), 2));
         var early = 0;
         while (await client.Frame() is { } frame)
         {
             if (frame.Opcode == ServerFrame.Close && frames > 0)
                 return;
+            if (frame.Opcode == ServerFrame.Text && early == frames && frame.AsText.Contains(far, StringComparison.Ordinal))
+                return;
             if (frame.Opcode != ServerFrame.Text || Answers.Check(frame.AsText, user) is not { } id)
+                continue;
+            if (id == "far")
                 continue;
             if (id != "sentinel")
             {
@@ -231,7 +268,9 @@ internal sealed class HandshakeCase(UpgradeText request, int piece, int cut, int
             }
             if (early != frames)
                 throw new FuzzFailure($"{frames} frames came with the request, and {early} were answered");
-            return;
+            if (request.WindowBits == 0)
+                return;
+            await client.SendText($$"""{"type":"message","id":"far","to":"{{user}}","content":"{{far}}"}""");
         }
         if (frames == 0)
             throw new FuzzFailure("the connection ended");

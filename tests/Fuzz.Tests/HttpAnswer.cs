@@ -11,7 +11,7 @@ internal sealed record HttpAnswer(int Status, ILookup<string, string> Headers)
 
     public bool IsChunked => Headers["Transfer-Encoding"].Contains("chunked");
 
-    public bool IsLast => Headers["Connection"].Contains("close");
+    public bool IsLast => Headers["Connection"].Any(value => value.Split(", ").Contains("close"));
 
     public static HttpAnswer Parse(string head)
     {

@@ -161,7 +161,21 @@ internal sealed class HttpCase(HttpRequest[] requests, string framing, int piece
             Answers.CheckProblem(answer);
         else if (answer.Status >= 300)
             throw new FuzzFailure($"{answer.Status} to {answer.Headers["Location"].FirstOrDefault()}");
-        else
+        else if (IsApi(request.Target, out var hasDots))
+        {
+            // The name '..' is no name, and no way to another address.
+            if (hasDots)
+                throw new FuzzFailure($"answered with {answer.Status}");
             Answers.Parse(Encoding.UTF8.GetString(answer.Body)).Dispose();
+        }
+    }
+
+    /// <summary>Whether what begins like the API's addresses is one, and does not lead to the pages by its dots (RFC 3986 section 6.2.2).</summary>
+    private static bool IsApi(string target, out bool hasDots)
+    {
+        var path = target.Split('?')[0];
+        var plain = path.Replace("%2e", ".", StringComparison.OrdinalIgnoreCase);
+        hasDots = plain.Split('/').Zip(path.Split('/')).Any(segment => segment.First is "." or ".." && segment.Second != segment.First);
+        return Path.GetFullPath(plain).StartsWith("/api/", StringComparison.Ordinal);
     }
 }

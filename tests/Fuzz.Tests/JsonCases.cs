@@ -1,5 +1,6 @@
 using System.Text;
 using System.Text.Json;
+using System.Text.RegularExpressions;
 using CsCheck;
 
 namespace Realtime.Fuzz.Tests;
@@ -92,7 +93,7 @@ internal static class JsonCases
 }
 
 /// <summary>Texts on one connection, of which each that has one valid id gets one answer with it.</summary>
-internal sealed class JsonCase(string[] frames, bool reset) : FuzzCase
+internal sealed partial class JsonCase(string[] frames, bool reset) : FuzzCase
 {
     private readonly HashSet<string> _awaited = [];
     private readonly HashSet<string> _answered = [];
@@ -155,33 +156,45 @@ internal sealed class JsonCase(string[] frames, bool reset) : FuzzCase
             throw new FuzzFailure($"{id} was answered twice: {Answers.Short(text)}");
     }
 
-    /// <summary>The id of a text that is one object with one id, a string of 1 to 128 bytes; null otherwise, and for a message that is asked twice.</summary>
+    /// <summary>The id that an answer must carry: the only one of a text that is an object or begins as one, valid or not; null for one that is asked twice.</summary>
     private string? Id(string text)
+    {
+        var ids = Ids(Encoding.UTF8.GetString(Encoding.UTF8.GetBytes(text))); // as it arrives: a half surrogate is none any more
+        var id = ids.Count == 1 ? Unquoted(ids[0]) : null;
+        return id is { Length: > 0 } && Encoding.UTF8.GetByteCount(id) <= 128 && !_awaited.Contains(id) && !_answered.Contains(id) ? id : null;
+    }
+
+    /// <summary>The tokens that come after <c>"id":</c> at the top of an object, however it goes on; none when it ends before the text does.</summary>
+    private static List<string> Ids(string text)
+    {
+        var ids = new List<string>();
+        var tokens = Token().Matches(text).Select(match => match.Value).ToList();
+        var depth = 0;
+        for (var i = 0; i < tokens.Count; i++)
+        {
+            depth += tokens[i] is "{" or "[" ? 1 : tokens[i] is "}" or "]" ? -1 : 0;
+            if (depth == 1 && tokens[i][0] == '"' && i + 2 < tokens.Count && tokens[i + 1] == ":" && Unquoted(tokens[i]) == "id")
+                ids.Add(tokens[i + 2]);
+            if (depth < 1)
+                return i == tokens.Count - 1 ? ids : [];
+        }
+        return ids;
+    }
+
+    private static string? Unquoted(string token)
     {
         try
         {
-            using var json = JsonDocument.Parse(text, new JsonDocumentOptions { MaxDepth = 64 });
-            if (json.RootElement.ValueKind != JsonValueKind.Object)
-                return null;
-            var ids = json.RootElement.EnumerateObject().Where(field => IsId(field)).ToList();
-            var id = ids.Count == 1 && ids[0].Value.ValueKind == JsonValueKind.String ? ids[0].Value.GetString() : null;
-            return id is { Length: > 0 } && Encoding.UTF8.GetByteCount(id) <= 128 && !_awaited.Contains(id) && !_answered.Contains(id) ? id : null;
+            return JsonSerializer.Deserialize<string>(token);
         }
         catch (Exception exception) when (exception is JsonException or InvalidOperationException)
         {
-            return null; // no JSON, or a half surrogate
-        }
-
-        static bool IsId(JsonProperty field)
-        {
-            try
-            {
-                return field.NameEquals("id");
-            }
-            catch (InvalidOperationException)
-            {
-                return false;
-            }
+            return null; // no string, or of half a surrogate pair
         }
     }
+
+    [GeneratedRegex("""
+        "(?>(?:[^"\\]+|\\.)*)"?|[{}\[\]:]|[^"{}\[\]: \t\r\n]+
+        """, RegexOptions.Singleline)]
+    private static partial Regex Token();
 }

@@ -1,8 +1,8 @@
 using System.Buffers.Binary;
-using System.IO.Compression;
 using System.Net;
 using System.Net.Sockets;
 using System.Text;
+using Realtime.Connections.Tests.Support;
 
 namespace Realtime.Fuzz.Tests;
 
@@ -35,6 +35,9 @@ internal sealed class RawClient : IDisposable
     /// <summary>Whether the end came as a reset, which may have overtaken what the server sent before it.</summary>
     public bool WasReset { get; private set; }
 
+    /// <summary>The window of what the server compresses, 8 to 15; 0 when it may not.</summary>
+    public int WindowBits { get; set; }
+
     public static async Task<RawClient> Connect(FuzzTarget target)
     {
         var client = new RawClient();
@@ -55,6 +58,7 @@ internal sealed class RawClient : IDisposable
     public static async Task<RawClient> Open(FuzzTarget target, bool compression = false)
     {
         var client = await Connect(target);
+        client.WindowBits = compression ? 15 : 0;
         var extension = compression ? "Sec-WebSocket-Extensions: permessage-deflate\r\n" : "";
         await client.Send(Encoding.ASCII.GetBytes(
             $"GET /ws?user={target.User} HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n" +
@@ -135,7 +139,13 @@ internal sealed class RawClient : IDisposable
             return null;
         var payload = _buffer.AsSpan(_start + head, (int)length).ToArray();
         _start += head + (int)length;
-        return new ServerFrame(first & 15, (first & 0x40) == 0 ? payload : Inflate(payload));
+        if ((first & 0x40) == 0)
+            return new ServerFrame(first & 15, payload);
+        if (WindowBits == 0 || DeflateReader.Read(payload) is not { } inflated)
+            throw new FuzzFailure($"the server's frame is compressed, and should not be or not so: {Convert.ToHexString(payload)}");
+        if (inflated.MaxDistance > 1 << WindowBits)
+            throw new FuzzFailure($"the server's frame refers {inflated.MaxDistance} bytes back, and {WindowBits} bits are agreed");
+        return new ServerFrame(first & 15, inflated.Output);
     }
 
     /// <summary>The next HTTP answer; null when the server ends the connection without one.</summary>
@@ -236,14 +246,5 @@ internal sealed class RawClient : IDisposable
             _end += read;
         }
         return true;
-    }
-
-    private static byte[] Inflate(byte[] payload)
-    {
-        using var source = new MemoryStream([.. payload, 0, 0, 0xFF, 0xFF]);
-        using var inflater = new DeflateStream(source, CompressionMode.Decompress);
-        var text = new MemoryStream();
-        inflater.CopyTo(text);
-        return text.ToArray();
     }
 }

@@ -74,6 +74,8 @@ internal sealed partial class ServerProcess : IAsyncDisposable
             dll, "--urls=http://127.0.0.1:0", "--Logging:LogLevel:Microsoft.Hosting.Lifetime=Information", "--Connections:EnableCompression=true",
             // So that what a room may keep does not hide what leaks.
             "--Rooms:HistoryMessages=50", "--Rooms:HistoryAge=00:00:30", "--Rooms:DedupeEntries=1000",
+            // A machine that is busy with other tests is slow, and no silo is lost by it.
+            "--Leases:SiloLease=00:00:30", "--Leases:FrontLease=00:00:30",
         ];
         foreach (var argument in arguments)
             start.ArgumentList.Add(argument);

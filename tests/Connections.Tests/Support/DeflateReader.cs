@@ -6,6 +6,8 @@ public sealed class DeflateReader
     private static readonly int[] LengthBase = [3, 4, 5, 6, 7, 8, 9, 10, 11, 13, 15, 17, 19, 23, 27, 31, 35, 43, 51, 59, 67, 83, 99, 115, 131, 163, 195, 227, 258];
     private static readonly int[] LengthBits = [0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 2, 2, 3, 3, 3, 3, 4, 4, 4, 4, 5, 5, 5, 5, 0];
     private static readonly int[] DistanceBase = [1, 2, 3, 4, 5, 7, 9, 13, 17, 25, 33, 49, 65, 97, 129, 193, 257, 385, 513, 769, 1025, 1537, 2049, 3073, 4097, 6145, 8193, 12289, 16385, 24577];
+    private static readonly Code FixedLiterals = new([.. Repeat(8, 144), .. Repeat(9, 112), .. Repeat(7, 24), .. Repeat(8, 8)]);
+    private static readonly Code FixedDistances = new(Repeat(5, 30));
     private static readonly int[] CodeLengthOrder = [16, 17, 18, 0, 8, 7, 9, 6, 10, 5, 11, 4, 12, 3, 13, 2, 14, 1, 15];
 
     private readonly byte[] _data;
@@ -52,7 +54,7 @@ public sealed class DeflateReader
                         _output.Add((byte)Bits(8));
                     break;
                 case 1:
-                    Codes([.. Repeat(8, 144), .. Repeat(9, 112), .. Repeat(7, 24), .. Repeat(8, 8)], Repeat(5, 30));
+                    Symbols(FixedLiterals, FixedDistances);
                     break;
                 case 2:
                     Dynamic();
@@ -75,10 +77,11 @@ public sealed class DeflateReader
         var codeLengths = new int[19];
         for (int i = 0; i < count; i++)
             codeLengths[CodeLengthOrder[i]] = Bits(3);
+        var codeLengthCode = new Code(codeLengths).Check(mayBeOne: false);
         var lengths = new List<int>();
         while (lengths.Count < literals + distances)
         {
-            int symbol = Symbol(codeLengths);
+            int symbol = Symbol(codeLengthCode);
             if (symbol < 16)
                 lengths.Add(symbol);
             else if (symbol == 16)
@@ -86,12 +89,12 @@ public sealed class DeflateReader
             else
                 lengths.AddRange(Repeat(0, symbol == 17 ? 3 + Bits(3) : 11 + Bits(7)));
         }
-        if (lengths.Count > literals + distances || literals > 286 || lengths[256] == 0)
+        if (lengths.Count > literals + distances || literals > 286 || distances > 30 || lengths[256] == 0)
             throw new InvalidDataException();
-        Codes([.. lengths.Take(literals)], [.. lengths.Skip(literals)]);
+        Symbols(new Code([.. lengths.Take(literals)]).Check(mayBeOne: true), new Code([.. lengths.Skip(literals)]).Check(mayBeOne: true));
     }
 
-    private void Codes(int[] literals, int[] distances)
+    private void Symbols(Code literals, Code distances)
     {
         while (true)
         {
@@ -113,16 +116,16 @@ public sealed class DeflateReader
         }
     }
 
-    // Canonical codes: those of a length follow each other, and the first follows the last of the length before.
-    private int Symbol(int[] lengths)
+    private int Symbol(Code code)
     {
-        int code = 0, first = 0;
-        for (int length = 1; length <= 15; length++)
+        int bits = 0, first = 0, index = 0;
+        for (int length = 1; length <= Code.Longest; length++)
         {
-            code = (code << 1) | Bits(1);
-            int count = lengths.Count(l => l == length);
-            if (code - first < count)
-                return Enumerable.Range(0, lengths.Length).Where(i => lengths[i] == length).ElementAt(code - first);
+            bits = (bits << 1) | Bits(1);
+            int count = code.Counts[length];
+            if (bits - first < count)
+                return code.Symbols[index + bits - first];
+            index += count;
             first = (first + count) << 1;
         }
         throw new InvalidDataException();
@@ -137,4 +140,37 @@ public sealed class DeflateReader
     }
 
     private static int[] Repeat(int value, int count) => [.. Enumerable.Repeat(value, count)];
+
+    /// <summary>A canonical code: the symbols of a length follow each other, and their first follows the last of the length before.</summary>
+    private sealed class Code
+    {
+        public const int Longest = 15;
+
+        public Code(int[] lengths)
+        {
+            foreach (int length in lengths)
+                Counts[length]++;
+            Counts[0] = 0; // not used
+            Symbols = [.. Enumerable.Range(0, lengths.Length).Where(symbol => lengths[symbol] != 0).OrderBy(symbol => lengths[symbol])];
+        }
+
+        /// <summary>How many symbols have a code of that many bits.</summary>
+        public int[] Counts { get; } = new int[Longest + 1];
+
+        /// <summary>In the order of their codes.</summary>
+        public int[] Symbols { get; }
+
+        /// <summary>Refuses, as zlib does, more codes than there are, and fewer unless there is only one, of one bit, or none.</summary>
+        public Code Check(bool mayBeOne)
+        {
+            int left = 1;
+            for (int length = 1; length <= Longest; length++)
+            {
+                left = (left << 1) - Counts[length];
+                if (left < 0)
+                    throw new InvalidDataException();
+            }
+            return left == 0 || Symbols.Length == 0 || (mayBeOne && Symbols.Length == 1 && Counts[1] == 1) ? this : throw new InvalidDataException();
+        }
+    }
 }
