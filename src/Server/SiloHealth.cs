@@ -23,7 +23,7 @@ internal sealed class SiloHealth(SiloState state, IGrainFactory grains) : IHealt
             var fronts = await grains.GetGrain<IFrontDirectoryGrain>(IFrontDirectoryGrain.Key).Fronts().WaitAsync(s_patience, cancellationToken);
             return fronts.Length > 0 ? HealthCheckResult.Healthy() : HealthCheckResult.Unhealthy("No front has joined the cluster yet.");
         }
-        catch (Exception exception) when (exception is TimeoutException or OrleansException)
+        catch (Exception exception) when (exception is TimeoutException or OrleansException or OperationCanceledException && !cancellationToken.IsCancellationRequested)
         {
             return HealthCheckResult.Unhealthy("The grains do not answer.");
         }

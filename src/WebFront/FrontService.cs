@@ -126,7 +126,7 @@ internal sealed partial class FrontService(
                 LogRenewed();
             _isTroubled = false;
         }
-        catch (Exception exception) when (!isFirst || exception is TimeoutException or OrleansException or ArgumentException)
+        catch (Exception exception) when (!isFirst || exception is TimeoutException or OrleansException or OperationCanceledException or ArgumentException)
         {
             _isReady = _renewedAt != 0 && time.GetElapsedTime(_renewedAt) < s_patience;
             if (!_isTroubled)

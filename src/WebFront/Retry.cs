@@ -44,7 +44,8 @@ internal static class Retry
         throw failure;
     }
 
-    // A rejection: the call did not run. A time-out: it may have run. Both are what callers see of a silo that dies.
+    // A rejection: the call did not run. A time-out: it may have run. Both are what callers see of a silo that dies. Cancelled,
+    // though nobody here cancels, is a call whose time ran out before a place for its grain was found.
     private static bool IsTransient(Exception exception) =>
-        exception is TimeoutException or OrleansException;
+        exception is TimeoutException or OrleansException or OperationCanceledException;
 }

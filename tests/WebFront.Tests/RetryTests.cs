@@ -52,6 +52,17 @@ public sealed class RetryTests
         Assert.All(all, attempts => Assert.InRange(attempts[^1], 19_000, 20_000));
     }
 
+    public static TheoryData<Exception> Passing => [new TimeoutException(), new SiloUnavailableException(), new OperationCanceledException("Message expired before placement could complete.")];
+
+    [Theory, MemberData(nameof(Passing))]
+    public async Task What_passes_by_itself_is_tried_again(Exception failure)
+    {
+        var attempts = 0;
+        var answer = await Retry.Transient(
+            () => ++attempts < 3 ? Task.FromException<int>(failure) : Task.FromResult(attempts), s_bound, new SkippingTimeProvider());
+        Assert.Equal(3, answer);
+    }
+
     [Fact]
     public async Task What_does_not_pass_by_itself_is_not_tried_again()
     {

@@ -155,7 +155,7 @@ internal sealed partial class PushSubscription<T> : StreamSubscriptionHandle<T>,
                 await call();
                 return;
             }
-            catch (Exception exception) when (exception is OrleansException or TimeoutException)
+            catch (Exception exception) when (exception is OrleansException or TimeoutException or OperationCanceledException)
             {
                 if (_provider.Time.GetElapsedTime(began) > s_patience)
                     throw new TimeoutException($"Could not {what} stream {StreamId} within {s_patience}.", exception);

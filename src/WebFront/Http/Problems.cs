@@ -102,7 +102,7 @@ internal static partial class Problems
         BadHttpRequestException { StatusCode: StatusCodes.Status408RequestTimeout } => (Timeout, "The body of the request came too slowly."),
         BadHttpRequestException bad => (BadRequest with { Status = bad.StatusCode }, "The body of the request could not be read: it ended early, or its chunks are not valid."),
         ArgumentException { ParamName: null } bad => (BadRequest, bad.Message), // of a grain, which says what is allowed; with a parameter it is a defect
-        TimeoutException or Orleans.Runtime.OrleansException => (Unavailable, "The room or user could not be reached; try again."),
+        TimeoutException or Orleans.Runtime.OrleansException or OperationCanceledException => (Unavailable, "The room or user could not be reached; try again."),
         _ => (Internal, "The server failed; its log says why."),
     };
 
