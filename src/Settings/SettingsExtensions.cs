@@ -52,7 +52,8 @@ public static class SettingsExtensions
     {
         ArgumentNullException.ThrowIfNull(configuration);
         ArgumentNullException.ThrowIfNull(section);
-        var problems = SettingsCheck.Problems(configuration, section);
+        // Without ranges: those are checked of the whole, and told with what is missing.
+        var problems = SettingsCheck.Problems(configuration, section, withRanges: false);
         try
         {
             configuration.GetSection(section.Path).Bind(settings);

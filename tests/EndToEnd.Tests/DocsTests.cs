@@ -9,6 +9,7 @@ public sealed partial class DocsTests
     private static readonly HashSet<string> s_foreign =
     [
         "FullyQualifiedName", "TIME", "UnsafePreferInlineScheduling",
+        "UseAuthentication", "UseAuthorization", "UseCors", "UseForwardedHeaders", "UsePathBase", // what a host calls
         "EchoHandler", "MyHandler", // what an example calls its own
     ];
 

@@ -18,6 +18,9 @@ internal sealed class PolledListener : IConnectionListener, IPolled
     // How long to wait when there are no descriptors: those of connections that end are there at once.
     private static readonly TimeSpan s_backOff = TimeSpan.FromMilliseconds(50);
 
+    private static ReadOnlySpan<byte> Refusal =>
+        "HTTP/1.1 503 Service Unavailable\r\nRetry-After: 1\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"u8;
+
     private readonly Socket _socket; // .NET's: it made it, as the application wants it
     private readonly PolledSocket _listener;
     private readonly Pollers _pollers;
@@ -86,6 +89,9 @@ internal sealed class PolledListener : IConnectionListener, IPolled
             {
                 if (DescriptorLimit.IsInReserve(descriptor))
                 {
+                    // To who speaks plain HTTP; it is no more than a failed handshake under TLS.
+                    Linux.TrySend(descriptor, Refusal);
+                    Linux.ShutDown(descriptor, Linux.ShutDownSide.Send);
                     Linux.Close(descriptor);
                     Full();
                 }

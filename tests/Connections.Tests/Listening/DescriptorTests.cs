@@ -27,16 +27,19 @@ public class DescriptorTests
             var others = new List<RawClient>();
             for (int i = 0; i < More; i++)
                 others.Add(await RawClient.OpenAsync(server));
-            int served = 0, refused = 0;
+            int served = 0, refused = 0, told = 0;
             foreach (var other in others)
             {
                 await other.SendIfOpenAsync(Encoding.ASCII.GetBytes(RawClient.UpgradeRequest("/ws/echo")));
-                if ((await other.ReadHeadAsync()).StartsWith("HTTP/1.1 101 ", StringComparison.Ordinal))
+                var answer = await other.ReadHeadAsync();
+                if (answer.StartsWith("HTTP/1.1 101 ", StringComparison.Ordinal))
                     served++;
                 else
                     refused++;
+                if (answer.StartsWith("HTTP/1.1 503 ", StringComparison.Ordinal) && answer.Contains("Retry-After: 1\r\n"))
+                    told++;
             }
-            Assert.True(served > 0 && refused > More - Limit, $"{served} served, {refused} refused");
+            Assert.True(served > 0 && refused > More - Limit && told == refused, $"{served} served, {refused} refused, {told} of them told so");
             await first.SendTextAsync("still here");
             Assert.Equal("still here", await first.ReceiveTextAsync());
             foreach (var other in others)
