@@ -125,13 +125,26 @@ internal sealed class ApiRequest(HttpContext context, string name, int maxBody)
             throw TooLong();
         var body = new ArrayBufferWriter<byte>((int)(context.Request.ContentLength ?? 256) + 1);
         int read;
-        while ((read = await context.Request.Body.ReadAsync(body.GetMemory(256), context.RequestAborted)) > 0)
+        while ((read = await Read(body.GetMemory(256))) > 0)
         {
             body.Advance(read);
             if (body.WrittenCount > maxBody)
                 throw TooLong();
         }
         return body.WrittenMemory;
+    }
+
+    /// <summary>Reads from the body. That its connection has ended may be known here before <see cref="HttpContext.RequestAborted"/> tells it.</summary>
+    private async ValueTask<int> Read(Memory<byte> buffer)
+    {
+        try
+        {
+            return await context.Request.Body.ReadAsync(buffer, context.RequestAborted);
+        }
+        catch (Exception exception) when (exception is OperationCanceledException or (IOException and not BadHttpRequestException))
+        {
+            throw new BadHttpRequestException("The connection ended before the body of the request did.", exception);
+        }
     }
 
     private ApiException TooLong() => new(Problems.TooLong, $"The body of the request is longer than {maxBody} bytes.");

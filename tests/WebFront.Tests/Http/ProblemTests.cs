@@ -1,5 +1,10 @@
 using System.Text;
 using System.Text.Json.Nodes;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Connections;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging;
+using Realtime.WebFront.Tests.Security;
 
 namespace Realtime.WebFront.Tests.Http;
 
@@ -152,4 +157,29 @@ public sealed class ProblemTests(Cluster cluster) : IAsyncLifetime
     }
 
     private static async Task<(int, string)> Told(Task<RawAnswer> answer) => ((await answer).Status, (await answer).Code);
+
+    [Theory]
+    [InlineData(typeof(ConnectionResetException))]
+    [InlineData(typeof(TaskCanceledException))] // of a connection that was aborted
+    public async Task Who_goes_away_within_a_body_is_no_failure_of_the_server(Type exception)
+    {
+        // How the server says it is a matter of chance, and so is that it says it before RequestAborted does: here it always does.
+        var log = new LogCapture();
+        await using var front = await Front.Start(cluster.Client, null, [], map: app =>
+        {
+            app.Use((context, next) =>
+            {
+                context.Request.Body = new EndedBody((Exception)Activator.CreateInstance(exception, "The connection has ended.")!);
+                return next(context);
+            });
+            app.MapRealtime();
+        }, build: builder => builder.Services.AddSingleton<ILoggerProvider>(log));
+        Assert.Equal("bad_request", (await RawHttp.Send(front.Address, "POST", Send, """{"content":"hi"}""")).Code);
+        Assert.DoesNotContain(log.Lines, line => line.StartsWith("Error ", StringComparison.Ordinal) || line.StartsWith("Critical ", StringComparison.Ordinal));
+    }
+
+    private sealed class EndedBody(Exception exception) : MemoryStream
+    {
+        public override ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default) => ValueTask.FromException<int>(exception);
+    }
 }
