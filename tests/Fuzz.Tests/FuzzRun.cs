@@ -124,7 +124,7 @@ internal sealed class FuzzRun(FuzzSettings settings, ServerProcess server, Actio
                 if (clock.Elapsed < next)
                     continue;
                 next += TimeSpan.FromMinutes(1);
-                write($"{clock.Elapsed:hh\\:mm\\:ss} {_done.Values.Sum()} cases, {_failures.Count} failures, {server.Bytes() >> 20} MiB, {server.Descriptors().Values.Sum()} descriptors");
+                write($"{clock.Elapsed:hh\\:mm\\:ss} {_done.Values.Sum()} cases, {_failures.Count} failures, {server.Bytes() >> 20} MiB, {server.Descriptors().Values.Sum()} descriptors, polite: {polite.Count} messages, at worst {polite.Worst.TotalMilliseconds:F0} ms");
             }
         }
         catch (OperationCanceledException)
