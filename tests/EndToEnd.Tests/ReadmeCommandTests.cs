@@ -22,6 +22,7 @@ public sealed partial class ReadmeCommandTests
         ("./realtime chaos", "runs for a minute; tests/Chaos.Tests do it"),
         ("dotnet run -c Release --project bench/Micro", "takes hours; tests/Bench.Tests"),
         ("dotnet build ../../src/Server", "what this project is built with"),
+        ("dotnet user-jwts", "writes into the secrets of who runs it"),
         ("npm test", nameof(JavaScriptClientTests)),
         ("npx wscat", "fetches a package"),
         ("cp deploy/.env.example", "for the containers below"),
