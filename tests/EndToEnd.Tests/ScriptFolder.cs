@@ -102,6 +102,10 @@ internal sealed class ScriptFolder : IDisposable
         {tests}
 
         Test run summary: {(failed == 0 ? "Passed!" : "Failed!")}
+          /somewhere/Some.Tests.dll (net10.0|x64) passed (1s 000ms)
+          /somewhere/Other.Tests.dll (net10.0|x64) passed (1s 000ms)
+          /somewhere/Third.Tests.dll (net10.0|x64) passed (1s 000ms)
+
           total: {passed + failed + skipped}
           failed: {failed}
           succeeded: {passed}
