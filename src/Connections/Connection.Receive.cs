@@ -98,7 +98,7 @@ public sealed partial class Connection
         bool goesOn;
         while (true)
         {
-            Received received;
+            Received received = default;
             long noRoomFor;
             try
             {
@@ -124,8 +124,9 @@ public sealed partial class Connection
             catch (ReceiveException failure)
             {
                 SendPongs(ref pongs);
+                bool last = received.Type == MessageType.Close || ControlFrames.StartsWithClose(rest) || ControlFrames.EndsWithClose(read.Buffer, out _);
                 Transport.Input.AdvanceTo(read.Buffer.End);
-                await FailAsync(failure);
+                await FailAsync(failure, last);
                 return false;
             }
 
@@ -270,8 +271,9 @@ public sealed partial class Connection
     }
 
     // What came before is handled and answered as before a close. Then says why, and waits until the peer has answered or gone, or the
-    // bound has passed: a TCP connection that ends with unread input may take what was sent last with it.
-    private async ValueTask FailAsync(ReceiveException failure)
+    // bound has passed: a TCP connection that ends with unread input may take what was sent last with it. A peer whose close frame is
+    // there already, valid or not, sends no answer.
+    private async ValueTask FailAsync(ReceiveException failure, bool answered)
     {
         EndInput(failure.Code, failure.Message);
         if (_phase == Phase.InputEnded)
@@ -281,15 +283,12 @@ public sealed partial class Connection
         await Transport.CloseOutputAsync();
         try
         {
-            ReadResult read;
-            bool answered;
-            do
+            while (!answered)
             {
-                read = await Transport.Input.ReadAsync();
-                answered = ControlFrames.EndsWithClose(read.Buffer, out var rest);
+                var read = await Transport.Input.ReadAsync();
+                answered = ControlFrames.EndsWithClose(read.Buffer, out var rest) || read.IsCompleted;
                 Transport.Input.AdvanceTo(rest, read.Buffer.End);
             }
-            while (!answered && !read.IsCompleted);
         }
         catch (Exception)
         {

@@ -77,6 +77,37 @@ public class FailureTests
         await client.ReceiveCloseAsync(1002); // the first reason counts
     }
 
+    public static TheoryData<Path, byte[], int> CloseFrames()
+    {
+        var frames = new TheoryData<Path, byte[], int>();
+        foreach (var path in Enum.GetValues<Path>())
+        {
+            frames.Add(path, RawClient.Frame(0x88, [1]), 1002);
+            frames.Add(path, RawClient.Close(1005), 1002);
+            frames.Add(path, RawClient.Close(5000, "why"), 1002);
+            frames.Add(path, RawClient.Frame(0x88, [3, 0xE8, 0xFF]), 1007);
+            frames.Add(path, RawClient.Frame(0x88, new byte[126]), 1002);
+            frames.Add(path, RawClient.Frame(0xA8, [3, 0xE8]), 1002);
+            frames.Add(path, RawClient.Frame(0x08, [3, 0xE8]), 1002);
+            frames.Add(path, [0x88, 2, 3, 0xE8], 1002);
+            frames.Add(path, [.. RawClient.Frame(0x83, []), .. RawClient.Close(1000)], 1002);
+        }
+        return frames;
+    }
+
+    /// <summary>Who sent a close frame, valid or not, sends no answer, so none is waited for: the server ends the connection.</summary>
+    [Theory, MemberData(nameof(CloseFrames), DisableDiscoveryEnumeration = true)]
+    public async Task A_close_frame_that_is_not_valid_ends_the_connection_at_once(Path path, byte[] frame, int code)
+    {
+        // The server's time stands still: no bound ends it.
+        await using var server = await Server.EchoAsync(path, Options, builder => builder.UseTime(new ManualTimeProvider()));
+        using var client = await ConnectAsync(server);
+        await client.SendAsync([.. RawClient.Text("one"), .. frame]);
+        Assert.Equal("one", await client.ReceiveTextAsync());
+        await client.ReceiveCloseAsync(code, answer: false);
+        await client.ReceiveEndAsync();
+    }
+
     private static void Options(ConnectionOptions options)
     {
         options.EnableCompression = true;

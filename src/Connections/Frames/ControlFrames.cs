@@ -52,6 +52,23 @@ internal static class ControlFrames
         return (code, Encoding.UTF8.GetString(reason));
     }
 
+    /// <summary>Whether a whole close frame stands at the front, or what a client took for one: too long, fragmented or not masked.</summary>
+    public static bool StartsWithClose(in ReadOnlySequence<byte> input)
+    {
+        Span<byte> head = stackalloc byte[FrameHeader.MaxClientSize];
+        head = head[..(int)Math.Min(input.Length, head.Length)];
+        input.Slice(0, head.Length).CopyTo(head);
+        if (head.Length < 2 || (head[0] & FrameHeader.OpcodeMask) != (int)MessageType.Close)
+            return false;
+        int size = 2 + ((head[1] & FrameHeader.Masked) != 0 ? sizeof(uint) : 0);
+        return (head[1] & FrameHeader.LengthMask) switch
+        {
+            FrameHeader.Length64 => false, // nobody explains himself at such a length
+            FrameHeader.Length16 => head.Length >= 4 && input.Length >= size + 2 + BinaryPrimitives.ReadUInt16BigEndian(head[2..]),
+            var length => input.Length >= size + length,
+        };
+    }
+
     /// <summary>
     /// Whether a client's whole close frame stands at the end, for input in which nobody knows where frames begin: a client sends
     /// nothing after it (RFC 6455 section 5.5.1). Taking other bytes for one only ends earlier what has failed.
