@@ -3,14 +3,14 @@ using Realtime.Chaos;
 using Realtime.Chaos.Clusters;
 
 // Kills servers under load and checks every client's history. Exit codes: 0 all held, 1 a fault, 2 wrong use.
-const string ConnectionString = "Cluster__ConnectionString";
+const string connectionString = "Cluster__ConnectionString";
 ChaosOptions options;
-var database = Environment.GetEnvironmentVariable(ConnectionString);
+var database = Environment.GetEnvironmentVariable(connectionString);
 try
 {
     options = ChaosOptions.Parse(args);
     if ((options.UsesProcesses || options.UsesPostgresLog) && string.IsNullOrEmpty(database))
-        throw new ArgumentException($"--processes and --log postgres need a PostgreSQL database: ./realtime chaos starts one, or put its connection string into {ConnectionString}.");
+        throw new ArgumentException($"--processes and --log postgres need a PostgreSQL database: ./realtime chaos starts one, or put its connection string into {connectionString}.");
 }
 catch (ArgumentException exception)
 {

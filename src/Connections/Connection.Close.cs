@@ -7,7 +7,7 @@ namespace Realtime.Connections;
 public sealed partial class Connection
 {
     // How long a peer that broke the protocol may take to read why, before it is cut: what it sends then need not be frames any more.
-    private static readonly TimeSpan LingerAfterFailure = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan s_lingerAfterFailure = TimeSpan.FromSeconds(1);
 
     private volatile Phase _phase;
     private ushort _closeCode;
@@ -95,7 +95,7 @@ public sealed partial class Connection
         {
             if (_phase >= Phase.Closing)
                 return;
-            StartClosing(failure.Code, failure.Message, LingerAfterFailure);
+            StartClosing(failure.Code, failure.Message, s_lingerAfterFailure);
         }
         SignalClosing();
     }

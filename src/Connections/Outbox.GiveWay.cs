@@ -14,7 +14,7 @@ internal sealed partial class Outbox
     [ThreadStatic]
     private static Dictionary<FrameTopic, int>? t_lastOf;
 
-    private static readonly byte[] NotTold = [];
+    private static readonly byte[] s_notTold = [];
 
     private int _gaps; // that are not told yet
 
@@ -197,13 +197,13 @@ internal sealed partial class Outbox
     private Entry NewGap(FramePlace lost)
     {
         _gaps++;
-        return new(NotTold, 0, null, new(lost)); // not one of the messages that are counted: what gives way has to make room
+        return new(s_notTold, 0, null, new(lost)); // not one of the messages that are counted: what gives way has to make room
     }
 
     /// <summary>Makes one gap of two that are not told yet, and follow each other in their topic.</summary>
     private bool TryMerge(in Entry into, in Entry next)
     {
-        if (into.Bytes != NotTold || next.Bytes != NotTold || !into.Gap!.TryAdd(next.Gap!.Missing))
+        if (into.Bytes != s_notTold || next.Bytes != s_notTold || !into.Gap!.TryAdd(next.Gap!.Missing))
             return false;
         _gaps--;
         return true;
@@ -217,7 +217,7 @@ internal sealed partial class Outbox
         for (int i = 0, ahead = -_offset; i < _count && ahead < limit; i++)
         {
             ref var entry = ref At(i);
-            if (entry.Bytes == NotTold)
+            if (entry.Bytes == s_notTold)
             {
                 entry = entry with { Bytes = connection.BytesOf(entry.Gap!.Topic.Missing(entry.Gap.Missing)) };
                 Bytes += entry.Bytes.Length;

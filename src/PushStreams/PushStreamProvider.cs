@@ -73,7 +73,7 @@ internal sealed partial class PushStreamProvider : IStreamProvider, IAsyncDispos
         if (_outputs.TryGetValue(key, out var output))
             return (Output<T>)output;
         // The dictionary keeps the first if two are made at once; one that is not kept has done nothing yet.
-        return (Output<T>)_outputs.GetOrAdd(key, new Output<T>(this, stream));
+        return (Output<T>)_outputs.GetOrAdd(key, static (_, of) => new Output<T>(of.Provider, of.Stream), (Provider: this, Stream: stream));
     }
 
     public IOutput? FindOutput(string key) => _outputs.GetValueOrDefault(key);

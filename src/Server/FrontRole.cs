@@ -54,7 +54,8 @@ internal static class FrontRole
             .WithOrder(3).AllowAnonymous().ExcludeFromDescription();
     }
 
-    private static bool NeedsCluster(PathString path) => path.StartsWithSegments("/ws") || path.StartsWithSegments("/api");
+    private static bool NeedsCluster(PathString path) =>
+        path.StartsWithSegments("/ws", StringComparison.OrdinalIgnoreCase) || path.StartsWithSegments("/api", StringComparison.OrdinalIgnoreCase);
 
     private static Task Refuse(HttpContext context)
     {

@@ -7,7 +7,7 @@ namespace Realtime.Connections.Tests;
 /// <summary>What RFC 6455 section 4.2.1 wants of an upgrade request, point by point.</summary>
 public class HandshakeTests
 {
-    private static readonly string Good = RawClient.UpgradeRequest();
+    private static readonly string s_good = RawClient.UpgradeRequest();
 
     [Theory]
     [InlineData("GET /ws HTTP/1.1", "get /ws HTTP/1.1", 405)]
@@ -43,10 +43,10 @@ public class HandshakeTests
     [InlineData("\r\n\r\n", "\r\nContent-Length: 5\r\n\r\n12345", 426)]
     public async Task A_request_is_upgraded_only_if_it_follows_the_rules(string part, string changed, int status)
     {
-        Assert.Contains(part, Good);
+        Assert.Contains(part, s_good);
         await using var server = await Server.EchoAsync(Path.Polled);
         using var client = await RawClient.OpenAsync(server.EndPoint);
-        await client.SendAsync(Encoding.ASCII.GetBytes(Good.Replace(part, changed)));
+        await client.SendAsync(Encoding.ASCII.GetBytes(s_good.Replace(part, changed)));
         string head = await client.ReadHeadAsync();
         Assert.StartsWith($"HTTP/1.1 {status} ", head);
         Assert.Equal(status == 101, head.Contains("Sec-WebSocket-Accept"));

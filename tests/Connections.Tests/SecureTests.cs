@@ -20,7 +20,7 @@ namespace Realtime.Connections.Tests;
 /// <summary>TLS and WebSockets over HTTP/2 (RFC 8441), which take the portable path by themselves.</summary>
 public class SecureTests
 {
-    private static readonly X509Certificate2 Certificate = MakeCertificate();
+    private static readonly X509Certificate2 s_certificate = MakeCertificate();
 
     [Theory]
     [InlineData(1)]
@@ -167,7 +167,7 @@ public class SecureTests
         if (recorder is not null)
             builder.AddHandler(recorder);
         build?.Invoke(builder);
-    }, listen: endpoint => endpoint.UseHttps(Certificate));
+    }, listen: endpoint => endpoint.UseHttps(s_certificate));
 
     private static async Task<ClientWebSocket> ConnectAsync(Server server, int version)
     {

@@ -9,7 +9,7 @@ namespace Realtime.Connections.Tests;
 public class WholeMessageTests
 {
     private const string Offer = "Sec-WebSocket-Extensions: permessage-deflate\r\n";
-    private static readonly byte[] Hello = Convert.FromHexString("F348CDC9C90700"); // "Hello" in a last block
+    private static readonly byte[] s_hello = Convert.FromHexString("F348CDC9C90700"); // "Hello" in a last block
 
     private static readonly ZLibCompressionStrategy[] s_strategies = [ZLibCompressionStrategy.Default, ZLibCompressionStrategy.Fixed, ZLibCompressionStrategy.HuffmanOnly];
 
@@ -25,9 +25,9 @@ public class WholeMessageTests
         messages.Add("nothing", [0x00]);
         messages.Add("one byte repeated", Compress(new byte[5000], ZLibCompressionStrategy.Default));
         messages.Add("several blocks", [.. Compress(text.AsSpan(0, 60), ZLibCompressionStrategy.Default), 0, 0, 0xFF, 0xFF, .. Compress(text.AsSpan(60, 90), ZLibCompressionStrategy.HuffmanOnly)]);
-        messages.Add("a last block", [.. Hello, 0x00]);
-        messages.Add("two streams", [.. Hello, .. Hello, 0x00]);
-        messages.Add("a stream after a last block", [.. Hello, .. Compress(text.AsSpan(0, 100), ZLibCompressionStrategy.Default)]);
+        messages.Add("a last block", [.. s_hello, 0x00]);
+        messages.Add("two streams", [.. s_hello, .. s_hello, 0x00]);
+        messages.Add("a stream after a last block", [.. s_hello, .. Compress(text.AsSpan(0, 100), ZLibCompressionStrategy.Default)]);
         messages.Add("a last block that is stored", [0x00, 0x05, 0x00, 0xFA, 0xFF, .. "Hello"u8, 0x01]);
         return messages;
     }
@@ -102,7 +102,7 @@ public class WholeMessageTests
         await using var server = await Server.EchoAsync(Path.Polled, options => options.EnableCompression = true);
         using var client = await server.ConnectRawAsync(headers: Offer);
         byte[] nothing = [0x03, 0x00];
-        await client.SendAsync(RawClient.Frame(0xC1, [.. Enumerable.Repeat(nothing, 14).SelectMany(stream => stream), .. Hello, 0x00]));
+        await client.SendAsync(RawClient.Frame(0xC1, [.. Enumerable.Repeat(nothing, 14).SelectMany(stream => stream), .. s_hello, 0x00]));
         Assert.Equal("Hello", await client.ReceiveTextAsync());
         await client.SendAsync(RawClient.Frame(0xC1, [.. Enumerable.Repeat(nothing, 1000).SelectMany(stream => stream), 0x00]));
         await client.ReceiveCloseAsync(1008);
@@ -117,7 +117,7 @@ public class WholeMessageTests
             options.MaxMessageSize = 10;
         });
         using var client = await server.ConnectRawAsync(headers: Offer);
-        await client.SendAsync([.. RawClient.Frame(0x41, Hello), .. RawClient.Frame(0x80, [0x00])]);
+        await client.SendAsync([.. RawClient.Frame(0x41, s_hello), .. RawClient.Frame(0x80, [0x00])]);
         Assert.Equal("Hello", await client.ReceiveTextAsync());
         foreach (var (size, code) in new[] { (10, 0), (11, 1009), (17, 1009), (18, 1009), (19, 1009) })
         {

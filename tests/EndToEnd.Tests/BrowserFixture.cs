@@ -6,7 +6,7 @@ namespace Realtime.EndToEnd.Tests;
 public sealed class BrowserFixture : IAsyncLifetime
 {
     /// <summary>Where distributions put Chromium; REALTIME_CHROMIUM names any other.</summary>
-    private static readonly string?[] Candidates =
+    private static readonly string?[] s_candidates =
     [
         Environment.GetEnvironmentVariable("REALTIME_CHROMIUM"),
         "/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome", "/usr/bin/google-chrome-stable",
@@ -27,7 +27,7 @@ public sealed class BrowserFixture : IAsyncLifetime
 
     public async ValueTask InitializeAsync()
     {
-        if (Array.Find(Candidates, File.Exists) is not { } chromium)
+        if (Array.Find(s_candidates, File.Exists) is not { } chromium)
             return; // each test says so, as a skip that is seen
         _playwright = await Playwright.CreateAsync();
         _browser = await _playwright.Chromium.LaunchAsync(new()
@@ -47,7 +47,7 @@ public sealed class BrowserFixture : IAsyncLifetime
     /// <summary>Skips the test where there is no browser.</summary>
     internal static void RequireChromium()
     {
-        if (!Array.Exists(Candidates, File.Exists))
+        if (!Array.Exists(s_candidates, File.Exists))
             Assert.Skip("No Chromium is installed (Debian: apt-get install chromium; elsewhere set REALTIME_CHROMIUM to its path).");
     }
 

@@ -25,7 +25,7 @@ public sealed partial class DocsTests
     public void Types_members_and_settings_are_those_of_the_sources(string doc)
     {
         var names = Markdown.Code(Path.Combine(s_root, doc)).SelectMany(NamesIn).Distinct();
-        Assert.DoesNotContain(names, name => !Words.Value.Contains(name) && !s_foreign.Contains(name));
+        Assert.DoesNotContain(names, name => !s_words.Value.Contains(name) && !s_foreign.Contains(name));
     }
 
     [Theory]
@@ -43,7 +43,7 @@ public sealed partial class DocsTests
     [Fact]
     public void What_does_not_exist_is_noticed()
     {
-        Assert.DoesNotContain("ReadLoop", Words.Value);
+        Assert.DoesNotContain("ReadLoop", s_words.Value);
         Assert.Equal(["ReadLoop", "Connection", "SendAsync", "Front", "MaxContentBytes"],
             new[] { "socket -> ReadLoop", "Connection.SendAsync(text)", "Front:MaxContentBytes", "--silos N", "a word" }.SelectMany(NamesIn));
         Assert.False(Exists(Path.Combine(s_root, "src/Connections/ReadLoop")));
@@ -69,7 +69,7 @@ public sealed partial class DocsTests
     }
 
     /// <summary>Every word in the code of the sources; comments do not count.</summary>
-    private static readonly Lazy<HashSet<string>> Words = new(() =>
+    private static readonly Lazy<HashSet<string>> s_words = new(() =>
     {
         string[] endings = [".cs", ".js", ".ts", ".html", ".json", ".csproj", ".props", ".yaml", ".conf"];
         var files = Markdown.Folders(s_root).SelectMany(Directory.EnumerateFiles)

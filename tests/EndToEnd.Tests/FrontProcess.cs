@@ -8,8 +8,8 @@ namespace Realtime.EndToEnd.Tests;
 internal sealed partial class FrontProcess : IAsyncDisposable
 {
     /// <summary>A cold start takes about a second; the rest is for a machine that is busy with other tests.</summary>
-    private static readonly TimeSpan StartTimeout = TimeSpan.FromSeconds(60);
-    private static readonly TimeSpan StopTimeout = TimeSpan.FromSeconds(15);
+    private static readonly TimeSpan s_startTimeout = TimeSpan.FromSeconds(60);
+    private static readonly TimeSpan s_stopTimeout = TimeSpan.FromSeconds(15);
 
     private readonly StringBuilder _output = new();
     private Process? _process;
@@ -58,11 +58,11 @@ internal sealed partial class FrontProcess : IAsyncDisposable
         process.BeginErrorReadLine();
         try
         {
-            Address = await listening.Task.WaitAsync(StartTimeout);
+            Address = await listening.Task.WaitAsync(s_startTimeout);
         }
-        catch (TimeoutException)
+        catch (TimeoutException e)
         {
-            throw new TimeoutException($"The front did not listen within {StartTimeout.TotalSeconds} s:\n{Output()}");
+            throw new TimeoutException($"The front did not listen within {s_startTimeout.TotalSeconds} s:\n{Output()}", e);
         }
     }
 
@@ -73,7 +73,7 @@ internal sealed partial class FrontProcess : IAsyncDisposable
             return;
         _process = null;
         process.Kill(entireProcessTree: true);
-        await process.WaitForExitAsync().WaitAsync(StopTimeout);
+        await process.WaitForExitAsync().WaitAsync(s_stopTimeout);
         process.Dispose();
     }
 

@@ -75,10 +75,10 @@ public sealed class JavaScriptClientTests
         {
             await process.WaitForExitAsync().WaitAsync(s_bound);
         }
-        catch (TimeoutException)
+        catch (TimeoutException e)
         {
             process.Kill(entireProcessTree: true);
-            throw new TimeoutException($"{node} {string.Join(' ', arguments)} did not end within {s_bound.TotalMinutes} min:\n{output}");
+            throw new TimeoutException($"{node} {string.Join(' ', arguments)} did not end within {s_bound.TotalMinutes} min:\n{output}", e);
         }
         lock (output)
             return (process.ExitCode, output.ToString());

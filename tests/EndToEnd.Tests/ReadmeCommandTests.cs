@@ -112,10 +112,10 @@ public sealed partial class ReadmeCommandTests
             await process.WaitForExitAsync().WaitAsync(s_patience);
             return (process.ExitCode, string.Concat(output));
         }
-        catch (TimeoutException)
+        catch (TimeoutException e)
         {
             process.Kill(entireProcessTree: true);
-            throw new TimeoutException($"{command} did not end within {s_patience.TotalSeconds} s.");
+            throw new TimeoutException($"{command} did not end within {s_patience.TotalSeconds} s.", e);
         }
     }
 

@@ -93,10 +93,10 @@ internal sealed partial class ServerProcess : IAsyncDisposable
             server.Address = await server._listening.Task.WaitAsync(s_patience);
             return server;
         }
-        catch (TimeoutException)
+        catch (TimeoutException e)
         {
             await server.DisposeAsync();
-            throw new TimeoutException($"The server did not listen within {s_patience.TotalSeconds} s:\n{string.Join('\n', server.Faults)}");
+            throw new TimeoutException($"The server did not listen within {s_patience.TotalSeconds} s:\n{string.Join('\n', server.Faults)}", e);
         }
     }
 

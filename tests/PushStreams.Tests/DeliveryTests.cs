@@ -12,30 +12,30 @@ public sealed class DeliveryTests(SharedCluster shared)
     [Fact]
     public async Task Every_event_of_every_producer_comes_once_and_in_its_order()
     {
-        const int Producers = 20, Events = 500;
+        const int producers = 20, events = 500;
         var subscriber = new OneByOne();
         await Stream.SubscribeAsync(subscriber).Soon();
-        await Task.WhenAll(Enumerable.Range(0, Producers).Select(i =>
-            Cluster.Client.GetGrain<IProducerGrain>($"{_id} {i}").Produce(PushCluster.Default, _id, 0, Events))).Soon();
-        await subscriber.Has(Producers * Events);
+        await Task.WhenAll(Enumerable.Range(0, producers).Select(i =>
+            Cluster.Client.GetGrain<IProducerGrain>($"{_id} {i}").Produce(PushCluster.Default, _id, 0, events))).Soon();
+        await subscriber.Has(producers * events);
         var byProducer = subscriber.Items.GroupBy(item => item.Producer).ToList();
-        Assert.Equal(Producers, byProducer.Count);
-        Assert.All(byProducer, items => Assert.Equal(Enumerable.Range(0, Events), items.Select(item => item.Number)));
+        Assert.Equal(producers, byProducer.Count);
+        Assert.All(byProducer, items => Assert.Equal(Enumerable.Range(0, events), items.Select(item => item.Number)));
     }
 
     [Fact]
     public async Task Producers_of_one_process_keep_their_order_too()
     {
-        const int Producers = 8, Events = 2000;
+        const int producers = 8, events = 2000;
         var subscriber = new Batches();
         await Stream.SubscribeAsync(subscriber).Soon();
-        await Task.WhenAll(Enumerable.Range(0, Producers).Select(producer => Task.Run(async () =>
+        await Task.WhenAll(Enumerable.Range(0, producers).Select(producer => Task.Run(async () =>
         {
-            for (var i = 0; i < Events; i++)
+            for (var i = 0; i < events; i++)
                 await Stream.OnNextAsync(new Item($"{producer}", i));
         }))).Soon();
-        await subscriber.Has(Producers * Events);
-        Assert.All(subscriber.Items.GroupBy(item => item.Producer), items => Assert.Equal(Enumerable.Range(0, Events), items.Select(item => item.Number)));
+        await subscriber.Has(producers * events);
+        Assert.All(subscriber.Items.GroupBy(item => item.Producer), items => Assert.Equal(Enumerable.Range(0, events), items.Select(item => item.Number)));
         Assert.Equal(1, subscriber.MostAtOnce);
     }
 

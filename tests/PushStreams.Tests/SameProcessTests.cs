@@ -12,18 +12,18 @@ public sealed class SameProcessTests(SharedCluster shared)
     [Fact]
     public async Task Producers_here_and_elsewhere_keep_their_order_and_come_one_call_at_a_time()
     {
-        const int Events = 2000;
+        const int events = 2000;
         var subscriber = new Batches();
         await Here.SubscribeAsync(subscriber).Soon();
         await Task.WhenAll(Task.Run(() => Produce(Here, "here")), Task.Run(() => Produce(There, "there"))).Soon();
-        await subscriber.Has(2 * Events);
+        await subscriber.Has(2 * events);
         foreach (var producer in new[] { "here", "there" })
-            Assert.Equal(Enumerable.Range(0, Events), subscriber.Items.Where(item => item.Producer == producer).Select(item => item.Number));
+            Assert.Equal(Enumerable.Range(0, events), subscriber.Items.Where(item => item.Producer == producer).Select(item => item.Number));
         Assert.Equal(1, subscriber.MostAtOnce);
 
         static async Task Produce(IAsyncStream<Item> stream, string producer)
         {
-            for (var i = 0; i < Events; i++)
+            for (var i = 0; i < events; i++)
                 await stream.OnNextAsync(new Item(producer, i));
         }
     }

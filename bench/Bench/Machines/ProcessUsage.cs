@@ -24,7 +24,7 @@ internal readonly record struct ProcessUsage(double Cpu, long Resident)
             }
             catch (Exception exception) when (exception is IOException or InvalidOperationException)
             {
-                throw new InvalidOperationException($"The server process {pid} has ended.");
+                throw new InvalidOperationException($"The server process {pid} has ended.", exception);
             }
         }
         return new ProcessUsage(cpu, resident);

@@ -11,13 +11,13 @@ internal static class ControlFrames
     public const int MaxReason = FrameHeader.MaxShort - sizeof(ushort);
 
     public static readonly byte[] Ping = [FrameHeader.Fin | (byte)MessageType.Ping, 0];
-    private static readonly byte[] EmptyPong = [FrameHeader.Fin | (byte)MessageType.Pong, 0];
-    private static readonly byte[] EmptyClose = [FrameHeader.Fin | (byte)MessageType.Close, 0];
+    private static readonly byte[] s_emptyPong = [FrameHeader.Fin | (byte)MessageType.Pong, 0];
+    private static readonly byte[] s_emptyClose = [FrameHeader.Fin | (byte)MessageType.Close, 0];
 
     public static byte[] Pong(ReadOnlySpan<byte> payload)
     {
         if (payload.IsEmpty)
-            return EmptyPong;
+            return s_emptyPong;
         var frame = new byte[2 + payload.Length];
         FrameHeader.Write(frame, FrameHeader.Fin | (byte)MessageType.Pong, payload.Length);
         payload.CopyTo(frame.AsSpan(2));
@@ -27,7 +27,7 @@ internal static class ControlFrames
     public static byte[] Close(ushort code, string reason)
     {
         if (code == CloseCodes.NoStatus)
-            return EmptyClose;
+            return s_emptyClose;
         int length = sizeof(ushort) + Encoding.UTF8.GetByteCount(reason);
         var frame = new byte[2 + length];
         FrameHeader.Write(frame, FrameHeader.Fin | (byte)MessageType.Close, length);

@@ -11,7 +11,7 @@ namespace Realtime.Connections;
 internal sealed class Drain(Heartbeat heartbeat, TimeProvider time, ConnectionOptions options, ILogger logger) : IHostedLifecycleService
 {
     // A thousand handshakes a second are little for whoever takes the clients over, and few connections need no long drain.
-    private static readonly TimeSpan PerConnection = TimeSpan.FromMilliseconds(1);
+    private static readonly TimeSpan s_perConnection = TimeSpan.FromMilliseconds(1);
 
     // Clients come back over at least so long: those of a short drain too have somewhere to find first.
     private const int LeastRetryMilliseconds = 1000;
@@ -48,7 +48,7 @@ internal sealed class Drain(Heartbeat heartbeat, TimeProvider time, ConnectionOp
         {
             if (_hasBegun)
                 return;
-            var most = PerConnection * (Volatile.Read(ref _running) - 1);
+            var most = s_perConnection * (Volatile.Read(ref _running) - 1);
             _spread = most < options.DrainTime ? most : options.DrainTime;
             _hasBegun = true;
         }

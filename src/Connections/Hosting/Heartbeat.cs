@@ -11,7 +11,7 @@ internal sealed class Heartbeat : IDisposable
     // A power of two above the usual ping interval and read timeout in seconds, so that a slot rarely holds a connection that is not
     // due; later visits wait for further turns.
     private const int Slots = 64;
-    private static readonly TimeSpan Tick = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan s_tick = TimeSpan.FromSeconds(1);
 
     private readonly List<Connection>[] _slots = new List<Connection>[Slots];
     private readonly Lock _lock = new();
@@ -35,14 +35,14 @@ internal sealed class Heartbeat : IDisposable
     public int Now => Volatile.Read(ref _now);
 
     /// <summary>Whole ticks for a time: never too few.</summary>
-    public static int Ticks(TimeSpan time) => (int)Math.Ceiling(time / Tick) + 1;
+    public static int Ticks(TimeSpan time) => (int)Math.Ceiling(time / s_tick) + 1;
 
     public void Add(Connection connection, int at)
     {
         lock (_lock)
         {
             if (_count++ == 0)
-                _timer.Change(Tick, Tick);
+                _timer.Change(s_tick, s_tick);
             Insert(connection, at);
         }
     }

@@ -196,7 +196,7 @@ public sealed class ConnectionRegistry
     /// <summary>A registered connection and its rooms: none, one (which costs nothing more), or a set.</summary>
     private sealed class Entry(Connection connection)
     {
-        private static readonly object Closed = new();
+        private static readonly object s_closed = new();
         private object? _rooms;
 
         public Connection Connection => connection;
@@ -251,7 +251,7 @@ public sealed class ConnectionRegistry
             lock (this)
             {
                 var rooms = Rooms();
-                _rooms = Closed;
+                _rooms = s_closed;
                 return rooms;
             }
         }

@@ -9,10 +9,10 @@ internal static class HeaderText
 {
     private const string Blanks = " \t";
 
-    private static readonly SearchValues<char> TokenCharacters =
+    private static readonly SearchValues<char> s_tokenCharacters =
         SearchValues.Create("!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ");
 
-    public static bool IsToken(ReadOnlySpan<char> text) => !text.IsEmpty && !text.ContainsAnyExcept(TokenCharacters);
+    public static bool IsToken(ReadOnlySpan<char> text) => !text.IsEmpty && !text.ContainsAnyExcept(s_tokenCharacters);
 
     public static bool IsValue(string? text)
     {
@@ -72,7 +72,7 @@ internal static class HeaderText
     /// <summary>Takes a token and the blanks behind it.</summary>
     public static bool TryTakeToken(ref ReadOnlySpan<char> rest, out string token)
     {
-        int end = rest.IndexOfAnyExcept(TokenCharacters);
+        int end = rest.IndexOfAnyExcept(s_tokenCharacters);
         token = rest[..(end < 0 ? rest.Length : end)].ToString();
         rest = rest[token.Length..].TrimStart(Blanks);
         return token.Length > 0;

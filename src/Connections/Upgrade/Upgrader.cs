@@ -18,8 +18,8 @@ namespace Realtime.Connections;
 /// </summary>
 public sealed class Upgrader
 {
-    private static readonly UpgradeRefusal ShutsDown = new(StatusCodes.Status503ServiceUnavailable, "The server shuts down.");
-    private static readonly UpgradeRefusal TooMany = new(StatusCodes.Status503ServiceUnavailable, "The server has as many connections as it may have.");
+    private static readonly UpgradeRefusal s_shutsDown = new(StatusCodes.Status503ServiceUnavailable, "The server shuts down.");
+    private static readonly UpgradeRefusal s_tooMany = new(StatusCodes.Status503ServiceUnavailable, "The server has as many connections as it may have.");
 
     private readonly ConnectionEndpoint _endpoint;
 
@@ -61,7 +61,7 @@ public sealed class Upgrader
         if (services.Drain.HasBegun)
         {
             context.Response.Headers.RetryAfter = services.Drain.NextRetrySeconds().ToString(CultureInfo.InvariantCulture);
-            return await RefuseAsync(context, ShutsDown);
+            return await RefuseAsync(context, s_shutsDown);
         }
         if (UpgradeRequest.Check(context, options, out var agreed) is { } refusal)
             return await RefuseAsync(context, refusal);
@@ -104,7 +104,7 @@ public sealed class Upgrader
     {
         var services = _endpoint.Services;
         if (!services.TryCountLeft())
-            return await RefuseAsync(context, TooMany);
+            return await RefuseAsync(context, s_tooMany);
         bool accepted = false;
         polled.LeaveTo(new Leaving(_endpoint, peer));
         try
@@ -135,7 +135,7 @@ public sealed class Upgrader
         }
         catch (InvalidOperationException) when (!context.Response.HasStarted)
         {
-            await RefuseAsync(context, TooMany); // the only reason that the server has left: its bound on upgraded connections
+            await RefuseAsync(context, s_tooMany); // the only reason that the server has left: its bound on upgraded connections
         }
         return null;
     }

@@ -7,8 +7,8 @@ namespace Realtime.WebFront.Security;
 internal static class LocalRequest
 {
     // What proxies add, and what the forwarded headers middleware leaves behind when it has taken an address from them.
-    private static readonly string[] ProxyPrefixes = ["X-Forwarded-", "X-Original-"];
-    private static readonly FrozenSet<string> ProxyHeaders =
+    private static readonly string[] s_proxyPrefixes = ["X-Forwarded-", "X-Original-"];
+    private static readonly FrozenSet<string> s_proxyHeaders =
         FrozenSet.Create(StringComparer.OrdinalIgnoreCase, "Forwarded", "Via", "X-Real-IP", "X-Client-IP", "True-Client-IP", "CF-Connecting-IP");
 
     /// <summary>
@@ -48,11 +48,11 @@ internal static class LocalRequest
 
     private static bool IsOfProxy(string header)
     {
-        foreach (var prefix in ProxyPrefixes)
+        foreach (var prefix in s_proxyPrefixes)
         {
             if (header.StartsWith(prefix, StringComparison.OrdinalIgnoreCase))
                 return true;
         }
-        return ProxyHeaders.Contains(header);
+        return s_proxyHeaders.Contains(header);
     }
 }

@@ -3,12 +3,12 @@ namespace Realtime.Connections.Tests.Support;
 /// <summary>A plain reading of RFC 1951, bit by bit, that says what .NET's inflater does not: where data ends, and how far back it refers.</summary>
 public sealed class DeflateReader
 {
-    private static readonly int[] LengthBase = [3, 4, 5, 6, 7, 8, 9, 10, 11, 13, 15, 17, 19, 23, 27, 31, 35, 43, 51, 59, 67, 83, 99, 115, 131, 163, 195, 227, 258];
-    private static readonly int[] LengthBits = [0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 2, 2, 3, 3, 3, 3, 4, 4, 4, 4, 5, 5, 5, 5, 0];
-    private static readonly int[] DistanceBase = [1, 2, 3, 4, 5, 7, 9, 13, 17, 25, 33, 49, 65, 97, 129, 193, 257, 385, 513, 769, 1025, 1537, 2049, 3073, 4097, 6145, 8193, 12289, 16385, 24577];
-    private static readonly Code FixedLiterals = new([.. Repeat(8, 144), .. Repeat(9, 112), .. Repeat(7, 24), .. Repeat(8, 8)]);
-    private static readonly Code FixedDistances = new(Repeat(5, 30));
-    private static readonly int[] CodeLengthOrder = [16, 17, 18, 0, 8, 7, 9, 6, 10, 5, 11, 4, 12, 3, 13, 2, 14, 1, 15];
+    private static readonly int[] s_lengthBase = [3, 4, 5, 6, 7, 8, 9, 10, 11, 13, 15, 17, 19, 23, 27, 31, 35, 43, 51, 59, 67, 83, 99, 115, 131, 163, 195, 227, 258];
+    private static readonly int[] s_lengthBits = [0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 2, 2, 3, 3, 3, 3, 4, 4, 4, 4, 5, 5, 5, 5, 0];
+    private static readonly int[] s_distanceBase = [1, 2, 3, 4, 5, 7, 9, 13, 17, 25, 33, 49, 65, 97, 129, 193, 257, 385, 513, 769, 1025, 1537, 2049, 3073, 4097, 6145, 8193, 12289, 16385, 24577];
+    private static readonly Code s_fixedLiterals = new([.. Repeat(8, 144), .. Repeat(9, 112), .. Repeat(7, 24), .. Repeat(8, 8)]);
+    private static readonly Code s_fixedDistances = new(Repeat(5, 30));
+    private static readonly int[] s_codeLengthOrder = [16, 17, 18, 0, 8, 7, 9, 6, 10, 5, 11, 4, 12, 3, 13, 2, 14, 1, 15];
 
     private readonly byte[] _data;
     private readonly List<byte> _output = [];
@@ -54,7 +54,7 @@ public sealed class DeflateReader
                         _output.Add((byte)Bits(8));
                     break;
                 case 1:
-                    Symbols(FixedLiterals, FixedDistances);
+                    Symbols(s_fixedLiterals, s_fixedDistances);
                     break;
                 case 2:
                     Dynamic();
@@ -76,7 +76,7 @@ public sealed class DeflateReader
         int literals = 257 + Bits(5), distances = 1 + Bits(5), count = 4 + Bits(4);
         var codeLengths = new int[19];
         for (int i = 0; i < count; i++)
-            codeLengths[CodeLengthOrder[i]] = Bits(3);
+            codeLengths[s_codeLengthOrder[i]] = Bits(3);
         var codeLengthCode = new Code(codeLengths).Check(mayBeOne: false);
         var lengths = new List<int>();
         while (lengths.Count < literals + distances)
@@ -106,8 +106,8 @@ public sealed class DeflateReader
                 _output.Add((byte)symbol);
                 continue;
             }
-            int length = LengthBase[symbol - 257] + Bits(LengthBits[symbol - 257]);
-            int code = Symbol(distances), distance = DistanceBase[code] + Bits(code < 2 ? 0 : code / 2 - 1);
+            int length = s_lengthBase[symbol - 257] + Bits(s_lengthBits[symbol - 257]);
+            int code = Symbol(distances), distance = s_distanceBase[code] + Bits(code < 2 ? 0 : code / 2 - 1);
             if (distance > _output.Count - _streamStart)
                 throw new InvalidDataException();
             MaxDistance = Math.Max(MaxDistance, distance);

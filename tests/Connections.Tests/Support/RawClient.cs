@@ -19,7 +19,7 @@ public sealed record RawFrame(byte First, byte[] Payload)
 /// <summary>A client that sends whatever bytes it is told to, right or wrong.</summary>
 public sealed class RawClient : IDisposable
 {
-    private static readonly byte[] Key = [0x37, 0xFA, 0x21, 0x3D];
+    private static readonly byte[] s_key = [0x37, 0xFA, 0x21, 0x3D];
     private readonly byte[] _buffer = new byte[64 * 1024];
     private int _start, _end;
 
@@ -65,9 +65,9 @@ public sealed class RawClient : IDisposable
             BinaryPrimitives.WriteInt64BigEndian(length, payload.Length);
             frame.AddRange([0x80 | 127, .. length]);
         }
-        frame.AddRange(Key);
+        frame.AddRange(s_key);
         for (int i = 0; i < payload.Length; i++)
-            frame.Add((byte)(payload[i] ^ Key[i & 3]));
+            frame.Add((byte)(payload[i] ^ s_key[i & 3]));
         return [.. frame];
     }
 

@@ -13,9 +13,9 @@ public static class Waiting
         {
             await task.WaitAsync(TimeSpan.FromSeconds(seconds));
         }
-        catch (TimeoutException)
+        catch (TimeoutException e)
         {
-            throw new TimeoutException($"Took longer than {seconds} s: {what}");
+            throw new TimeoutException($"Took longer than {seconds} s: {what}", e);
         }
     }
 

@@ -6,7 +6,7 @@ namespace Realtime.WebFront.Tests.Security;
 public class IssuerKeysTests
 {
     private const string UnknownKey = "The token's key id is unknown.";
-    private static readonly TimeSpan Bound = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan s_bound = TimeSpan.FromSeconds(30);
 
     private readonly Issuer _old = Issuer.Es256("old");
     private readonly Issuer _new = Issuer.Rs256("new");
@@ -30,7 +30,7 @@ public class IssuerKeysTests
     // The keys are read in the background, so it is asked until they are there.
     private static async Task UntilAsync(string expected, TestFront front, Issuer issuer)
     {
-        using var bound = new CancellationTokenSource(Bound);
+        using var bound = new CancellationTokenSource(s_bound);
         string last;
         while ((last = await TryAsync(front, issuer)) != expected)
         {
@@ -102,7 +102,7 @@ public class IssuerKeysTests
 
         server.Jwks = broken;
         Assert.Equal(UnknownKey, await TryAsync(front, _new)); // causes the read
-        await front.Log.WaitAsync(line => line.Contains($"could not be read: {why}. It is tried again; keys read before stay in use"), Bound);
+        await front.Log.WaitAsync(line => line.Contains($"could not be read: {why}. It is tried again; keys read before stay in use"), s_bound);
         Assert.Equal("alice", await TryAsync(front, _old));
     }
 
@@ -124,7 +124,7 @@ public class IssuerKeysTests
 
     private static async Task UntilReadAsync(IssuerServer server, int reads)
     {
-        using var bound = new CancellationTokenSource(Bound);
+        using var bound = new CancellationTokenSource(s_bound);
         while (server.Reads < reads)
             await Task.Delay(20, bound.Token);
     }
@@ -139,7 +139,7 @@ public class IssuerKeysTests
         await UntilReadAsync(server, 1);
         held.SetResult();
 
-        Assert.All(await Task.WhenAll(answers).WaitAsync(Bound), answer => Assert.Equal("alice", answer));
+        Assert.All(await Task.WhenAll(answers).WaitAsync(s_bound), answer => Assert.Equal("alice", answer));
         Assert.Equal(1, server.Reads);
     }
 

@@ -10,7 +10,7 @@ public class JwksReaderTests
     private const string NoKey = "its members are missing, or are no key as base64url without padding";
     private const string NoPoint = "its members are missing, or are no point on P-256 as base64url without padding";
 
-    private static readonly Issuer Good = Issuer.Es256("good");
+    private static readonly Issuer s_good = Issuer.Es256("good");
 
     private static (IReadOnlyList<SigningKey> Keys, IReadOnlyList<string> Notes) Read(string json) => JwksReader.Read(Encoding.UTF8.GetBytes(json));
 
@@ -30,12 +30,12 @@ public class JwksReaderTests
         { """{"kty":1}""", WrongType },
         { """{"kty":"OKP","crv":"Ed25519","x":"AAAA"}""", "its type (kty) must be oct, RSA or EC" },
         { """{"kty":"EC","crv":"P-384"}""", "its curve (crv) must be P-256" },
-        { With(Good.Jwk, "\"use\":\"enc\""), "its use must be sig, or absent" },
-        { With(Good.Jwk, "\"alg\":\"ES512\""), "its algorithm (alg) must be ES256, or absent" },
-        { With(Good.Jwk, "\"alg\":\"HS256\""), "its algorithm (alg) must be ES256, or absent" },
-        { With(Good.Jwk, "\"key_ops\":[\"sign\"]"), "its key_ops must have verify, or be absent" },
-        { With(Good.Jwk, "\"key_ops\":\"verify\""), WrongType },
-        { With(Good.Jwk, "\"key_ops\":[]"), "its key_ops must have verify, or be absent" },
+        { With(s_good.Jwk, "\"use\":\"enc\""), "its use must be sig, or absent" },
+        { With(s_good.Jwk, "\"alg\":\"ES512\""), "its algorithm (alg) must be ES256, or absent" },
+        { With(s_good.Jwk, "\"alg\":\"HS256\""), "its algorithm (alg) must be ES256, or absent" },
+        { With(s_good.Jwk, "\"key_ops\":[\"sign\"]"), "its key_ops must have verify, or be absent" },
+        { With(s_good.Jwk, "\"key_ops\":\"verify\""), WrongType },
+        { With(s_good.Jwk, "\"key_ops\":[]"), "its key_ops must have verify, or be absent" },
         { """{"kty":"oct"}""", NoKey },
         { """{"kty":"oct","k":"AA!A"}""", NoKey },
         { $$"""{"kty":"oct","k":"{{Issuer.Encode(new byte[31])}}"}""", "the secret has 31 bytes; HS256 needs at least 32 (RFC 7518 section 3.2)" },
@@ -54,7 +54,7 @@ public class JwksReaderTests
     [Theory, MemberData(nameof(UnusableKeys))]
     public void A_key_that_cannot_be_used_is_left_out_with_a_note(string jwk, string why)
     {
-        var (keys, notes) = Read($$"""{"keys":[{{jwk}},{{Good.Jwk}}]}""");
+        var (keys, notes) = Read($$"""{"keys":[{{jwk}},{{s_good.Jwk}}]}""");
         Assert.Equal("good", Assert.Single(keys).Id);
         Assert.Equal($"key 0 is left out: {why}", Assert.Single(notes));
 
@@ -76,7 +76,7 @@ public class JwksReaderTests
     [Fact]
     public void At_most_100_keys_are_taken()
     {
-        string Of(int count) => $$"""{"keys":[{{string.Join(',', Enumerable.Repeat(Good.Jwk, count))}}]}""";
+        string Of(int count) => $$"""{"keys":[{{string.Join(',', Enumerable.Repeat(s_good.Jwk, count))}}]}""";
         Assert.Equal(100, Read(Of(100)).Keys.Count);
         Assert.Equal("it has 101 keys; at most 100 are taken", Assert.Throws<InvalidKeyException>(() => Read(Of(101))).Message);
     }
@@ -84,7 +84,7 @@ public class JwksReaderTests
     [Fact]
     public void Use_operations_algorithm_and_members_unknown_to_us_may_be_there()
     {
-        var (keys, notes) = Read($$"""{"more":1,"keys":[{{With(Good.Jwk, "\"use\":\"sig\",\"alg\":\"ES256\",\"key_ops\":[\"verify\"],\"x5t\":\"abc\"")}}]}""");
+        var (keys, notes) = Read($$"""{"more":1,"keys":[{{With(s_good.Jwk, "\"use\":\"sig\",\"alg\":\"ES256\",\"key_ops\":[\"verify\"],\"x5t\":\"abc\"")}}]}""");
         Assert.Equal("good ES256", Assert.Single(keys).ToString());
         Assert.Empty(notes);
     }
@@ -92,7 +92,7 @@ public class JwksReaderTests
     [Fact]
     public void A_private_part_is_pointed_out()
     {
-        var (keys, notes) = Read($$"""{"keys":[{{With(Good.Jwk, "\"d\":\"jpsQnnGQmL-YBIffH1136cspYG6-0iY7X1fCE9-E9LI\"")}}]}""");
+        var (keys, notes) = Read($$"""{"keys":[{{With(s_good.Jwk, "\"d\":\"jpsQnnGQmL-YBIffH1136cspYG6-0iY7X1fCE9-E9LI\"")}}]}""");
         Assert.Single(keys);
         Assert.Equal("key 0 comes with its private part, which a front neither needs nor should have", Assert.Single(notes));
     }

@@ -20,7 +20,7 @@ namespace Realtime.WebFront.Tests.Security;
 /// </summary>
 internal sealed class TestFront : IAsyncDisposable
 {
-    private static readonly TimeSpan Bound = TimeSpan.FromSeconds(20);
+    private static readonly TimeSpan s_bound = TimeSpan.FromSeconds(20);
 
     private readonly WebApplication _app;
     private int _reached;
@@ -96,7 +96,7 @@ internal sealed class TestFront : IAsyncDisposable
         app.Map("/ws", front.Greet).RequireAuthorization(RealtimePolicies.Client);
         try
         {
-            await app.StartAsync().WaitAsync(Bound);
+            await app.StartAsync().WaitAsync(s_bound);
         }
         catch
         {
@@ -105,7 +105,7 @@ internal sealed class TestFront : IAsyncDisposable
         }
 
         var address = app.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.Single();
-        front.Client = new HttpClient { BaseAddress = new Uri(address), Timeout = Bound };
+        front.Client = new HttpClient { BaseAddress = new Uri(address), Timeout = s_bound };
         return front;
     }
 
@@ -134,7 +134,7 @@ internal sealed class TestFront : IAsyncDisposable
     /// <summary>Opens a WebSocket, and returns the name that the server greets with.</summary>
     public async Task<string> ConnectAsync(string query, string? token = null, Version? version = null)
     {
-        using var bound = new CancellationTokenSource(Bound);
+        using var bound = new CancellationTokenSource(s_bound);
         using var socket = new ClientWebSocket();
         using var invoker = new HttpMessageInvoker(new SocketsHttpHandler());
         if (token is not null)

@@ -16,11 +16,11 @@ internal sealed record IssuerDocument(string? Issuer, IReadOnlyList<SigningKey> 
 internal sealed class IssuerKeys : IConfigurationRetriever<IssuerDocument>, IDisposable
 {
     private const int MaxSize = 1024 * 1024; // bytes, as of a key file
-    private static readonly TimeSpan AnswerTimeout = TimeSpan.FromSeconds(10);
+    private static readonly TimeSpan s_answerTimeout = TimeSpan.FromSeconds(10);
 
     // Bounds the reads that tokens with unknown key ids can cause.
-    private static readonly TimeSpan RefreshInterval = TimeSpan.FromSeconds(30);
-    private static readonly TimeSpan AutomaticRefreshInterval = TimeSpan.FromHours(1);
+    private static readonly TimeSpan s_refreshInterval = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan s_automaticRefreshInterval = TimeSpan.FromHours(1);
 
     private readonly string _address;
     private readonly bool _isDiscovery;
@@ -40,13 +40,13 @@ internal sealed class IssuerKeys : IConfigurationRetriever<IssuerDocument>, IDis
         (_address, _isDiscovery, _logger) = (address, isDiscovery, logger);
         _http = new HttpClient(new SocketsHttpHandler { PooledConnectionLifetime = TimeSpan.FromMinutes(5) })
         {
-            Timeout = AnswerTimeout,
+            Timeout = s_answerTimeout,
             MaxResponseContentBufferSize = MaxSize,
         };
         _manager = new(address, this, new HttpDocumentRetriever(_http) { RequireHttps = requireHttps })
         {
-            RefreshInterval = RefreshInterval,
-            AutomaticRefreshInterval = AutomaticRefreshInterval,
+            RefreshInterval = s_refreshInterval,
+            AutomaticRefreshInterval = s_automaticRefreshInterval,
         };
     }
 
@@ -120,7 +120,7 @@ internal sealed class IssuerKeys : IConfigurationRetriever<IssuerDocument>, IDis
             if (e is InvalidKeyException)
                 return e.Message;
             if (e is OperationCanceledException)
-                return $"no answer within {AnswerTimeout.TotalSeconds} s";
+                return $"no answer within {s_answerTimeout.TotalSeconds} s";
             if (e is HttpRequestException)
                 return e.GetBaseException().Message.TrimEnd('.');
             if (e.Data[HttpDocumentRetriever.StatusCode] is { } status)

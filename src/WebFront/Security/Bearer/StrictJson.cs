@@ -13,7 +13,7 @@ internal static class StrictJson
     // Deeper than any claim in use; it only bounds the work on hostile input.
     private const int MaxDepth = 16;
 
-    private static readonly JsonDocumentOptions Options = new() { AllowDuplicateProperties = false, MaxDepth = MaxDepth };
+    private static readonly JsonDocumentOptions s_options = new() { AllowDuplicateProperties = false, MaxDepth = MaxDepth };
 
     /// <summary>The document, to be disposed by the caller; null when the bytes are anything but one such object.</summary>
     public static JsonDocument? ParseObject(ReadOnlyMemory<byte> utf8)
@@ -23,7 +23,7 @@ internal static class StrictJson
 
         try
         {
-            var document = JsonDocument.Parse(utf8, Options);
+            var document = JsonDocument.Parse(utf8, s_options);
             if (document.RootElement.ValueKind == JsonValueKind.Object)
                 return document;
             document.Dispose();

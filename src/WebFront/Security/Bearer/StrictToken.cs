@@ -15,7 +15,7 @@ internal sealed class StrictToken : IDisposable
     /// <summary>Characters: what servers and proxies commonly take as one header, and far above any sensible token.</summary>
     public const int MaxLength = 8 * 1024;
 
-    private static readonly SearchValues<char> Alphabet =
+    private static readonly SearchValues<char> s_alphabet =
         SearchValues.Create("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.");
 
     private readonly JsonDocument _payload;
@@ -35,7 +35,7 @@ internal sealed class StrictToken : IDisposable
             failure = $"The token is longer than {MaxLength} characters.";
         else if (token.Split('.') is not [var header, var payload, var signature])
             failure = "The token is not a signed JWT: it must have three parts with dots between them.";
-        else if (token.AsSpan().ContainsAnyExcept(Alphabet) || !Base64Url.IsValid(header) || !Base64Url.IsValid(payload) || !Base64Url.IsValid(signature))
+        else if (token.AsSpan().ContainsAnyExcept(s_alphabet) || !Base64Url.IsValid(header) || !Base64Url.IsValid(payload) || !Base64Url.IsValid(signature))
             failure = "A part of the token is not base64url without padding.";
         else if (TryReadHeader(Base64Url.DecodeFromChars(header), out var algorithm, out var keyId, out failure))
         {
