@@ -52,7 +52,7 @@ public sealed record ClusterView(
 public sealed record FrontReport([property: Id(0)] string Front, [property: Id(1)] int Version, [property: Id(2)] int Connections)
 {
     /// <summary>Grows when fronts and silos of before can no longer work together.</summary>
-    public const int Current = 1;
+    public const int Current = 2;
 }
 
 /// <summary>A front that is up, and how to ask it.</summary>

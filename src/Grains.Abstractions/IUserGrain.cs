@@ -2,6 +2,7 @@ namespace Realtime.Grains;
 
 /// <summary>A user, keyed by user id: the connections that the user has, on whichever fronts they are.</summary>
 /// <remarks>
+/// It holds nothing: an <see cref="IUserPartitionGrain"/> knows where the user is. So a user who is only connected costs a silo no grain.
 /// Every method throws <see cref="ArgumentException"/> when the user id or an argument is not allowed, for names and
 /// messages <see cref="RequestException"/>.
 /// </remarks>
@@ -20,10 +21,6 @@ public interface IUserGrain : IGrainWithStringKey
     [Alias("SendBinary")]
     Task<int> SendBinary([Immutable] byte[] data);
 
-    /// <summary>What a front sends for a client: as <see cref="Send"/>, with the body already encoded.</summary>
-    [Alias("Deliver")]
-    Task<int> Deliver(string from, [Immutable] byte[] body);
-
     /// <summary>Closes all connections of the user (close code 4002); returns how many there were. The reason has at most <see cref="Limits.ReasonBytes"/> bytes.</summary>
     [Alias("Disconnect")]
     Task<int> Disconnect(string? reason = null);
@@ -31,17 +28,4 @@ public interface IUserGrain : IGrainWithStringKey
     /// <summary>The user's connections and the rooms that they are in.</summary>
     [Alias("Describe")]
     Task<UserDescription> Describe();
-
-    /// <summary>Called by a front when the user has connected to it. Repeating it changes nothing.</summary>
-    /// <returns>The silo that the user is on, as <see cref="ClusterView.Silos"/> names it.</returns>
-    [Alias("Attach")]
-    Task<string> Attach(UserConnection connection);
-
-    /// <summary>Called by a front when the connection has closed. Repeating it changes nothing.</summary>
-    [Alias("Detach")]
-    Task Detach(string front, string connection);
-
-    /// <summary>Called by the silo when a front's lease has run out: its connections are gone.</summary>
-    [Alias("Drop")]
-    Task Drop(string front);
 }

@@ -30,6 +30,7 @@ internal sealed class Departure(IGrainBase grain, Func<bool> holdsNothing)
         options.CollectionQuantum = TimeSpan.FromSeconds(10);
         options.ClassSpecificCollectionAge[typeof(RoomGrain).FullName!] = s_idle;
         options.ClassSpecificCollectionAge[typeof(UserGrain).FullName!] = s_idle;
+        options.ClassSpecificCollectionAge[typeof(UserPartitionGrain).FullName!] = s_idle;
     }
 
     public void Soon() => _timer ??= grain.RegisterGrainTimer(

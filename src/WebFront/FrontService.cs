@@ -5,6 +5,7 @@ using Realtime.Connections;
 using Realtime.Grains;
 using Realtime.PushStreams;
 using Realtime.WebFront.Rooms;
+using Realtime.WebFront.Users;
 
 namespace Realtime.WebFront;
 
@@ -13,7 +14,7 @@ namespace Realtime.WebFront;
 /// is here when their silo is lost, and takes itself out after the last client has gone.
 /// </summary>
 internal sealed partial class FrontService(
-    IClusterClient cluster, RoomRouter router, ConnectionRegistry registry, TimeProvider time, IHostApplicationLifetime lifetime,
+    IClusterClient cluster, RoomRouter router, LocalUsers users, ConnectionRegistry registry, TimeProvider time, IHostApplicationLifetime lifetime,
     ILogger<FrontService> logger)
     : IHostedService, IFrontObserver, IDisposable
 {
@@ -161,15 +162,11 @@ internal sealed partial class FrontService(
                 view = view with { Silos = [] }; // who has dropped us, or is too new to know: everything is told anew
         }
         _silos = view.Silos;
+        users.Compare(_recoveringSince == 0 ? null : view.Silos);
         if (_recoveringSince == 0)
             return;
         foreach (var room in router.Rooms)
             router.Sync(room, view.Silos);
-        foreach (var connection in registry.Connections)
-        {
-            if (connection.State is Session session && !view.Silos.Contains(session.UserSilo))
-                _ = router.AttachAgain(session);
-        }
         if (time.GetElapsedTime(_recoveringSince) > s_recovery)
             _recoveringSince = 0;
     }

@@ -7,6 +7,7 @@ using Realtime.WebFront.Http;
 using Realtime.WebFront.Protocol;
 using Realtime.WebFront.Rooms;
 using Realtime.WebFront.Security;
+using Realtime.WebFront.Users;
 
 namespace Realtime.WebFront;
 
@@ -33,6 +34,7 @@ public static class RealtimeFrontExtensions
         services.TryAddSingleton<FrontHealth>();
         services.TryAddSingleton<SlowConsumers>();
         services.TryAddSingleton<RoomRouter>();
+        services.TryAddSingleton<LocalUsers>();
         services.TryAddSingleton<TokenExpiry>();
         services.TryAddSingleton<FrontService>();
         services.AddHostedService(provider => provider.GetRequiredService<FrontService>());

@@ -47,6 +47,12 @@ public sealed class GrainTests(SiloCluster cluster) : IClassFixture<SiloCluster>
     private async Task<RoomReply[]> Submit(string front, RoomCommand[] commands) =>
         (await Room.Submit(front, ++_batch, commands)).Replies;
 
+    private IUserPartitionGrain Partition(string user) => cluster.Client.GetGrain<IUserPartitionGrain>(IUserPartitionGrain.KeyOf(user));
+
+    /// <summary>What a front tells of a user's connections.</summary>
+    private Task<UsersReply> Tell(string front, UserChange change) =>
+        Partition(change.User).Submit(front, ++_batch, isAll: false, [change]).AsTask();
+
     private async Task<FrontListener> NewFront()
     {
         var front = new FrontListener("front-" + Guid.NewGuid().ToString("N"));
@@ -116,21 +122,24 @@ public sealed class GrainTests(SiloCluster cluster) : IClassFixture<SiloCluster>
         var (one, two) = (await NewFront(), await NewFront());
         var user = cluster.Client.GetGrain<IUserGrain>("user-" + _name);
         Assert.Equal(0, await user.Send(new RoomMessage { Content = "away" }));
-        await user.Attach(new UserConnection(one.Id, "c1", DateTimeOffset.UnixEpoch));
-        await user.Attach(new UserConnection(one.Id, "c2", DateTimeOffset.UnixEpoch));
-        await user.Attach(new UserConnection(two.Id, "c3", DateTimeOffset.UnixEpoch));
-        await user.Attach(new UserConnection(two.Id, "c3", DateTimeOffset.UnixEpoch)); // a repeat
+        await Attach(one.Id, "c1");
+        await Attach(one.Id, "c2");
+        await Attach(two.Id, "c3");
+        await Attach(two.Id, "c3"); // a repeat
 
         Assert.Equal(3, await user.Send(new RoomMessage { From = "bob", Content = "psst" }));
         Assert.Equal("bob", (await one.Messages(1).WaitAsync(s_bound))[0].From);
         Assert.Equal("bob", (await two.Messages(1).WaitAsync(s_bound))[0].From);
 
-        await user.Detach(one.Id, "c1");
-        await user.Detach(one.Id, "c2");
+        await Detach(one.Id, "c1");
+        await Detach(one.Id, "c2");
         Assert.Equal(1, await user.Send(new RoomMessage { Content = "again" }));
         Assert.Single((await user.Describe()).Connections);
-        await user.Detach(two.Id, "c3");
+        await Detach(two.Id, "c3");
         Assert.Empty((await user.Describe()).Connections);
+
+        Task Attach(string front, string connection) => Tell(front, new UserChange("user-" + _name, connection, DateTimeOffset.UnixEpoch));
+        Task Detach(string front, string connection) => Tell(front, new UserChange("user-" + _name, connection, null));
     }
 
     [Fact]
@@ -171,7 +180,7 @@ public sealed class GrainTests(SiloCluster cluster) : IClassFixture<SiloCluster>
         await Refused(() => Room.BroadcastBinary(data));
         await Refused(() => user.SendText(text));
         await Refused(() => user.SendBinary(data));
-        await Refused(() => user.Deliver("alice", Encoding.UTF8.GetBytes($"\"content\":\"{text}\"")));
+        await Refused(() => Partition(_name).Deliver(_name, "alice", Encoding.UTF8.GetBytes($"\"content\":\"{text}\"")));
         await Refused(() => all.BroadcastText(text));
         await Refused(() => all.BroadcastBinary(data));
         Assert.Equal(0, (await Room.Describe()).Position.Sequence);
@@ -201,7 +210,7 @@ public sealed class GrainTests(SiloCluster cluster) : IClassFixture<SiloCluster>
         Assert.Equal(code, Assert.IsType<RefusedReply>(replies[0]).Code);
         Assert.Equal("name_invalid", Assert.IsType<RefusedReply>(replies[1]).Code);
         Assert.Equal(1, Assert.IsType<PublishedReply>(replies[2]).Receipt.Sequence);
-        var error = await Assert.ThrowsAsync<RequestException>(() => cluster.Client.GetGrain<IUserGrain>(_name).Deliver("alice", Encoding.UTF8.GetBytes(body)));
+        var error = await Assert.ThrowsAsync<RequestException>(() => Partition(_name).Deliver(_name, "alice", Encoding.UTF8.GetBytes(body)));
         Assert.Equal(code, error.Code);
     }
 
@@ -262,21 +271,25 @@ public sealed class GrainTests(SiloCluster cluster) : IClassFixture<SiloCluster>
     [Fact]
     public async Task What_is_missing_or_absurd_is_an_argument_error_and_the_grain_goes_on()
     {
-        var user = cluster.Client.GetGrain<IUserGrain>("user-" + _name);
+        var name = "user-" + _name;
+        var (user, users) = (cluster.Client.GetGrain<IUserGrain>(name), Partition(name));
         var all = cluster.Client.GetGrain<IClusterGrain>(IClusterGrain.Key);
         Func<Task>[] calls =
         [
             () => Room.Broadcast(null!), () => Room.BroadcastText(null!), () => Room.BroadcastBinary(null!), () => Room.Drop(null!),
             () => Room.Members(limit: int.MaxValue), () => Room.Members(limit: int.MinValue), () => Room.History(limit: int.MaxValue), () => Room.History(before: long.MinValue),
-            () => user.Send(null!), () => user.SendText(null!), () => user.SendBinary(null!), () => user.Deliver("bob", null!), () => user.Deliver(null!, []),
-            () => user.Attach(null!), () => user.Attach(new UserConnection(null!, "c1", default)), () => user.Attach(new UserConnection("f1", "", default)),
-            () => user.Detach(null!, "c1"), () => user.Detach("f1", null!), () => user.Drop(""), () => user.Disconnect(new string('x', 124)),
+            () => user.Send(null!), () => user.SendText(null!), () => user.SendBinary(null!), () => user.Disconnect(new string('x', 124)),
+            () => users.Deliver(name, "bob", null!), () => users.Deliver(name, null!, []), () => users.Deliver(null!, "bob", []), () => users.Push(null!), () => users.Find(""),
+            () => Tell(null!, new UserChange(name, "c1", default(DateTimeOffset))), () => Tell("f1", new UserChange(name, "", default(DateTimeOffset))),
+            () => Tell("f1", new UserChange(name, null!, null)), () => users.Submit("f1", 1, false, null!).AsTask(), () => users.Submit("f1", 1, false, [new UserChange(name, "c1", default(DateTimeOffset)), default]).AsTask(),
+            () => users.Drop(""), () => cluster.Client.GetGrain<IUserPartitionGrain>(IUserPartitionGrain.Count).Find(name), () => cluster.Client.GetGrain<IUserPartitionGrain>(-1).Find(name),
             () => all.Broadcast(null!), () => all.BroadcastText(null!), () => all.BroadcastBinary(null!), () => all.Rooms(limit: int.MaxValue), () => all.Connections(limit: -1),
         ];
         foreach (var call in calls)
             await Assert.ThrowsAnyAsync<ArgumentException>(call);
         Assert.Equal(RoomException.PositionInvalid, (await Assert.ThrowsAsync<RoomException>(() => Room.History(before: long.MaxValue))).Code);
-        await user.Attach(new UserConnection("f1", "c1", default));
+        Assert.Empty((await user.Describe()).Connections);
+        await Tell("f1", new UserChange(name, "c1", default(DateTimeOffset)));
         Assert.Equal(1, await user.Send(new RoomMessage { Content = "x" }));
         Assert.Equal(1, (await Room.Broadcast(new RoomMessage { Content = "x" })).Sequence);
     }

@@ -102,11 +102,12 @@ public sealed class UnusedNamesTests : IAsyncLifetime
         })).ToArray();
         // Longer than a room stays that nobody uses.
         await Task.Delay(TimeSpan.FromSeconds(2.5));
+        var batch = 0;
         foreach (var name in names)
         {
             var joined = (await Room(name).Submit("front", 1, [new JoinCommand("alice", "c1", null)])).Replies[0];
             Assert.IsType<JoinedReply>(joined);
-            await Client.GetGrain<IUserGrain>(name).Attach(new UserConnection("front", "c1", DateTimeOffset.UnixEpoch));
+            await Client.GetGrain<IUserPartitionGrain>(IUserPartitionGrain.KeyOf(name)).Submit("front", ++batch, isAll: false, [new UserChange(name, "c1", DateTimeOffset.UnixEpoch)]);
         }
         await Task.Delay(TimeSpan.FromSeconds(2.5));
         foreach (var name in names)

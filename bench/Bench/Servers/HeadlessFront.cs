@@ -46,14 +46,12 @@ internal sealed class HeadlessFront : IFrontObserver, IAsyncObserver<FrontEvent>
         }
     }
 
-    /// <summary>Tells so many users' grains of a connection.</summary>
+    /// <summary>Tells the partitions of so many users of a connection of each.</summary>
     public async Task Attach(string name, int users)
     {
-        for (var first = 0; first < users; first += AtOnce)
-        {
-            await Task.WhenAll(Enumerable.Range(first, Math.Min(AtOnce, users - first)).Select(i =>
-                _cluster.GetGrain<IUserGrain>($"{name}{i}").Attach(new UserConnection(_id, $"{i:x16}", DateTimeOffset.UtcNow))));
-        }
+        var changes = Enumerable.Range(0, users).Select(i => new UserChange($"{name}{i}", $"{i:x16}", DateTimeOffset.UtcNow));
+        await Task.WhenAll(changes.GroupBy(change => IUserPartitionGrain.KeyOf(change.User)).Select(group =>
+            _cluster.GetGrain<IUserPartitionGrain>(group.Key).Submit(_id, 1, isAll: false, [.. group]).AsTask()));
     }
 
     /// <summary>Waits until so many events of rooms have come in all.</summary>

@@ -43,11 +43,11 @@ internal sealed partial class SiloLease(
     /// <summary>The room has no member on the front any more.</summary>
     public void UnwatchRoom(string front, string room) => Change(front, watched => watched.Rooms.Remove(room));
 
-    /// <summary>The user wants to know when the front is gone.</summary>
-    public void WatchUser(string front, string user) => Change(front, watched => watched.Users.Add(user));
+    /// <summary>The partition of users wants to know when the front is gone.</summary>
+    public void WatchUsers(string front, long partition) => Change(front, watched => watched.Partitions.Add(partition));
 
-    /// <summary>The user has no connection on the front any more.</summary>
-    public void UnwatchUser(string front, string user) => Change(front, watched => watched.Users.Remove(user));
+    /// <summary>The partition of users has no connection on the front any more.</summary>
+    public void UnwatchUsers(string front, long partition) => Change(front, watched => watched.Partitions.Remove(partition));
 
     Task<RoomSummary[]> ISiloObserver.Rooms(string? after, int limit) => Task.FromResult(rooms.Page(after, limit));
 
@@ -146,24 +146,24 @@ internal sealed partial class SiloLease(
         }
         foreach (var (front, watched) in gone)
         {
-            SafeLog.Write(() => LogFrontGone(front, watched.Rooms.Count, watched.Users.Count));
+            SafeLog.Write(() => LogFrontGone(front, watched.Rooms.Count, watched.Partitions.Count));
             await Each(watched.Rooms, room => grains.GetGrain<IRoomGrain>(room).Drop(front), room => WatchRoom(front, room));
-            await Each(watched.Users, user => grains.GetGrain<IUserGrain>(user).Drop(front), user => WatchUser(front, user));
+            await Each(watched.Partitions, partition => grains.GetGrain<IUserPartitionGrain>(partition).Drop(front), partition => WatchUsers(front, partition));
         }
     }
 
     /// <summary>Calls them all. One that cannot be reached now keeps none of the others from it, and is watched again.</summary>
-    private Task Each(IEnumerable<string> names, Func<string, Task> drop, Action<string> watch) =>
-        Parallel.ForEachAsync(names, new ParallelOptions { MaxDegreeOfParallelism = Concurrency }, async (name, _) =>
+    private Task Each<TKey>(IEnumerable<TKey> keys, Func<TKey, Task> drop, Action<TKey> watch) =>
+        Parallel.ForEachAsync(keys, new ParallelOptions { MaxDegreeOfParallelism = Concurrency }, async (key, _) =>
         {
             try
             {
-                await drop(name);
+                await drop(key);
             }
             catch (Exception exception)
             {
-                watch(name);
-                SafeLog.Write(() => LogNotTold(name, exception));
+                watch(key);
+                SafeLog.Write(() => LogNotTold($"{key}", exception));
             }
         });
 
@@ -174,7 +174,7 @@ internal sealed partial class SiloLease(
             if (!_watched.TryGetValue(front, out var watched))
                 _watched.Add(front, watched = new Watched([], []));
             change(watched);
-            if (watched.Rooms.Count + watched.Users.Count == 0)
+            if (watched.Rooms.Count + watched.Partitions.Count == 0)
                 _watched.Remove(front);
         }
     }
@@ -182,11 +182,11 @@ internal sealed partial class SiloLease(
     [LoggerMessage(1, LogLevel.Warning, "The silo's lease could not be renewed; it is tried again.")]
     private partial void LogRenewFailed(Exception exception);
 
-    [LoggerMessage(2, LogLevel.Warning, "Front {Front} is gone: {Rooms} rooms and {Users} users lose its connections.")]
-    private partial void LogFrontGone(string front, int rooms, int users);
+    [LoggerMessage(2, LogLevel.Warning, "Front {Front} is gone: {Rooms} rooms, and users of {Partitions} partitions, lose its connections.")]
+    private partial void LogFrontGone(string front, int rooms, int partitions);
 
     [LoggerMessage(3, LogLevel.Warning, "{Name} could not be told that a front is gone; it is told again.")]
     private partial void LogNotTold(string name, Exception exception);
 
-    private readonly record struct Watched(HashSet<string> Rooms, HashSet<string> Users);
+    private readonly record struct Watched(HashSet<string> Rooms, HashSet<long> Partitions);
 }

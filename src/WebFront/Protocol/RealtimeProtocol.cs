@@ -3,6 +3,7 @@ using Microsoft.Extensions.Options;
 using Realtime.Connections;
 using Realtime.Grains;
 using Realtime.WebFront.Rooms;
+using Realtime.WebFront.Users;
 
 namespace Realtime.WebFront.Protocol;
 
@@ -11,7 +12,7 @@ namespace Realtime.WebFront.Protocol;
 /// rooms and users; answers come when those have answered, and the socket is read on meanwhile.
 /// </summary>
 internal sealed partial class RealtimeProtocol(
-    RoomRouter router, TokenExpiry expiry, IOptions<FrontOptions> options, TimeProvider time, ILogger<RealtimeProtocol> logger)
+    RoomRouter router, LocalUsers users, TokenExpiry expiry, IOptions<FrontOptions> options, TimeProvider time, ILogger<RealtimeProtocol> logger)
     : ConnectionHandler
 {
     /// <summary>The WebSocket subprotocol's name.</summary>
@@ -35,7 +36,7 @@ internal sealed partial class RealtimeProtocol(
         var session = new Session(connection, user);
         connection.State = session;
         expiry.Watch(connection);
-        await router.Attach(session);
+        await users.Attach(session);
     }
 
     public override async ValueTask OnClosed(Connection connection, ushort code, string reason)
@@ -44,7 +45,7 @@ internal sealed partial class RealtimeProtocol(
             return;
         foreach (var seat in session.Close())
             seat.Room.Submit(session, null, new LeaveCommand(connection.Id));
-        await router.Detach(session);
+        await users.Detach(session);
     }
 
     public override ValueTask OnMessage(Connection connection, Message message)
@@ -140,7 +141,7 @@ internal sealed partial class RealtimeProtocol(
     {
         try
         {
-            var connections = await router.Call(() => router.User(to).Deliver(session.User, body));
+            var connections = await users.Deliver(to, session.User, body);
             if (id is not null)
                 session.Connection.Deliver(ServerFrames.DirectAck(id, to, connections));
         }

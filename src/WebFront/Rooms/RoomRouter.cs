@@ -71,55 +71,6 @@ internal sealed partial class RoomRouter : IAsyncBatchObserver<FrontEvent>
 
     public IUserGrain User(string user) => _grains.GetGrain<IUserGrain>(user);
 
-    /// <summary>Tells the user's grain of the connection; may be repeated.</summary>
-    public async Task Attach(Session session)
-    {
-        if (Interlocked.Exchange(ref session.Attaching, true))
-            return;
-        try
-        {
-            var connection = session.Connection;
-            var known = new UserConnection(Front, connection.Id, connection.ConnectedAt);
-            session.UserSilo = await Call(() => User(session.User).Attach(known));
-            if (session.IsClosed)
-                await Detach(session);
-        }
-        finally
-        {
-            Volatile.Write(ref session.Attaching, false);
-        }
-    }
-
-    /// <summary>As <see cref="Attach"/>, for what nobody waits for.</summary>
-    public async Task AttachAgain(Session session)
-    {
-        try
-        {
-            await Attach(session);
-        }
-        catch (Exception exception)
-        {
-            LogAttachFailed(session.User, exception);
-        }
-    }
-
-    /// <summary>Tells the user's grain that the connection is gone. What cannot be told ends with this front's lease.</summary>
-    public async Task Detach(Session session)
-    {
-        try
-        {
-            await Call(async () =>
-            {
-                await User(session.User).Detach(Front, session.Connection.Id);
-                return true;
-            });
-        }
-        catch (Exception exception)
-        {
-            LogDetachFailed(session.User, exception);
-        }
-    }
-
     /// <summary>The local side of a room, held until <see cref="LocalRoom.Release"/>.</summary>
     public LocalRoom Hold(string name)
     {
@@ -276,17 +227,11 @@ internal sealed partial class RoomRouter : IAsyncBatchObserver<FrontEvent>
     [LoggerMessage(7, LogLevel.Error, "An answer of room {Room} could not be given to the connection that waits for it, which is closed.")]
     public partial void LogAnswerFailed(string room, Exception exception);
 
-    [LoggerMessage(8, LogLevel.Warning, "User {User} could not be told anew of a connection; it is tried again.")]
-    private partial void LogAttachFailed(string user, Exception exception);
-
     [LoggerMessage(4, LogLevel.Warning, "Room {Room} lacks {Events} events (-1: it is new); they are fetched.")]
     public partial void LogGap(string room, long events);
 
     [LoggerMessage(5, LogLevel.Error, "{Messages} messages of room {Room} are gone from its log.")]
     public partial void LogLost(string room, long messages);
-
-    [LoggerMessage(6, LogLevel.Warning, "User {User} could not be told that a connection closed.")]
-    private partial void LogDetachFailed(string user, Exception exception);
 
     [LoggerMessage(3, LogLevel.Error, "The front's stream reported an error; every room is compared with its grain.")]
     private partial void LogStreamError(Exception exception);

@@ -1,4 +1,5 @@
 using Realtime.Connections;
+using Realtime.WebFront.Users;
 
 namespace Realtime.WebFront.Rooms;
 
@@ -32,11 +33,8 @@ internal sealed class Session(Connection connection, string user)
 
     public bool IsClosed { get; private set; }
 
-    /// <summary>The silo that the user's grain is on; null until it has answered.</summary>
-    public string? UserSilo { get; set; }
-
-    /// <summary>Set while the user's grain is being told of this connection.</summary>
-    public bool Attaching;
+    /// <summary>The partition that has been told of the connection, or is about to be. Read and written under its lock.</summary>
+    public LocalPartition? Partition { get; set; }
 
     public ReadOnlySpan<Seat> Seats => _seats;
 

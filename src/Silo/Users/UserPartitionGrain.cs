@@ -1,0 +1,119 @@
+using Microsoft.Extensions.Options;
+using Realtime.Silo.Fronts;
+using Realtime.Silo.Rooms;
+
+namespace Realtime.Silo.Users;
+
+/// <summary>Hosts a <see cref="UserTable"/> and sends to the fronts that a user is on, one event per front.</summary>
+/// <remarks>
+/// Reentrant, since nothing is decided after an await: a front that does not take its events keeps nobody from being found. Events
+/// for a user are put on the streams in the order of the calls.
+/// </remarks>
+[Reentrant]
+internal sealed class UserPartitionGrain(TimeProvider time, FrontPublisher publisher, SiloLease lease, IOptions<RoomOptions> options)
+    : Grain, IUserPartitionGrain, IGrainMigrationParticipant
+{
+    private static readonly TimeSpan s_forever = TimeSpan.FromDays(3650); // the connections are only here
+
+    private readonly UserTable _users = new();
+
+    private long Key => this.GetPrimaryKeyLong();
+
+    public override Task OnActivateAsync(CancellationToken cancellationToken)
+    {
+        if (Key is < 0 or >= IUserPartitionGrain.Count)
+            throw new ArgumentException($"There is no partition {Key} of users; there are 0 to {IUserPartitionGrain.Count - 1}.");
+        foreach (var front in _users.Fronts) // handed over by another silo
+            lease.WatchUsers(front, Key);
+        KeepAlive();
+        return Task.CompletedTask;
+    }
+
+    public override Task OnDeactivateAsync(DeactivationReason reason, CancellationToken cancellationToken)
+    {
+        this.HandOverIfSiloStops(reason, lease);
+        foreach (var front in _users.Fronts)
+            lease.UnwatchUsers(front, Key);
+        return Task.CompletedTask;
+    }
+
+    void IGrainMigrationParticipant.OnDehydrate(IDehydrationContext context) => context.TryAddValue("users", _users.Save());
+
+    void IGrainMigrationParticipant.OnRehydrate(IRehydrationContext context)
+    {
+        if (context.TryGetValue("users", out UserFrontState[]? users))
+            _users.Load(users);
+    }
+
+    public ValueTask<UsersReply> Submit(string front, long batch, bool isAll, UserChange[] changes)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(front);
+        Check(changes);
+        var knewFront = _users.HasFront(front);
+        _users.Apply(front, batch, isAll, changes);
+        if (_users.HasFront(front) != knewFront)
+            Watch(front, !knewFront);
+        KeepAlive();
+        return new(new UsersReply(lease.Id, knewFront));
+    }
+
+    public Task Drop(string front)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(front);
+        _users.Drop(front);
+        KeepAlive();
+        return Task.CompletedTask;
+    }
+
+    public Task<UserConnection[]> Find(string user)
+    {
+        Names.Check(user, "user");
+        return Task.FromResult(_users.Find(user));
+    }
+
+    public Task<int> Deliver(string user, string from, byte[] body)
+    {
+        Names.Check(user, "user");
+        Names.Check(from, "sender");
+        if (MessageBody.Problem(body, options.Value.MaxContentBytes) is { } problem)
+            throw problem;
+        return Push(new FrontEvent
+        {
+            Kind = FrontEventKind.DirectMessage,
+            Target = user,
+            From = from,
+            Timestamp = time.GetUtcNow().ToUnixTimeMilliseconds(),
+            Body = body,
+        });
+    }
+
+    public async Task<int> Push(FrontEvent item)
+    {
+        ArgumentNullException.ThrowIfNull(item);
+        var (fronts, connections) = _users.Where(item.Target);
+        if (connections > 0)
+            await publisher.Publish(fronts, [item]);
+        return connections;
+    }
+
+    /// <summary>Taken as a whole, or not at all.</summary>
+    private static void Check(UserChange[] changes)
+    {
+        ArgumentNullException.ThrowIfNull(changes);
+        foreach (var change in changes)
+        {
+            Names.Check(change.User, "user");
+            ArgumentException.ThrowIfNullOrEmpty(change.Connection, nameof(changes));
+        }
+    }
+
+    private void Watch(string front, bool entered)
+    {
+        if (entered)
+            lease.WatchUsers(front, Key);
+        else
+            lease.UnwatchUsers(front, Key);
+    }
+
+    private void KeepAlive() => DelayDeactivation(_users.IsEmpty ? TimeSpan.Zero : s_forever);
+}
