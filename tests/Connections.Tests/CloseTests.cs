@@ -5,7 +5,7 @@ namespace Realtime.Connections.Tests;
 
 public class CloseTests
 {
-    [Theory, CombinatorialPaths]
+    [Theory, Combinatorial<Path>]
     public async Task A_server_side_close_completes_with_the_handshake(Path path)
     {
         var recorder = new Recorder();
@@ -24,7 +24,7 @@ public class CloseTests
         Assert.Equal("closed 4002 out", await recorder.NextAsync());
     }
 
-    [Theory, CombinatorialPaths]
+    [Theory, Combinatorial<Path>]
     public async Task Many_closes_at_once_are_one_close(Path path)
     {
         var recorder = new Recorder();
@@ -46,7 +46,7 @@ public class CloseTests
         Assert.Equal((close.CloseCode, close.CloseReason), ((int)connection.CloseStatus!.Value.Code, connection.CloseStatus.Value.Reason));
     }
 
-    [Theory, CombinatorialPaths]
+    [Theory, Combinatorial<Path>]
     public async Task A_callback_of_the_application_that_throws_costs_nobody_anything(Path path)
     {
         var recorder = new Recorder();
@@ -64,7 +64,7 @@ public class CloseTests
         using var next = await server.ConnectAsync();
     }
 
-    [Theory, CombinatorialPaths]
+    [Theory, Combinatorial<Path>]
     public async Task What_is_queued_goes_before_the_close(Path path)
     {
         var recorder = new Recorder();
@@ -79,7 +79,7 @@ public class CloseTests
         await client.ReceiveCloseAsync(1000);
     }
 
-    [Theory, CombinatorialPaths]
+    [Theory, Combinatorial<Path>]
     public async Task A_handler_can_await_its_own_close(Path path)
     {
         var closed = new TaskCompletionSource();
@@ -100,7 +100,7 @@ public class CloseTests
         Assert.Equal("closed 1008 because", await recorder.NextAsync());
     }
 
-    [Theory, CombinatorialPaths]
+    [Theory, Combinatorial<Path>]
     public async Task A_peer_that_does_not_answer_the_close_is_cut_after_the_bound(Path path)
     {
         var time = new ManualTimeProvider();
@@ -119,7 +119,7 @@ public class CloseTests
         Assert.Equal("closed 4002 ", await recorder.NextAsync());
     }
 
-    [Theory, CombinatorialPaths]
+    [Theory, Combinatorial<Path>]
     public async Task A_peer_that_vanishes_is_reported_as_1006(Path path)
     {
         var recorder = new Recorder();
@@ -130,7 +130,7 @@ public class CloseTests
         Assert.Equal("closed 1006 ", await recorder.NextAsync());
     }
 
-    [Theory, CombinatorialPaths]
+    [Theory, Combinatorial<Path>]
     public async Task A_half_closed_peer_is_reported_as_1006(Path path)
     {
         var recorder = new Recorder();
@@ -142,7 +142,7 @@ public class CloseTests
         Assert.Equal("closed 1006 ", await recorder.NextAsync());
     }
 
-    [Theory, CombinatorialPaths]
+    [Theory, Combinatorial<Path>]
     public async Task Abort_cuts_at_once(Path path)
     {
         var recorder = new Recorder();
@@ -154,7 +154,7 @@ public class CloseTests
         Assert.Equal("closed 1006 ", await recorder.NextAsync());
     }
 
-    [Theory, CombinatorialPaths(false, true)]
+    [Theory, Combinatorial<Path>(false, true)]
     public async Task A_handler_that_throws_closes_with_1011(Path path, bool later)
     {
         var recorder = new Recorder
@@ -172,7 +172,7 @@ public class CloseTests
         await client.AssertClosedAsync(1011, "internal error");
     }
 
-    [Theory, CombinatorialPaths]
+    [Theory, Combinatorial<Path>]
     public async Task A_handler_that_throws_on_connecting_closes_with_1011(Path path)
     {
         await using var server = await Server.StartAsync(path, app => app.MapConnections<Refusing>("/ws"));
@@ -180,7 +180,7 @@ public class CloseTests
         await client.AssertClosedAsync(1011);
     }
 
-    [Theory, CombinatorialPaths]
+    [Theory, Combinatorial<Path>]
     public async Task A_function_that_throws_closes_with_1011(Path path)
     {
         await using var server = await Server.StartAsync(path, async (Connection connection) =>
@@ -193,7 +193,7 @@ public class CloseTests
         await client.AssertClosedAsync(1011, "internal error");
     }
 
-    [Theory, CombinatorialPaths]
+    [Theory, Combinatorial<Path>]
     public async Task A_function_that_returns_closes_with_1000(Path path)
     {
         await using var server = await Server.StartAsync(path, (Connection connection) => connection.SendAsync("that is all").AsTask());
@@ -202,7 +202,7 @@ public class CloseTests
         await client.AssertClosedAsync(1000);
     }
 
-    [Theory, CombinatorialPaths]
+    [Theory, Combinatorial<Path>]
     public async Task A_function_learns_of_the_close_wherever_it_waits(Path path)
     {
         var seen = new TaskCompletionSource<ConnectionClosedException>();
@@ -228,7 +228,7 @@ public class CloseTests
         Assert.Equal((4321, "gone"), (closed.Code, closed.Reason));
     }
 
-    [Theory, CombinatorialPaths]
+    [Theory, Combinatorial<Path>]
     public async Task A_function_that_never_ends_does_not_hold_up_the_close(Path path)
     {
         var time = new ManualTimeProvider();
@@ -251,7 +251,7 @@ public class CloseTests
         never.SetResult();
     }
 
-    [Theory, CombinatorialPaths]
+    [Theory, Combinatorial<Path>]
     public async Task Sending_after_the_close_says_why(Path path)
     {
         var recorder = new Recorder();
@@ -285,7 +285,7 @@ public class CloseTests
         await client.AssertClosedAsync(1000, new string('é', 61) + "x");
     }
 
-    [Theory, CombinatorialPaths]
+    [Theory, Combinatorial<Path>]
     public async Task A_host_that_stops_closes_all_with_1001(Path path)
     {
         await using var server = await Server.EchoAsync(path);
@@ -298,7 +298,7 @@ public class CloseTests
         Assert.Equal(0, server.Registry.Count);
     }
 
-    [Theory, CombinatorialPaths]
+    [Theory, Combinatorial<Path>]
     public async Task A_peer_that_ignores_the_shutdown_does_not_hold_it_up(Path path)
     {
         await using var server = await Server.EchoAsync(path, options => options.CloseTimeout = TimeSpan.FromSeconds(1));

@@ -12,7 +12,7 @@ public class CompressionTests
     private const int Limit = 1_000_000;
     private const string Offer = "Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits\r\n";
 
-    [Theory, CombinatorialPaths]
+    [Theory, Combinatorial<Path>]
     public async Task The_frameworks_client_and_the_server_understand_each_other(Path path)
     {
         await using var server = await StartAsync(path);
@@ -71,7 +71,7 @@ public class CompressionTests
         Assert.Same(frame.Compressed(15), frame.Compressed(15));
     }
 
-    [Theory, CombinatorialPaths]
+    [Theory, Combinatorial<Path>]
     public async Task Compressed_messages_may_be_fragmented(Path path)
     {
         await using var server = await StartAsync(path);
@@ -84,7 +84,7 @@ public class CompressionTests
         Assert.Equal("not compressed is fine too", await client.ReceiveTextAsync());
     }
 
-    [Theory, CombinatorialPaths]
+    [Theory, Combinatorial<Path>]
     public async Task A_bomb_is_stopped_at_the_limit(Path path)
     {
         await using var server = await StartAsync(path);
@@ -97,7 +97,7 @@ public class CompressionTests
         Assert.InRange(GC.GetTotalAllocatedBytes() - before, 0, 50_000_000);
     }
 
-    [Theory, CombinatorialPaths]
+    [Theory, Combinatorial<Path>]
     public async Task A_message_of_exactly_the_limit_is_inflated(Path path)
     {
         await using var server = await StartAsync(path);

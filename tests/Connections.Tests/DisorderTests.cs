@@ -8,7 +8,7 @@ namespace Realtime.Connections.Tests;
 /// <summary>Everything at once: sends, closes, aborts and peers that leave in every way. Nothing may hang, leak or reach another.</summary>
 public class DisorderTests
 {
-    [Theory, CombinatorialPaths]
+    [Theory, Combinatorial<Path>]
     public async Task A_handler_that_blocks_its_thread_holds_up_its_own_connection_only(Path path)
     {
         using var release = new ManualResetEventSlim();
@@ -36,7 +36,7 @@ public class DisorderTests
         Assert.Equal("later", await blocked.ReceiveTextAsync());
     }
 
-    [Theory, CombinatorialPaths]
+    [Theory, Combinatorial<Path>]
     public async Task A_handler_that_never_blocks_is_served_in_order(Path path)
     {
         await using var server = await Server.StartAsync(path, app => app.MapConnections<Mirror>("/ws"), build: builder => builder.Services.AddSingleton<Mirror>());
@@ -55,7 +55,7 @@ public class DisorderTests
         }));
     }
 
-    [Theory, CombinatorialPaths]
+    [Theory, Combinatorial<Path>]
     public async Task Connections_that_end_in_every_way_at_once_leave_nothing_behind(Path path)
     {
         var handler = new Counting();

@@ -13,7 +13,7 @@ public class DrainTests
 {
     private const int Count = 20; // connections: a spread of 20 ms
 
-    [Theory, CombinatorialPaths]
+    [Theory, Combinatorial<Path>]
     public async Task Each_is_told_when_to_come_back(Path path)
     {
         await using var server = await Server.EchoAsync(path);
@@ -26,7 +26,7 @@ public class DrainTests
         Assert.Equal(0, server.Registry.Count);
     }
 
-    [Theory, CombinatorialPaths(5000, 10)]
+    [Theory, Combinatorial<Path>(5000, 10)]
     public async Task They_are_closed_one_after_another(Path path, int drainMilliseconds)
     {
         var time = new ManualTimeProvider();
@@ -50,7 +50,7 @@ public class DrainTests
         await stopping.Within();
     }
 
-    [Theory, CombinatorialPaths]
+    [Theory, Combinatorial<Path>]
     public async Task Those_still_open_are_served_and_nobody_new_is(Path path)
     {
         var time = new ManualTimeProvider();
@@ -95,7 +95,7 @@ public class DrainTests
         await stopping.Within();
     }
 
-    [Theory, CombinatorialPaths]
+    [Theory, Combinatorial<Path>]
     public async Task Without_a_drain_time_all_are_closed_at_once(Path path)
     {
         var time = new ManualTimeProvider(); // which stands still
@@ -107,7 +107,7 @@ public class DrainTests
         await stopping.Within();
     }
 
-    [Theory, CombinatorialPaths]
+    [Theory, Combinatorial<Path>]
     public async Task Clients_that_do_not_answer_are_cut_after_the_close_timeout(Path path)
     {
         var time = new ManualTimeProvider();
@@ -135,7 +135,7 @@ public class DrainTests
         await recorder.Until($"closed 1001 {reason}");
     }
 
-    [Theory, CombinatorialPaths]
+    [Theory, Combinatorial<Path>]
     public async Task A_host_that_cannot_wait_closes_the_rest_at_once(Path path)
     {
         var time = new ManualTimeProvider(); // which stands still
@@ -154,7 +154,7 @@ public class DrainTests
         GC.KeepAlive(clients);
     }
 
-    [Theory, CombinatorialPaths]
+    [Theory, Combinatorial<Path>]
     public async Task Connections_are_gone_before_any_service_stops(Path path)
     {
         var recorder = new Recorder();
@@ -173,7 +173,7 @@ public class DrainTests
         await stopping.Within();
     }
 
-    [Theory, CombinatorialPaths]
+    [Theory, Combinatorial<Path>]
     public async Task A_signal_refuses_first_and_closes_when_the_host_stops(Path path)
     {
         await using var server = await Server.EchoAsync(path);

@@ -7,7 +7,7 @@ namespace Realtime.Connections.Tests;
 
 public class EchoTests
 {
-    [Theory, CombinatorialPaths(0, 1, 125, 126, 127, 4096, 65_535, 65_536, 1_048_576)]
+    [Theory, Combinatorial<Path>(0, 1, 125, 126, 127, 4096, 65_535, 65_536, 1_048_576)]
     public async Task Messages_of_every_length_form_come_back_unchanged(Path path, int size)
     {
         await using var server = await Server.EchoAsync(path);
@@ -25,7 +25,7 @@ public class EchoTests
         await client.CloseAsync();
     }
 
-    [Theory, CombinatorialPaths]
+    [Theory, Combinatorial<Path>]
     public async Task Many_messages_come_back_in_order(Path path)
     {
         await using var server = await Server.EchoAsync(path);
@@ -42,7 +42,7 @@ public class EchoTests
         await client.CloseAsync();
     }
 
-    [Theory, CombinatorialPaths]
+    [Theory, Combinatorial<Path>]
     public async Task What_was_sent_before_a_close_is_answered_before_it(Path path)
     {
         await using var server = await Server.EchoAsync(path);
@@ -55,7 +55,7 @@ public class EchoTests
         await client.ReceiveEndAsync();
     }
 
-    [Theory, CombinatorialPaths]
+    [Theory, Combinatorial<Path>]
     public async Task Frames_that_come_with_the_upgrade_request_are_not_lost(Path path)
     {
         await using var server = await Server.EchoAsync(path);
@@ -65,7 +65,7 @@ public class EchoTests
         Assert.Equal("bird", await client.ReceiveTextAsync());
     }
 
-    [Theory, CombinatorialPaths]
+    [Theory, Combinatorial<Path>]
     public async Task A_keep_alive_connection_can_be_upgraded_after_other_requests(Path path)
     {
         await using var server = await Server.StartAsync(path, app =>

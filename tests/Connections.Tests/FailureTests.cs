@@ -37,7 +37,7 @@ public class FailureTests
         Assert.Equal((8, code), (close!.Opcode, close.CloseCode));
     }
 
-    [Theory, CombinatorialPaths]
+    [Theory, Combinatorial<Path>]
     public async Task A_function_that_never_ends_does_not_hold_up_the_failure(Path path)
     {
         var time = new ManualTimeProvider();
@@ -61,7 +61,7 @@ public class FailureTests
         never.SetResult();
     }
 
-    [Theory, CombinatorialPaths]
+    [Theory, Combinatorial<Path>]
     public async Task A_function_may_close_for_itself_after_a_failure(Path path)
     {
         await using var server = await Server.StartAsync(path, async connection =>

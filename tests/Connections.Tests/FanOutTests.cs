@@ -95,7 +95,7 @@ public class FanOutTests
         }
     }
 
-    [Theory, CombinatorialPaths]
+    [Theory, Combinatorial<Path>]
     public async Task OnSend_sees_and_can_hold_back_what_the_application_sends(Path path)
     {
         await using var server = await Server.StartAsync(path, app => app.MapConnections<Censor>("/ws"));

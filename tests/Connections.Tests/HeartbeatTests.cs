@@ -9,7 +9,7 @@ public class HeartbeatTests
     private readonly ManualTimeProvider _time = new();
     private readonly Recorder _recorder = new();
 
-    [Theory, CombinatorialPaths]
+    [Theory, Combinatorial<Path>]
     public async Task Pings_come_at_their_interval(Path path)
     {
         await using var server = await StartAsync(path);
@@ -33,7 +33,7 @@ public class HeartbeatTests
         }
     }
 
-    [Theory, CombinatorialPaths]
+    [Theory, Combinatorial<Path>]
     public async Task A_silent_peer_is_closed_after_the_read_timeout(Path path)
     {
         await using var server = await StartAsync(path);
@@ -48,7 +48,7 @@ public class HeartbeatTests
         await _recorder.Until("closed 4004 read timeout");
     }
 
-    [Theory, CombinatorialPaths]
+    [Theory, Combinatorial<Path>]
     public async Task A_peer_that_only_answers_pings_stays(Path path)
     {
         await using var server = await StartAsync(path);
@@ -64,7 +64,7 @@ public class HeartbeatTests
         Assert.True(connection.IsConnected);
     }
 
-    [Theory, CombinatorialPaths]
+    [Theory, Combinatorial<Path>]
     public async Task A_handler_at_work_is_not_the_peers_silence(Path path)
     {
         var work = new TaskCompletionSource();
@@ -84,7 +84,7 @@ public class HeartbeatTests
         Assert.Equal("x", await client.ReceiveTextAsync());
     }
 
-    [Theory, CombinatorialPaths]
+    [Theory, Combinatorial<Path>]
     public async Task A_full_receive_queue_is_not_the_peers_silence(Path path)
     {
         var go = new TaskCompletionSource();
@@ -112,7 +112,7 @@ public class HeartbeatTests
         Assert.Equal("all read", await client.ReceiveTextAsync());
     }
 
-    [Theory, CombinatorialPaths]
+    [Theory, Combinatorial<Path>]
     public async Task A_write_without_progress_is_cut(Path path)
     {
         await using var server = await StartAsync(path, options =>
@@ -134,7 +134,7 @@ public class HeartbeatTests
         await _recorder.Until("closed 4005 write timeout");
     }
 
-    [Theory, CombinatorialPaths]
+    [Theory, Combinatorial<Path>]
     public async Task Pings_and_the_read_timeout_can_be_set(Path path)
     {
         await using var server = await StartAsync(path, options =>

@@ -148,7 +148,7 @@ public class LeavingTests
         await requests.Ended.Task.Within();
     }
 
-    [Theory, CombinatorialPaths]
+    [Theory, Combinatorial<Path>]
     public async Task Limits_that_are_meant_for_requests_do_not_end_it(Path path)
     {
         await using var server = await Server.EchoAsync(path, build: builder => builder.WebHost.ConfigureKestrel(kestrel =>
@@ -167,7 +167,7 @@ public class LeavingTests
         Assert.Equal("still here", await client.ReceiveTextAsync());
     }
 
-    [Theory, CombinatorialPaths]
+    [Theory, Combinatorial<Path>]
     public async Task The_servers_bound_on_upgraded_connections_holds(Path path)
     {
         await using var server = await Server.EchoAsync(path, build: builder => builder.WebHost.ConfigureKestrel(kestrel => kestrel.Limits.MaxConcurrentUpgradedConnections = 2));
@@ -206,7 +206,7 @@ public class LeavingTests
         }
     }
 
-    [Theory, CombinatorialPaths]
+    [Theory, Combinatorial<Path>]
     public async Task A_large_message_may_follow_the_upgrade_request_at_once(Path path)
     {
         await using var server = await Server.EchoAsync(path);

@@ -73,7 +73,7 @@ public class ProtocolTests
         Assert.Equal("other", await other.ReceiveTextAsync());
     }
 
-    [Theory, CombinatorialPaths(1000, 1001, 1002, 1003, 1007, 1008, 1009, 1010, 1011, 1012, 1013, 1014, 3000, 3999, 4000, 4999)]
+    [Theory, Combinatorial<Path>(1000, 1001, 1002, 1003, 1007, 1008, 1009, 1010, 1011, 1012, 1013, 1014, 3000, 3999, 4000, 4999)]
     public async Task A_valid_close_is_answered_with_its_code(Path path, int code)
     {
         await using var server = await StartAsync(path);
@@ -84,7 +84,7 @@ public class ProtocolTests
         await client.ReceiveEndAsync();
     }
 
-    [Theory, CombinatorialPaths]
+    [Theory, Combinatorial<Path>]
     public async Task A_close_without_a_code_is_answered_without_one(Path path)
     {
         var recorder = new Recorder();
@@ -100,7 +100,7 @@ public class ProtocolTests
         Assert.Equal("closed 1005 ", await recorder.NextAsync());
     }
 
-    [Theory, CombinatorialPaths]
+    [Theory, Combinatorial<Path>]
     public async Task Fragments_are_joined_with_control_frames_between_them(Path path)
     {
         await using var server = await StartAsync(path);
@@ -114,7 +114,7 @@ public class ProtocolTests
         Assert.Equal("one two three", await client.ReceiveTextAsync());
     }
 
-    [Theory, CombinatorialPaths]
+    [Theory, Combinatorial<Path>]
     public async Task A_character_may_be_split_over_fragments_at_every_byte(Path path)
     {
         await using var server = await StartAsync(path);
@@ -126,7 +126,7 @@ public class ProtocolTests
         Assert.Equal(text, await client.ReceiveTextAsync());
     }
 
-    [Theory, CombinatorialPaths]
+    [Theory, Combinatorial<Path>]
     public async Task Bytes_may_come_one_by_one(Path path)
     {
         await using var server = await StartAsync(path);
@@ -146,7 +146,7 @@ public class ProtocolTests
         Assert.Equal("ping", Assert.Single(back, frame => frame.Opcode == 10).Text);
     }
 
-    [Theory, CombinatorialPaths]
+    [Theory, Combinatorial<Path>]
     public async Task A_fragmented_message_of_exactly_the_limit_is_taken(Path path)
     {
         await using var server = await StartAsync(path);
@@ -157,7 +157,7 @@ public class ProtocolTests
         Assert.Equal(7, back.Payload[^1]);
     }
 
-    [Theory, CombinatorialPaths]
+    [Theory, Combinatorial<Path>]
     public async Task Invalid_text_fails_before_its_message_ends(Path path)
     {
         await using var server = await StartAsync(path);
@@ -168,7 +168,7 @@ public class ProtocolTests
         await client.ReceiveCloseAsync(1007);
     }
 
-    [Theory, CombinatorialPaths]
+    [Theory, Combinatorial<Path>]
     public async Task Every_ping_is_answered_with_its_payload(Path path)
     {
         await using var server = await StartAsync(path);
@@ -184,7 +184,7 @@ public class ProtocolTests
         }
     }
 
-    [Theory, CombinatorialPaths]
+    [Theory, Combinatorial<Path>]
     public async Task Nothing_is_answered_after_the_close(Path path)
     {
         await using var server = await StartAsync(path);
@@ -194,7 +194,7 @@ public class ProtocolTests
         await client.ReceiveEndAsync();
     }
 
-    [Theory, CombinatorialPaths]
+    [Theory, Combinatorial<Path>]
     public async Task Random_bytes_never_harm_the_server(Path path)
     {
         await using var server = await StartAsync(path);

@@ -12,7 +12,7 @@ public class ReceiveQueueTests
     private const int Bound = 100_000;
     private const string Offer = "Sec-WebSocket-Extensions: permessage-deflate\r\n";
 
-    [Theory, CombinatorialPaths(false, true)]
+    [Theory, Combinatorial<Path>(false, true)]
     public async Task What_waits_is_bounded_in_bytes(Path path, bool fragmented)
     {
         var inbox = new Watched();
@@ -41,7 +41,7 @@ public class ReceiveQueueTests
         Assert.Equal("p", (await client.ReceiveAsync())!.Text);
     }
 
-    [Theory, CombinatorialPaths]
+    [Theory, Combinatorial<Path>]
     public async Task A_message_that_has_come_in_part_counts(Path path)
     {
         var inbox = new Watched();
@@ -59,7 +59,7 @@ public class ReceiveQueueTests
         Assert.Equal((byte[])[.. Content(1, 30_000), .. Content(2, 30_000)], await inbox.TakeAsync());
     }
 
-    [Theory, CombinatorialPaths]
+    [Theory, Combinatorial<Path>]
     public async Task A_connection_that_waits_for_room_can_be_closed(Path path)
     {
         var inbox = new Watched();

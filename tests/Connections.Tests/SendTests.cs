@@ -10,7 +10,7 @@ public class SendTests
 
     private readonly Recorder _recorder = new();
 
-    [Theory, CombinatorialPaths]
+    [Theory, Combinatorial<Path>]
     public async Task Every_form_of_sending_arrives(Path path)
     {
         await using var server = await StartAsync(path);
@@ -38,7 +38,7 @@ public class SendTests
         Assert.Throws<ArgumentNullException>(() => connection.TrySend(null!));
     }
 
-    [Theory, CombinatorialPaths(1024, 65_536)]
+    [Theory, Combinatorial<Path>(1024, 65_536)]
     public async Task A_full_queue_refuses_waits_and_then_delivers_all_in_order(Path path, int writeBuffer)
     {
         await using var server = await StartAsync(path, options =>
@@ -76,7 +76,7 @@ public class SendTests
         await Waiting.Until(() => connection.QueuedMessages == 0 && connection.QueuedBytes == 0);
     }
 
-    [Theory, CombinatorialPaths]
+    [Theory, Combinatorial<Path>]
     public async Task Waiting_senders_learn_that_the_connection_closes(Path path)
     {
         await using var server = await StartAsync(path, options =>
@@ -93,7 +93,7 @@ public class SendTests
             await Assert.ThrowsAsync<ConnectionClosedException>(() => wait).Within();
     }
 
-    [Theory, CombinatorialPaths]
+    [Theory, Combinatorial<Path>]
     public async Task A_slow_consumer_is_disconnected_and_its_queue_freed(Path path)
     {
         await using var server = await StartAsync(path, options => options.QueueMessages = 10);
@@ -119,7 +119,7 @@ public class SendTests
         await _recorder.Until("closed 4000 slow consumer; reconnect and resume");
     }
 
-    [Theory, CombinatorialPaths]
+    [Theory, Combinatorial<Path>]
     public async Task A_dead_slow_consumer_is_gone_after_the_close_timeout(Path path)
     {
         var time = new ManualTimeProvider();
@@ -133,7 +133,7 @@ public class SendTests
         await _recorder.Until("closed 4000 slow consumer; reconnect and resume");
     }
 
-    [Theory, CombinatorialPaths]
+    [Theory, Combinatorial<Path>]
     public async Task Dropping_the_oldest_drops_whole_messages_and_keeps_the_newest(Path path)
     {
         await using var server = await StartAsync(path, options =>
@@ -162,7 +162,7 @@ public class SendTests
         Assert.True(connection.IsConnected);
     }
 
-    [Theory, CombinatorialPaths]
+    [Theory, Combinatorial<Path>]
     public async Task Joined_frames_count_their_messages(Path path)
     {
         await using var server = await StartAsync(path, options =>
@@ -182,7 +182,7 @@ public class SendTests
         }
     }
 
-    [Theory, CombinatorialPaths]
+    [Theory, Combinatorial<Path>]
     public async Task A_frame_larger_than_the_queue_goes_out_whole(Path path)
     {
         await using var server = await StartAsync(path, options =>
@@ -200,7 +200,7 @@ public class SendTests
         Assert.Equal((1, 3_000_000), await ReadNumberedAsync(client));
     }
 
-    [Theory, CombinatorialPaths]
+    [Theory, Combinatorial<Path>]
     public async Task Control_frames_go_between_the_messages_of_a_full_queue(Path path)
     {
         await using var server = await StartAsync(path, options =>
@@ -231,7 +231,7 @@ public class SendTests
         Assert.InRange(pongs, 1, 100);
     }
 
-    [Theory, CombinatorialPaths]
+    [Theory, Combinatorial<Path>]
     public async Task Several_threads_may_send_at_once(Path path)
     {
         await using var server = await StartAsync(path, options => options.QueueMessages = 100_000);
@@ -254,7 +254,7 @@ public class SendTests
         await Task.WhenAll(sending).Within();
     }
 
-    [Theory, CombinatorialPaths]
+    [Theory, Combinatorial<Path>]
     public async Task A_dead_peer_delays_nobody(Path path)
     {
         await using var server = await StartAsync(path, options => options.QueueBytes = 64 * 1024);

@@ -17,7 +17,7 @@ public class StoppedReaderTests
 
     private readonly Recorder _recorder = new();
 
-    [Theory, CombinatorialPaths("disconnect", "drop oldest", "conflate")]
+    [Theory, Combinatorial<Path>("disconnect", "drop oldest", "conflate")]
     public async Task Ten_thousand_messages_pass_a_reader_that_stopped(Path path, string policy)
     {
         await using var server = await Server.StartAsync(path, app => app.MapConnections<Recorder>("/ws"), options =>

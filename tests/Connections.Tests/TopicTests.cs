@@ -12,7 +12,7 @@ public class TopicTests
     private readonly Recorder _recorder = new();
     private readonly NumberedTopic _a = new("A"), _b = new("B"), _keyed = new("K", keys: true);
 
-    [Theory, CombinatorialPaths]
+    [Theory, Combinatorial<Path>]
     public async Task The_oldest_of_a_topic_give_way_to_its_newest(Path path)
     {
         await using var server = await StartAsync(path, queue: 4);
@@ -24,7 +24,7 @@ public class TopicTests
         Assert.Equal(["A e:1-3", "B e:1-1", "A4", "A5", "A6", "end"], await ReadToEndAsync(client));
     }
 
-    [Theory, CombinatorialPaths]
+    [Theory, Combinatorial<Path>]
     public async Task Of_messages_with_a_key_the_newest_stays(Path path)
     {
         await using var server = await StartAsync(path, queue: 10);
@@ -36,7 +36,7 @@ public class TopicTests
         Assert.Equal(["K e:1-2", "K3", "K4", "K5", "K6", "K7", "K8", "K9", "K e:10-10", "K11", "end"], await ReadToEndAsync(client));
     }
 
-    [Theory, CombinatorialPaths]
+    [Theory, Combinatorial<Path>]
     public async Task Superseded_messages_give_way_to_anything_before_the_oldest_do(Path path)
     {
         await using var server = await StartAsync(path, queue: 6);
@@ -49,7 +49,7 @@ public class TopicTests
         Assert.Equal(["K e:1-3", "L e:1-2", "A1", "else", "K4", "L3", "K5", "end"], await ReadToEndAsync(client));
     }
 
-    [Theory, CombinatorialPaths]
+    [Theory, Combinatorial<Path>]
     public async Task Frames_of_several_messages_are_taken_apart_by_key(Path path)
     {
         await using var server = await StartAsync(path, queue: 8);
@@ -79,7 +79,7 @@ public class TopicTests
         Assert.Equal(["K e:1-3", "K4", "K e:5-6", "K7", "K e:8-8", "K9", "K10", "end"], words);
     }
 
-    [Theory, CombinatorialPaths]
+    [Theory, Combinatorial<Path>]
     public async Task More_keys_than_places_drop_the_oldest(Path path)
     {
         await using var server = await StartAsync(path, queue: 4);
@@ -94,7 +94,7 @@ public class TopicTests
         Assert.Equal(["K e:1-97", "K98", "K99", "K100", "end"], await ReadToEndAsync(client));
     }
 
-    [Theory, CombinatorialPaths]
+    [Theory, Combinatorial<Path>]
     public async Task Topics_give_way_to_all_else_and_only_then_the_connection_closes(Path path)
     {
         await using var server = await StartAsync(path, queue: 6);
@@ -110,7 +110,7 @@ public class TopicTests
         Assert.Equal(CloseCodes.SlowConsumer, connection.CloseStatus!.Value.Code);
     }
 
-    [Theory, CombinatorialPaths]
+    [Theory, Combinatorial<Path>]
     public async Task What_cannot_get_in_is_told(Path path)
     {
         await using var server = await StartAsync(path, queue: 2);
@@ -121,7 +121,7 @@ public class TopicTests
         Assert.Equal(["x0", "A e:1-2", "end", "B e:7-9"], await ReadToAsync(client, "B e:7-9"));
     }
 
-    [Theory, CombinatorialPaths]
+    [Theory, Combinatorial<Path>]
     public async Task Epochs_are_told_apart(Path path)
     {
         await using var server = await StartAsync(path, queue: 3);
@@ -131,7 +131,7 @@ public class TopicTests
         Assert.Equal(["A one:8-9", "A two:1-2", "A3", "A4", "end"], await ReadToEndAsync(client));
     }
 
-    [Theory, CombinatorialPaths]
+    [Theory, Combinatorial<Path>]
     public async Task Messages_without_numbers_are_told_as_such(Path path)
     {
         await using var server = await StartAsync(path, queue: 2);

@@ -13,7 +13,7 @@ public class TurnTests
     private const string Name = "turns";
     private const int Count = 8000, MostInOneGo = 64;
 
-    [Theory, CombinatorialPaths]
+    [Theory, Combinatorial<Path>]
     public async Task Pings_are_all_answered_in_order_and_in_turns(Path path)
     {
         await using var server = await Server.EchoAsync(path);
@@ -36,7 +36,7 @@ public class TurnTests
         });
     }
 
-    [Theory, CombinatorialPaths(false, true)]
+    [Theory, Combinatorial<Path>(false, true)]
     public async Task Messages_of_a_handler_that_completes_at_once_come_in_turns(Path path, bool neverBlocks)
     {
         var handler = new Counting(neverBlocks);
@@ -52,7 +52,7 @@ public class TurnTests
         Assert.Equal("still there", (await client.ReceiveAsync())!.Text);
     }
 
-    [Theory, CombinatorialPaths]
+    [Theory, Combinatorial<Path>]
     public async Task Fragments_without_content_come_in_turns(Path path)
     {
         await using var server = await Server.EchoAsync(path);

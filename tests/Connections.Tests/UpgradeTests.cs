@@ -149,7 +149,7 @@ public class UpgradeTests
         Assert.Equal(agreed is null ? 400 : 101, await UpgradeAsync(server, "localhost", headers, "/strict"));
     }
 
-    [Theory, CombinatorialPaths]
+    [Theory, Combinatorial<Path>]
     public async Task The_connection_knows_who_came_from_where(Path path)
     {
         var recorder = new Recorder();
@@ -194,7 +194,7 @@ public class UpgradeTests
         Assert.Equal("seven", (await recorder.ConnectionAsync()).UserId);
     }
 
-    [Theory, CombinatorialPaths]
+    [Theory, Combinatorial<Path>]
     public async Task Headers_of_the_options_and_of_the_application_are_in_the_101(Path path)
     {
         await using var server = await Server.StartAsync(path, app =>
@@ -224,7 +224,7 @@ public class UpgradeTests
         Assert.Contains("\"code\":426", await response.Content.ReadAsStringAsync());
     }
 
-    [Theory, CombinatorialPaths]
+    [Theory, Combinatorial<Path>]
     public async Task An_answer_that_does_not_leave_in_time_ends_the_request(Path path)
     {
         var time = new ManualTimeProvider();

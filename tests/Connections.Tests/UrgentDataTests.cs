@@ -7,7 +7,7 @@ namespace Realtime.Connections.Tests;
 /// <summary>Urgent data (RFC 9293 section 3.8.5) is no part of the stream: it is passed over, and what follows it arrives.</summary>
 public class UrgentDataTests
 {
-    [Theory, CombinatorialPaths]
+    [Theory, Combinatorial<Path>]
     public async Task What_follows_an_urgent_byte_arrives(Path path)
     {
         await using var server = await Server.EchoAsync(path);

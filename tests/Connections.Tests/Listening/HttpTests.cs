@@ -13,7 +13,7 @@ public class HttpTests
 {
     private const int Megabyte = 1024 * 1024;
 
-    [Theory, Carriers]
+    [Theory, Combinatorial<Carrier>]
     public async Task A_connection_serves_one_request_after_another(Carrier carrier)
     {
         await using var server = await HttpServer.StartAsync(carrier, async context =>
@@ -32,7 +32,7 @@ public class HttpTests
         }
     }
 
-    [Theory, Carriers]
+    [Theory, Combinatorial<Carrier>]
     public async Task Pipelined_requests_are_answered_in_order(Carrier carrier)
     {
         await using var server = await HttpServer.StartAsync(carrier, async context =>
@@ -52,7 +52,7 @@ public class HttpTests
         await sending;
     }
 
-    [Theory, Carriers]
+    [Theory, Combinatorial<Carrier>]
     public async Task A_request_in_pieces_of_one_byte_is_understood(Carrier carrier)
     {
         await using var server = await HttpServer.StartAsync(carrier, async context =>
@@ -66,7 +66,7 @@ public class HttpTests
         Assert.Equal("hello", await ReadAnswerAsync(client));
     }
 
-    [Theory, Carriers("1.1", "1.1 tls", "2.0", "2.0 tls")]
+    [Theory, Combinatorial<Carrier>("1.1", "1.1 tls", "2.0", "2.0 tls")]
     public async Task Large_bodies_arrive_whole_both_ways(Carrier carrier, string protocol)
     {
         bool tls = protocol.EndsWith("tls", StringComparison.Ordinal);
@@ -98,7 +98,7 @@ public class HttpTests
         }));
     }
 
-    [Theory, Carriers]
+    [Theory, Combinatorial<Carrier>]
     public async Task Many_streams_of_one_connection_are_served(Carrier carrier)
     {
         await using var server = await HttpServer.StartAsync(carrier, context => context.Response.WriteAsync(context.Request.Path + new string('x', 5000)),
@@ -108,7 +108,7 @@ public class HttpTests
             Assert.Equal($"/{number}{new string('x', 5000)}", await http.GetStringAsync($"/{number}").Within(60))));
     }
 
-    [Theory, Carriers]
+    [Theory, Combinatorial<Carrier>]
     public async Task An_application_that_writes_more_than_is_read_has_to_wait(Carrier carrier)
     {
         long written = 0;
@@ -136,7 +136,7 @@ public class HttpTests
             Assert.Equal(4096, (await client.ReadTextAsync(4096)).Length);
     }
 
-    [Theory, Carriers]
+    [Theory, Combinatorial<Carrier>]
     public async Task A_body_that_is_not_read_stays_with_its_sender(Carrier carrier)
     {
         var go = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -178,7 +178,7 @@ public class HttpTests
         Assert.Equal($"{total}", await ReadAnswerAsync(client));
     }
 
-    [Theory, Carriers]
+    [Theory, Combinatorial<Carrier>]
     public async Task A_client_that_expects_to_be_asked_is_asked_for_its_body(Carrier carrier)
     {
         await using var server = await HttpServer.StartAsync(carrier, async context =>
@@ -193,7 +193,7 @@ public class HttpTests
         Assert.Equal("abc", await ReadAnswerAsync(client));
     }
 
-    [Theory, Carriers]
+    [Theory, Combinatorial<Carrier>]
     public async Task An_answer_comes_piece_by_piece_as_it_is_flushed(Carrier carrier)
     {
         var next = new SemaphoreSlim(0);
@@ -217,7 +217,7 @@ public class HttpTests
         Assert.Equal("0\r\n\r\n", await client.ReadTextAsync(5));
     }
 
-    [Theory, Carriers]
+    [Theory, Combinatorial<Carrier>]
     public async Task The_refusal_of_a_body_reaches_a_client_that_still_sends_it(Carrier carrier)
     {
         await using var server = await HttpServer.StartAsync(carrier, async context =>
@@ -234,7 +234,7 @@ public class HttpTests
         }
     }
 
-    [Theory, Carriers]
+    [Theory, Combinatorial<Carrier>]
     public async Task Urgent_data_stalls_nothing(Carrier carrier)
     {
         await using var server = await HttpServer.StartAsync(carrier, async context =>

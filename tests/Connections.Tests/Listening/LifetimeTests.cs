@@ -14,7 +14,7 @@ public class LifetimeTests
 {
     private static readonly byte[] s_get = "GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"u8.ToArray();
 
-    [Theory, Carriers("reset", "close")]
+    [Theory, Combinatorial<Carrier>("reset", "close")]
     public async Task A_client_that_goes_aborts_its_request(Carrier carrier, string way)
     {
         var begun = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -35,7 +35,7 @@ public class LifetimeTests
         await aborted.Task.Within();
     }
 
-    [Theory, Carriers]
+    [Theory, Combinatorial<Carrier>]
     public async Task A_client_that_goes_before_its_request_was_read_aborts_it(Carrier carrier)
     {
         var aborted = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -49,7 +49,7 @@ public class LifetimeTests
         await aborted.Task.Within();
     }
 
-    [Theory, Carriers]
+    [Theory, Combinatorial<Carrier>]
     public async Task A_request_that_the_application_aborts_ends_its_connection(Carrier carrier)
     {
         await using var server = await HttpServer.StartAsync(carrier, context =>
@@ -62,7 +62,7 @@ public class LifetimeTests
         Assert.Equal("", await client.ReadHeadAsync());
     }
 
-    [Theory, Carriers]
+    [Theory, Combinatorial<Carrier>]
     public async Task Reads_and_writes_end_when_the_peer_goes(Carrier carrier)
     {
         var ends = new ConcurrentQueue<string>();
@@ -94,7 +94,7 @@ public class LifetimeTests
         await Waiting.Until(() => ends.Count == 10);
     }
 
-    [Theory, Carriers]
+    [Theory, Combinatorial<Carrier>]
     public async Task The_bound_on_connections_holds(Carrier carrier)
     {
         await using var server = await HttpServer.StartAsync(carrier, context => context.Response.WriteAsync("x"), kestrel => kestrel.Limits.MaxConcurrentConnections = 2);
@@ -121,7 +121,7 @@ public class LifetimeTests
         Assert.StartsWith("HTTP/1.1 200 ", head);
     }
 
-    [Theory, Carriers]
+    [Theory, Combinatorial<Carrier>]
     public async Task A_server_that_stops_answers_what_is_under_way_and_ends_what_is_idle(Carrier carrier)
     {
         var begun = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -150,7 +150,7 @@ public class LifetimeTests
         await Assert.ThrowsAnyAsync<SocketException>(() => RawClient.OpenAsync(server.EndPoint));
     }
 
-    [Theory, Carriers]
+    [Theory, Combinatorial<Carrier>]
     public async Task What_never_ends_is_cut_when_the_server_has_waited_long_enough(Carrier carrier)
     {
         var begun = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -167,7 +167,7 @@ public class LifetimeTests
         Assert.Equal("", await client.ReadHeadAsync());
     }
 
-    [Theory, Carriers("127.0.0.1", "::1", "0.0.0.0", "::")]
+    [Theory, Combinatorial<Carrier>("127.0.0.1", "::1", "0.0.0.0", "::")]
     public async Task Addresses_are_told_as_they_are(Carrier carrier, string listensAt)
     {
         Assert.SkipUnless(Socket.OSSupportsIPv6 || !listensAt.Contains(':'), "There is no IPv6.");
@@ -191,7 +191,7 @@ public class LifetimeTests
         }
     }
 
-    [Theory, Carriers]
+    [Theory, Combinatorial<Carrier>]
     public async Task An_address_in_use_is_told(Carrier carrier)
     {
         await using var server = await HttpServer.StartAsync(carrier, _ => Task.CompletedTask);
@@ -200,7 +200,7 @@ public class LifetimeTests
         Assert.Contains("address already in use", failure.Message);
     }
 
-    [Theory, Carriers]
+    [Theory, Combinatorial<Carrier>]
     public async Task Connections_that_always_have_something_leave_others_their_turn(Carrier carrier)
     {
         await using var server = await HttpServer.StartAsync(carrier, context => context.Response.WriteAsync("x"));
@@ -240,7 +240,7 @@ public class LifetimeTests
         await Task.WhenAll(floods).Within(30);
     }
 
-    [Theory, Carriers]
+    [Theory, Combinatorial<Carrier>]
     public async Task The_features_of_a_connection_are_there(Carrier carrier)
     {
         string told = "";
