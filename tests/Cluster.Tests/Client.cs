@@ -30,7 +30,7 @@ internal sealed class Client : IAsyncDisposable
     {
         var client = new Client();
         using var bound = new CancellationTokenSource(Patience);
-        await client._socket.ConnectAsync(front.WebSocket(user), bound.Token);
+        await client._socket.ConnectAsync(new($"ws://127.0.0.1:{front.Port}/ws?user={user}"), bound.Token);
         client._reading = client.Read();
         return client;
     }

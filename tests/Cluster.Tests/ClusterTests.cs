@@ -3,12 +3,13 @@ using System.Text.Json;
 namespace Realtime.Cluster.Tests;
 
 /// <summary>A cluster at work: processes that start at once, clients on both fronts, a service beside them.</summary>
-public sealed class ClusterTests(PostgresServer postgres)
+public sealed class ClusterTests(PostgresFixture postgres)
 {
     [Fact]
     public async Task What_is_said_at_one_front_or_by_another_service_is_heard_at_both()
     {
-        await using var cluster = await ProcessCluster.Start(postgres);
+        var database = await postgres.CreateDatabase();
+        await using var cluster = await Clusters.Start(database);
         await using var alice = await Client.Connect(cluster.Fronts[0], "alice");
         await using var bob = await Client.Connect(cluster.Fronts[1], "bob");
         await alice.Join("lobby");
@@ -19,8 +20,8 @@ public sealed class ClusterTests(PostgresServer postgres)
         Assert.Equal(1, atBob.Sequence);
         Assert.Equal(atBob.Epoch, (await alice.WaitFor("lobby", "hi")).Epoch);
 
-        await using var service = cluster.StartOtherService("lobby", "from afar");
-        Assert.Equal(0, await service.WaitForExit());
+        await using var service = Clusters.StartOtherService(database, "lobby", "from afar");
+        Assert.Equal(0, await service.Ended.WaitAsync(ServerProcess.Patience));
         Assert.StartsWith($"lobby: message 2 of epoch {atBob.Epoch}, at ", service.Output);
         Assert.Equal(2, (await alice.WaitFor("lobby", "from afar")).Sequence);
         Assert.Equal(2, (await bob.WaitFor("lobby", "from afar")).Sequence);
@@ -35,7 +36,7 @@ public sealed class ClusterTests(PostgresServer postgres)
     [Fact]
     public async Task One_user_at_two_fronts_is_one_member()
     {
-        await using var cluster = await ProcessCluster.Start(postgres, silos: 1);
+        await using var cluster = await Clusters.Start(postgres, silos: 1);
         await using var bob = await Client.Connect(cluster.Fronts[0], "bob");
         await bob.Join("lobby");
         await using var alice = await Client.Connect(cluster.Fronts[0], "alice");

@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using System.Net.Sockets;
 using System.Security.Cryptography;
 
@@ -10,12 +9,9 @@ namespace Realtime.Cluster.Tests;
 /// </summary>
 internal sealed class RedisServer : IAsyncDisposable
 {
-    /// <summary>It starts within a tenth of a second; the rest is for a machine that is busy with other tests.</summary>
-    private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(30);
-
     private readonly string _folder = Directory.CreateTempSubdirectory("realtime-redis-").FullName;
     private readonly string _password = RandomNumberGenerator.GetHexString(32);
-    private Process? _server;
+    private ServerProcess? _server;
 
     private RedisServer()
     {
@@ -43,10 +39,7 @@ internal sealed class RedisServer : IAsyncDisposable
             user reader on >{server._password} ~* &* +@all -@write
             """);
         if (Environment.IsPrivilegedProcess)
-        {
-            using var chown = Process.Start("chown", ["-R", "nobody", server._folder]);
-            await chown.WaitForExitAsync().WaitAsync(s_patience);
-        }
+            await ServerProcess.Run(new("chown", server._folder, "chown", "-R", "nobody", server._folder));
         await server.Restart();
         return server;
     }
@@ -54,39 +47,29 @@ internal sealed class RedisServer : IAsyncDisposable
     /// <summary>Starts the server, on its port and with the data that it had.</summary>
     public async Task Restart()
     {
-        string[] command = [Program()!, Path.Combine(_folder, "redis.conf")];
-        if (Environment.IsPrivilegedProcess)
-            command = ["setpriv", "--reuid=nobody", "--clear-groups", "--", .. command];
-        _server = Process.Start(new ProcessStartInfo(command[0], command[1..]) { RedirectStandardOutput = true, RedirectStandardError = true })!;
-        _server.OutputDataReceived += (_, _) => { };
-        _server.ErrorDataReceived += (_, _) => { };
-        _server.BeginOutputReadLine();
-        _server.BeginErrorReadLine();
-        using var bound = new CancellationTokenSource(s_patience);
-        while (true)
+        var server = _server = ServerProcess.Start(new("Redis", _folder, Program()!, "redis.conf") { User = Environment.IsPrivilegedProcess ? "nobody" : null });
+        await server.WaitUntil(async () =>
         {
             using var client = new TcpClient();
             try
             {
-                await client.ConnectAsync("127.0.0.1", Port, bound.Token);
-                return;
+                await client.ConnectAsync("127.0.0.1", Port);
+                return true;
             }
-            catch (SocketException) when (!_server.HasExited)
+            catch (SocketException)
             {
-                await Task.Delay(20, bound.Token);
+                return false; // it does not listen yet
             }
-        }
+        }, () => "nobody listens", default);
     }
 
     /// <summary>Ends it as a crash would.</summary>
     public async Task Kill()
     {
-        if (_server is not { HasExited: false } server)
+        if (_server is not { } server)
             return;
-        await Signals.Send("KILL", server.Id);
-        await server.WaitForExitAsync().WaitAsync(s_patience);
-        server.Dispose();
         _server = null;
+        await server.DisposeAsync();
     }
 
     private static string? Program() =>

@@ -12,7 +12,7 @@ public sealed class RedisTests
     public async Task Clients_chat_while_a_silo_is_killed_and_comes_back()
     {
         await using var redis = await RedisServer.Start();
-        await using var cluster = await ProcessCluster.Start(redis, silos: 2, fronts: 1);
+        await using var cluster = await Clusters.Start(redis, silos: 2, fronts: 1);
         await using var alice = await Client.Connect(cluster.Fronts[0], "alice");
         await using var bob = await Client.Connect(cluster.Fronts[0], "bob");
         foreach (var room in s_rooms)
@@ -25,7 +25,7 @@ public sealed class RedisTests
         await cluster.Silos[0].Kill();
         await EveryRoomHears("with one silo");
 
-        await cluster.RestartSilo(0);
+        await (await cluster.StartSilo(0)).WaitUntilReady();
         await EveryRoomHears("with two silos again");
 
         // The first silo that was there now goes, so that all rooms are where the new one is.
@@ -46,7 +46,7 @@ public sealed class RedisTests
     public async Task While_Redis_is_away_the_cluster_goes_on_and_afterwards_a_silo_can_join()
     {
         await using var redis = await RedisServer.Start();
-        await using var cluster = await ProcessCluster.Start(redis, silos: 2, fronts: 1);
+        await using var cluster = await Clusters.Start(redis, silos: 2, fronts: 1);
         await using var alice = await Client.Connect(cluster.Fronts[0], "alice");
         await alice.Join("lobby");
 
@@ -55,7 +55,7 @@ public sealed class RedisTests
         await alice.WaitFor("lobby", "without Redis");
         await redis.Restart();
         await cluster.Silos[0].Kill();
-        await cluster.RestartSilo(0);
+        await (await cluster.StartSilo(0)).WaitUntilReady();
 
         await alice.Publish("lobby", "with Redis");
         await alice.WaitFor("lobby", "with Redis");
@@ -88,8 +88,8 @@ public sealed class RedisTests
         await Waits(process, $"Redis at 127.0.0.1:{redis.Port}, database 0, user realtime: WRONGPASS ");
         Assert.DoesNotContain("not-it", process.Output);
 
-        await process.Signal("TERM");
-        Assert.Equal(0, await process.WaitForExit());
+        process.Send(Signal.Terminate);
+        Assert.Equal(0, await process.Ended.WaitAsync(ServerProcess.Patience));
     }
 
     [Theory]
@@ -111,7 +111,7 @@ public sealed class RedisTests
     {
         await using var process = Start("silo", connectionString);
 
-        Assert.Equal(1, await process.WaitForExit());
+        Assert.Equal(1, await process.Ended.WaitAsync(ServerProcess.Patience));
         var line = Assert.Single(process.Output.Trim().Split('\n'));
         Assert.StartsWith($"realtime: {told}", line);
         Assert.DoesNotContain("hid", line);
@@ -129,7 +129,7 @@ public sealed class RedisTests
         string[] settings = role == "front"
             ? []
             : [$"--Cluster:SiloPort={Ports.Free()}", $"--Cluster:GatewayPort={Ports.Free()}", "--Cluster:AdvertisedAddress=127.0.0.1"];
-        return ServerProcess.Start(role, connectionString, [ProcessCluster.OnRedis, .. settings]);
+        return Clusters.StartOne(role, connectionString, [Clusters.OnRedis, .. settings]);
     }
 
     private static async Task Waits(ServerProcess process, string told)

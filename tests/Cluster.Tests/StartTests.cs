@@ -4,7 +4,7 @@ using Npgsql;
 namespace Realtime.Cluster.Tests;
 
 /// <summary>What processes say that cannot join a cluster.</summary>
-public sealed class StartTests(PostgresServer postgres)
+public sealed class StartTests(PostgresFixture postgres)
 {
     [Theory]
     [InlineData("silo", "Cluster:Clustering", "etcd", "Cluster:Clustering is 'etcd'; it must be localhost, postgres or redis.")]
@@ -16,9 +16,9 @@ public sealed class StartTests(PostgresServer postgres)
     [InlineData("silo", "Cluster:Clustering", "postgres", "Cluster:ConnectionString is missing")]
     public async Task A_wrong_setting_ends_the_start_with_one_line(string role, string setting, string value, string told)
     {
-        await using var process = ServerProcess.Start(role, null, $"--{setting}={value}");
+        await using var process = Clusters.StartOne(role, null, $"--{setting}={value}");
 
-        Assert.Equal(1, await process.WaitForExit());
+        Assert.Equal(1, await process.Ended.WaitAsync(ServerProcess.Patience));
         var line = Assert.Single(process.Output.Trim().Split('\n'));
         Assert.StartsWith("realtime: ", line);
         Assert.Contains(told, line);
@@ -52,20 +52,20 @@ public sealed class StartTests(PostgresServer postgres)
     [InlineData("Logging:LogLevel:Default", "Warn", "Logging:LogLevel:Default is 'Warn'; it must be Trace, Debug, Information, Warning, Error, Critical or None.")]
     public async Task What_is_wrong_with_a_front_s_setting_is_one_line_that_says_what_is_allowed(string setting, string value, string told)
     {
-        await using var process = ServerProcess.Start("single", null, $"--{setting}={value}");
+        await using var process = Clusters.StartOne("single", null, $"--{setting}={value}");
 
-        Assert.Equal(1, await process.WaitForExit());
+        Assert.Equal(1, await process.Ended.WaitAsync(ServerProcess.Patience));
         Assert.StartsWith($"realtime: {told}", Assert.Single(process.Output.Trim().Split('\n')));
     }
 
     [Fact]
     public async Task All_that_is_wrong_is_told_at_once_and_no_secret_with_it()
     {
-        await using var process = ServerProcess.Start("single", null,
+        await using var process = Clusters.StartOne("single", null,
             "--Cluster:ConectionString=Password=s3cret", "--Log:Pasword=s3cret", "--Authentication:Schemes:Bearer:SigningKeys:0:Valu=s3cret",
             "--Authentication:Schemes:Bearer:SigningKeys:1=s3cret", "--Rooms:HistoryAge=long", "--Front:MaxRoomsPerConnection=0", "--Connections:Pings=1");
 
-        Assert.Equal(1, await process.WaitForExit());
+        Assert.Equal(1, await process.Ended.WaitAsync(ServerProcess.Patience));
         var lines = process.Output.Trim().Split('\n');
         Assert.Equal(
         [
@@ -96,30 +96,30 @@ public sealed class StartTests(PostgresServer postgres)
 
     private static async Task Waits(string role, string connectionString, string told)
     {
-        await using var process = ServerProcess.Start(role, connectionString, PortsOf(role));
+        await using var process = Clusters.StartOne(role, connectionString, PortsOf(role));
         await process.WaitForHealth("live", (status, _) => status == HttpStatusCode.OK);
         await process.WaitForHealth("ready", (status, body) => status == HttpStatusCode.ServiceUnavailable && body.Contains(told));
         await process.WaitForOutput(told);
         Assert.DoesNotContain("not-it", process.Output);
         Assert.DoesNotContain("   at ", process.Output); // no stack trace
 
-        await process.Signal("TERM");
-        Assert.Equal(0, await process.WaitForExit());
+        process.Send(Signal.Terminate);
+        Assert.Equal(0, await process.Ended.WaitAsync(ServerProcess.Patience));
     }
 
     [Fact]
     public async Task A_front_alone_is_alive_and_not_ready_and_so_is_a_silo_alone_until_they_find_each_other()
     {
         var database = await postgres.CreateDatabase();
-        await using var front = ServerProcess.Start("front", database);
+        await using var front = Clusters.StartOne("front", database);
         await front.WaitForHealth("live", (status, _) => status == HttpStatusCode.OK);
         await front.WaitForHealth("ready", (status, body) => status == HttpStatusCode.ServiceUnavailable && body.Contains("no silo has been started on it"));
 
-        await using var lonely = ServerProcess.Start("silo", await postgres.CreateDatabase(), OnFreePorts());
+        await using var lonely = Clusters.StartOne("silo", await postgres.CreateDatabase(), OnFreePorts());
         await lonely.WaitForHealth("ready", (status, body) => status == HttpStatusCode.ServiceUnavailable && body.Contains("No front"));
         Assert.Equal(HttpStatusCode.OK, (await lonely.Health("live")).Status);
 
-        await using var silo = ServerProcess.Start("silo", database, OnFreePorts());
+        await using var silo = Clusters.StartOne("silo", database, OnFreePorts());
         await silo.WaitUntilReady();
         await front.WaitUntilReady();
     }
@@ -129,12 +129,12 @@ public sealed class StartTests(PostgresServer postgres)
     {
         var database = await postgres.CreateDatabase();
         var ports = OnFreePorts();
-        await using var first = ServerProcess.Start("silo", database, ports);
+        await using var first = Clusters.StartOne("silo", database, ports);
         await first.WaitForHealth("ready", (_, body) => body.Contains("No front"));
 
-        await using var second = ServerProcess.Start("silo", database, ports);
+        await using var second = Clusters.StartOne("silo", database, ports);
 
-        Assert.Equal(1, await second.WaitForExit());
+        Assert.Equal(1, await second.Ended.WaitAsync(ServerProcess.Patience));
         Assert.Contains($"Port {ports[0].Split('=')[1]} of Cluster:SiloPort is taken by another process, perhaps another silo", second.Output);
         Assert.DoesNotContain("   at ", second.Output);
         Assert.Equal(HttpStatusCode.OK, (await first.Health("live")).Status);
@@ -144,7 +144,7 @@ public sealed class StartTests(PostgresServer postgres)
     public async Task Silos_that_start_at_once_make_the_schema_once_and_a_later_one_uses_it()
     {
         var database = await postgres.CreateDatabase();
-        var silos = Enumerable.Range(0, 3).Select(_ => ServerProcess.Start("silo", database, OnFreePorts())).ToList();
+        var silos = Enumerable.Range(0, 3).Select(_ => Clusters.StartOne("silo", database, OnFreePorts())).ToList();
         foreach (var silo in silos)
             await silo.WaitForHealth("ready", (_, body) => body.Contains("No front"));
 

@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Globalization;
 using System.Text;
+using Realtime.Processes;
 
 namespace Realtime.EndToEnd.Tests;
 
@@ -64,7 +65,7 @@ public sealed class JavaScriptClientTests
             RedirectStandardOutput = true,
             RedirectStandardError = true,
         };
-        start.Environment["REALTIME_FRONT"] = FrontProcess.FindFront();
+        start.Environment["REALTIME_FRONT"] = ProcessStart.Find("Server");
         using var process = Process.Start(start)!;
         var output = new StringBuilder();
         process.OutputDataReceived += (_, line) => Add(line.Data);

@@ -1,6 +1,5 @@
-using System.Diagnostics;
-using System.Text;
 using System.Text.RegularExpressions;
+using Realtime.Processes;
 
 namespace Realtime.EndToEnd.Tests;
 
@@ -10,9 +9,6 @@ namespace Realtime.EndToEnd.Tests;
 /// </summary>
 public sealed partial class ReadmeCommandTests
 {
-    /// <summary>A start takes seconds; the rest is for a machine that is busy with other tests.</summary>
-    private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(60);
-
     private static readonly string s_root = ScriptFolder.Repository();
 
     /// <summary>Commands (how they begin) that do not run here, and why.</summary>
@@ -88,63 +84,37 @@ public sealed partial class ReadmeCommandTests
         var at = Address().Replace(command, server.Address!);
         Assert.NotEqual(command, at);
         var (exitCode, output) = await RunAsync(at.Replace("curl ", "curl --silent --show-error --fail-with-body --max-time 30 ", StringComparison.Ordinal));
-        Assert.True(exitCode == 0, $"{command}: exit code {exitCode}\n{output}\n{server.Output()}");
+        Assert.True(exitCode == 0, $"{command}: exit code {exitCode}\n{output}\n{server.Output}");
     }
 
     private static string OnWhatIsBuilt(string command) =>
         command.Replace("dotnet run ", $"dotnet run --no-build -c {new DirectoryInfo(AppContext.BaseDirectory.TrimEnd('/')).Name} ", StringComparison.Ordinal);
 
-    private static Process Start(string command)
-    {
-        var start = new ProcessStartInfo("bash", ["-c", command]) { WorkingDirectory = s_root, RedirectStandardOutput = true, RedirectStandardError = true };
-        // As a newcomer has it: what the tests themselves run with must not help.
-        foreach (var name in new[] { "ASPNETCORE_ENVIRONMENT", "DOTNET_ENVIRONMENT", "ASPNETCORE_URLS" })
-            start.Environment.Remove(name);
-        return Process.Start(start)!;
-    }
+    /// <summary>What the tests themselves run with must not help.</summary>
+    private static Dictionary<string, string?> AsANewcomer => new() { ["ASPNETCORE_ENVIRONMENT"] = null, ["DOTNET_ENVIRONMENT"] = null, ["ASPNETCORE_URLS"] = null };
 
     private static async Task<(int ExitCode, string Output)> RunAsync(string command)
     {
-        using var process = Start(command);
-        try
-        {
-            var output = await Task.WhenAll(process.StandardOutput.ReadToEndAsync(), process.StandardError.ReadToEndAsync()).WaitAsync(s_patience);
-            await process.WaitForExitAsync().WaitAsync(s_patience);
-            return (process.ExitCode, string.Concat(output));
-        }
-        catch (TimeoutException e)
-        {
-            process.Kill(entireProcessTree: true);
-            throw new TimeoutException($"{command} did not end within {s_patience.TotalSeconds} s.", e);
-        }
+        await using var process = ServerProcess.Start(new(command, s_root, "bash", "-c", command) { Environment = AsANewcomer });
+        return (await process.Ended.WaitAsync(ServerProcess.Patience), process.Output);
     }
 
     /// <summary>What `dotnet run` has started, or the front.</summary>
     private sealed class Server : IAsyncDisposable
     {
-        private readonly StringBuilder _output = new();
-        private Process? _process;
+        private ServerProcess? _process;
         private FrontProcess? _front;
 
         public string? Address { get; private set; }
 
-        public string Output()
-        {
-            lock (_output)
-                return _output.ToString();
-        }
+        public string Output => _process?.Output ?? "";
 
         public async Task StartAsync(string command)
         {
-            var listening = new TaskCompletionSource<string>(TaskCreationOptions.RunContinuationsAsynchronously);
-            var process = _process = Start(command);
-            process.EnableRaisingEvents = true;
-            process.OutputDataReceived += (_, line) => Read(line.Data, listening);
-            process.ErrorDataReceived += (_, line) => Read(line.Data, listening);
-            process.Exited += (_, _) => listening.TrySetException(new InvalidOperationException($"{command} ended with {process.ExitCode}:\n{Output()}"));
-            process.BeginOutputReadLine();
-            process.BeginErrorReadLine();
-            Address = await listening.Task.WaitAsync(s_patience);
+            const string listening = "Now listening on: ";
+            _process = ServerProcess.Start(new(command, s_root, "bash", "-c", command) { Environment = AsANewcomer });
+            await _process.WaitForOutput(listening);
+            Address = ReadmeCommandTests.Address().Match(_process.Output, _process.Output.IndexOf(listening, StringComparison.Ordinal)).Value;
         }
 
         public async Task StartFrontAsync()
@@ -157,25 +127,11 @@ public sealed partial class ReadmeCommandTests
         {
             if (_front is not null)
                 await _front.DisposeAsync();
-            if (_process is not { } process)
-                return;
-            process.Kill(entireProcessTree: true);
-            await process.WaitForExitAsync().WaitAsync(s_patience);
-            process.Dispose();
-        }
-
-        private void Read(string? line, TaskCompletionSource<string> listening)
-        {
-            lock (_output)
-                _output.Append(line).Append('\n');
-            if (line is not null && Listening().Match(line) is { Success: true } match)
-                listening.TrySetResult(match.Groups[1].Value);
+            if (_process is not null)
+                await _process.DisposeAsync();
         }
     }
 
     [GeneratedRegex(@"http://127\.0\.0\.1:\d+")]
     private static partial Regex Address();
-
-    [GeneratedRegex(@"Now listening on: (http://\S+)")]
-    private static partial Regex Listening();
 }

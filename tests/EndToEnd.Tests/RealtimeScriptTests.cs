@@ -1,5 +1,6 @@
 using System.Net;
 using System.Net.Sockets;
+using Realtime.Processes;
 
 namespace Realtime.EndToEnd.Tests;
 
@@ -33,13 +34,6 @@ public sealed class RealtimeScriptTests : IDisposable
     [InlineData("run --port 0", "1 to 65535")]
     [InlineData("run --port=65536", "1 to 65535")]
     [InlineData("run --port 80x", "80x")]
-    [InlineData("cluster --silos 0", "--silos is '0'; it must be a number from 1 to 16")]
-    [InlineData("cluster --fronts=17", "--fronts is '17'; it must be a number from 1 to 16")]
-    [InlineData("cluster --fronts two", "--fronts is 'two'")]
-    [InlineData("cluster --silos", "--silos is ''")]
-    [InlineData("cluster --port 65535", "leaves no room for 2 fronts")]
-    [InlineData("cluster --postgres db", "Host=..")]
-    [InlineData("cluster --redis", "--redis")]
     [InlineData("test --filter X", "--filter")]
     [InlineData("use", "unknown command 'use'")]
     public async Task Wrong_use_is_told_and_exits_with_2(string arguments, string told)
@@ -101,7 +95,7 @@ public sealed class RealtimeScriptTests : IDisposable
         Assert.Equal(built, _folder.Calls()[..1]);
 
         Task<(int ExitCode, string Output, string Error)> RunOnAFreePort(params string[] arguments) =>
-            _folder.RunAsync(["run", "--port", $"{FreePort()}", .. arguments]);
+            _folder.RunAsync(["run", "--port", $"{Ports.Free()}", .. arguments]);
 
         // Later than any stamp, also where a file system counts in whole seconds.
         void Touch(string path) => File.SetLastWriteTimeUtc(_folder.PathOf(path), File.GetLastWriteTimeUtc(_folder.PathOf("artifacts/Server.stamp")).AddSeconds(2));
@@ -189,20 +183,7 @@ public sealed class RealtimeScriptTests : IDisposable
         await script.WaitForExitAsync().WaitAsync(ScriptFolder.Patience);
 
         Assert.Equal(exitCode, script.ExitCode);
-        Assert.All(processes, process => Assert.False(IsRunning(process)));
-
-        // One that has ended may wait to be collected by the system's first process: its command line is empty then.
-        static bool IsRunning(int process)
-        {
-            try
-            {
-                return File.ReadAllBytes($"/proc/{process}/cmdline").Length > 0;
-            }
-            catch (IOException)
-            {
-                return false;
-            }
-        }
+        Assert.All(processes, process => Assert.False(ScriptFolder.IsRunning(process)));
     }
 
     [Fact]
@@ -218,104 +199,6 @@ public sealed class RealtimeScriptTests : IDisposable
 
         Assert.Equal(0, exitCode);
         var pid = output.Split('\n').Single(line => line.StartsWith("pid "))[4..];
-        Assert.False(File.Exists($"/proc/{pid}/cmdline") && File.ReadAllText($"/proc/{pid}/cmdline").Length > 0);
-    }
-
-    [Fact]
-    public async Task A_cluster_is_refused_where_a_port_of_a_front_is_taken()
-    {
-        using var listener = new TcpListener(IPAddress.Loopback, 0);
-        listener.Start();
-        var port = ((IPEndPoint)listener.LocalEndpoint).Port;
-
-        var (exitCode, _, error) = await _folder.RunAsync(
-            "cluster", "--fronts", "3", "--port", $"{port - 1}", "--postgres", "Host=nowhere");
-
-        Assert.Equal(1, exitCode);
-        Assert.Contains("is taken", Assert.Single(error.TrimEnd().Split('\n')));
-        Assert.Empty(_folder.Calls());
-    }
-
-    [Fact]
-    public async Task A_cluster_goes_on_without_what_is_killed_and_stops_in_order()
-    {
-        // Silos and fronts that tell what they were given and, in the end, that they were asked to stop.
-        WriteClusterDotnet();
-        var port = FreePort();
-        using var script = _folder.StartScript(
-            "cluster", "--silos", "2", "--fronts", "1", "--port", $"{port}", "--postgres", "Host=a b;Password=c", "--", "--Some:Setting=d e");
-        var lines = new List<string>();
-        var silo = int.Parse((await Read(line => line.StartsWith("silo 1: http://127.0.0.1:")))[^1].Split("pid ")[1]);
-        await Read(line => line.StartsWith("silo 2: http://127.0.0.1:"));
-        await Read(line => line.StartsWith($"front 1: http://127.0.0.1:{port}, pid "));
-        while (lines.Count(line => line.EndsWith("| up")) < 3)
-            await Read(line => line.EndsWith("| up"));
-        Assert.Equal("Host=a b;Password=c\n", _folder.Read("artifacts/cluster.connection"));
-        Assert.Equal(3, lines.Count(line => line.EndsWith("Development postgres Host=a b;Password=c")));
-        Assert.Contains(lines, line => line.StartsWith("silo 2   | ") && line.Contains("--Cluster:SiloPort=") && line.EndsWith("--Some:Setting=d e"));
-        Assert.Contains(lines, line => line.StartsWith("front 1  | ") && line.Contains($"--urls http://127.0.0.1:{port} --Cluster:Role=front"));
-
-        Kill("KILL", silo);
-        await Read(line => line == $"cluster: silo 1 (pid {silo}) was ended by SIGKILL; the others go on");
-
-        Kill("TERM", script.Id);
-        await Read(line => line == "silo 2   | asked to stop");
-        Assert.Contains("front 1  | asked to stop", lines);
-        await script.WaitForExitAsync().WaitAsync(ScriptFolder.Patience);
-        Assert.Equal(143, script.ExitCode);
-        Assert.False(File.Exists(_folder.PathOf("artifacts/cluster.connection")));
-        Assert.Equal("realtime: ended by SIGTERM\n", await script.StandardError.ReadToEndAsync().WaitAsync(ScriptFolder.Patience));
-
-        async Task<List<string>> Read(Func<string, bool> until)
-        {
-            while (true)
-            {
-                var line = await script.StandardOutput.ReadLineAsync().WaitAsync(ScriptFolder.Patience);
-                Assert.True(line is not null, $"The output ended after: {string.Join('\n', lines)}");
-                lines.Add(line);
-                if (until(line))
-                    return lines;
-            }
-        }
-
-        void Kill(string signal, int process)
-        {
-            using var kill = _folder.Start("bash", "-c", $"kill -{signal} {process}");
-            Assert.True(kill.WaitForExit(ScriptFolder.Patience));
-        }
-    }
-
-    [Fact]
-    public async Task A_cluster_of_which_nothing_is_left_ends()
-    {
-        _folder.WriteDotnet(ScriptFolder.Works + "\n[[ $1 != *.dll ]] || exit 3");
-
-        var (exitCode, output, error) = await _folder.RunAsync(
-            "cluster", "--silos", "1", "--fronts", "1", "--port", $"{FreePort()}", "--postgres", "Host=a");
-
-        Assert.Equal(1, exitCode);
-        Assert.Matches(@"cluster: silo 1 \(pid \d+\) ended with exit code 3", output);
-        Assert.Matches(@"cluster: front 1 \(pid \d+\) ended with exit code 3", output);
-        Assert.Equal("realtime: every silo and front has ended\n", error);
-    }
-
-    private void WriteClusterDotnet()
-    {
-        _folder.WriteDotnet(ScriptFolder.Works + """
-
-            [[ $1 == *.dll ]] || exit 0
-            trap 'echo asked to stop; exit 0' TERM
-            echo "$*"
-            echo "$ASPNETCORE_ENVIRONMENT $Cluster__Clustering $Cluster__ConnectionString"
-            echo up
-            while true; do sleep 600 & wait $!; done
-            """);
-    }
-
-    private static int FreePort()
-    {
-        using var listener = new TcpListener(IPAddress.Loopback, 0);
-        listener.Start();
-        return ((IPEndPoint)listener.LocalEndpoint).Port;
+        Assert.False(ScriptFolder.IsRunning(int.Parse(pid)));
     }
 }

@@ -1,10 +1,12 @@
 using System.Diagnostics;
+using Realtime.Processes;
 
 namespace Realtime.EndToEnd.Tests;
 
 /// <summary>
 /// A copy of the entry script in a folder of its own, with blanks in its path, and with what the script reads: one
 /// source, one test project, the commands that its help shows. `dotnet` is a bash script that a test writes; it logs its calls.
+/// Only what starts clusters is the real program, whose servers are again what the test writes.
 /// </summary>
 internal sealed class ScriptFolder : IDisposable
 {
@@ -51,6 +53,7 @@ internal sealed class ScriptFolder : IDisposable
             #!/usr/bin/env bash
             root='{{_root}}'
             echo "$1 ${2##*/}" >>"$root/calls"
+            [[ $1 != */Realtime.Cluster.dll ]] || exec '{{ProcessStart.FindInPath("dotnet")}}' '{{ProcessStart.Find("Cluster")}}' "${@:2}"
             {{lines}}
             """);
         MakeExecutable("bin/dotnet");
@@ -115,6 +118,19 @@ internal sealed class ScriptFolder : IDisposable
         """;
 
     public void Dispose() => Directory.Delete(_root, recursive: true);
+
+    /// <summary>Whether there is a process on Linux. One that has ended may wait to be collected by the system's first process: its command line is empty then.</summary>
+    public static bool IsRunning(int process)
+    {
+        try
+        {
+            return File.ReadAllBytes($"/proc/{process}/cmdline").Length > 0;
+        }
+        catch (IOException)
+        {
+            return false;
+        }
+    }
 
     public static string Repository()
     {

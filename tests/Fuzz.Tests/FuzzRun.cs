@@ -5,7 +5,7 @@ using System.Net;
 namespace Realtime.Fuzz.Tests;
 
 /// <summary>Runs cases against one server, several at once, and watches what the server must keep to meanwhile.</summary>
-internal sealed class FuzzRun(FuzzSettings settings, ServerProcess server, Action<string> write)
+internal sealed class FuzzRun(FuzzSettings settings, FuzzServer server, Action<string> write)
 {
     /// <summary>Cases before the base is taken: the runtime opens files and grows its heap at first use.</summary>
     private const int WarmUp = 400;

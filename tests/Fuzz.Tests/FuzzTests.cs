@@ -7,7 +7,7 @@ public class FuzzTests(ITestOutputHelper output)
     public async Task Whatever_clients_send_the_server_lives_and_serves_the_others()
     {
         var settings = FuzzSettings.Read();
-        await using var server = await ServerProcess.Start();
+        await using var server = await FuzzServer.Start();
 
         var failures = await new FuzzRun(settings, server, Write).Run();
 

@@ -8,13 +8,13 @@ using Realtime.Grains;
 using Realtime.Silo;
 using Realtime.Silo.Hosting;
 
-[assembly: AssemblyFixture(typeof(PostgresServer))]
+[assembly: AssemblyFixture(typeof(PostgresFixture))]
 
 namespace Realtime.WebFront.Tests;
 
 /// <summary>What clients see of a log that is kept, on a real PostgreSQL, when silos and the database itself go away.</summary>
 [Collection(ClusterCollection.Name)] // one after another: they stop the database
-public sealed class KeptLogTests(PostgresServer postgres) : IAsyncLifetime
+public sealed class KeptLogTests(PostgresFixture postgres) : IAsyncLifetime
 {
     private string _database = "";
     private InProcessTestCluster _cluster = null!;

@@ -11,8 +11,6 @@ internal static unsafe partial class Native
     public const int In = 1, Out = 4, Err = 8, Hup = 16; // EPOLLIN and so on
     public const int Add = 1, Mod = 3; // EPOLL_CTL_ADD, EPOLL_CTL_MOD
 
-    public const int Term = 15, Interrupt = 2; // signals
-
     private const int Inet = 2, Stream = 1, NonBlock = 0x800, CloseOnExec = 0x80000, NoSignal = 0x4000;
     private const int SolSocket = 1, Error = 4, ReceiveBuffer = 8, Tcp = 6, NoDelay = 1;
 
@@ -106,9 +104,6 @@ internal static unsafe partial class Native
 
     [LibraryImport("libc", EntryPoint = "close")]
     public static partial int Close(int fd);
-
-    [LibraryImport("libc", EntryPoint = "kill")]
-    public static partial int Kill(int pid, int signal);
 
     [LibraryImport("libc", EntryPoint = "epoll_create1")]
     public static partial int CreatePoller(int flags);

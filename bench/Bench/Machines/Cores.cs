@@ -22,19 +22,26 @@ internal static class Cores
         if (s_all.Length == 1)
             return;
         OfServers = s_all[0];
-        Pin([s_all[^1]]);
+        Pin(Environment.ProcessId, [s_all[^1]]);
     }
 
     public static void Share()
     {
         OfServers = null;
-        Pin(s_all);
+        Pin(Environment.ProcessId, s_all);
     }
 
-    private static void Pin(int[] cores)
+    /// <summary>Moves a process that is not measured to where servers are.</summary>
+    public static void PutBesideServers(int process)
+    {
+        if (OfServers is { } core)
+            Pin(process, [core]);
+    }
+
+    private static void Pin(int process, int[] cores)
     {
         // taskset and not Process.ProcessorAffinity: that is for one thread only.
-        using var taskset = Process.Start(new ProcessStartInfo("taskset", ["-a", "-c", "-p", string.Join(',', cores), $"{Environment.ProcessId}"]) { RedirectStandardOutput = true })!;
+        using var taskset = Process.Start(new ProcessStartInfo("taskset", ["-a", "-c", "-p", string.Join(',', cores), $"{process}"]) { RedirectStandardOutput = true })!;
         taskset.StandardOutput.ReadToEnd();
         taskset.WaitForExit();
     }

@@ -2,6 +2,7 @@ using Realtime.Bench.Load;
 using Realtime.Bench.Machines;
 using Realtime.Bench.Reports;
 using Realtime.Bench.Servers;
+using Realtime.Processes;
 
 namespace Realtime.Bench.Scenarios;
 
@@ -11,7 +12,7 @@ internal sealed class ClusterLatencyScenario() : Scenario("cluster-latency", "La
     // Five processes, and the generator is no burden at this rate.
     public override bool SharesCores => true;
 
-    public override string? Missing(Options options) => Postgres.Missing;
+    public override string? Missing(Options options) => PostgresServer.Missing;
 
     public override void Run(Options options, Section section)
     {

@@ -1,25 +1,22 @@
 using Realtime.Bench.Load;
 using Realtime.Bench.Machines;
+using Realtime.Processes;
 
 namespace Realtime.Bench.Servers;
 
 /// <summary>One silo and some fronts, each a process, which find each other in PostgreSQL as in production.</summary>
 internal sealed class Cluster : IDisposable
 {
-    private readonly Postgres _postgres = Postgres.Start();
-    private readonly List<ServerProcess> _processes = [];
-    private readonly List<int> _ports = [];
+    private readonly PostgresServer _postgres = PostgresServer.Start().GetAwaiter().GetResult();
+    private readonly ProcessCluster _cluster;
 
     public Cluster(int fronts, params string[] settings)
     {
+        Cores.PutBesideServers(_postgres.Process.Id);
+        _cluster = new ProcessCluster(1, fronts, new(ProcessClusterOptions.InPostgres(_postgres.ConnectionString("postgres")), settings) { Adapt = MeasuredProcess.Measured });
         try
         {
-            List<int> all = [Start("silo", [$"--Cluster:SiloPort={Ports.Free()}", $"--Cluster:GatewayPort={Ports.Free()}", "--Cluster:AdvertisedAddress=127.0.0.1", .. settings])];
-            for (var i = 0; i < fronts; i++)
-                _ports.Add(Start("front", settings));
-            all.AddRange(_ports);
-            foreach (var (process, port) in _processes.Zip(all))
-                process.WaitFor($"http://127.0.0.1:{port}/health/ready");
+            _cluster.StartAll().GetAwaiter().GetResult();
         }
         catch
         {
@@ -28,27 +25,20 @@ internal sealed class Cluster : IDisposable
         }
     }
 
-    public Target AsTarget() => new(_processes, Dialect.Realtime, [.. _ports], besides: _postgres);
+    public Target AsTarget() => new([.. Processes], Dialect.Realtime, FrontPorts, besides: this);
 
-    public int[] FrontPorts => [.. _ports];
+    public int[] FrontPorts => [.. _cluster.FrontPorts];
 
-    public ProcessUsage Usage => ProcessUsage.Of(_processes.SelectMany(process => process.Ids));
+    public ProcessUsage Usage => ProcessUsage.Of(Processes.SelectMany(process => process.Ids()));
 
     /// <summary>The silo first, then the fronts.</summary>
-    public ProcessUsage[] UsageOfEach => [.. _processes.Select(process => ProcessUsage.Of(process.Ids))];
+    public ProcessUsage[] UsageOfEach => [.. Processes.Select(process => ProcessUsage.Of(process.Ids()))];
 
-    private int Start(string role, string[] arguments)
-    {
-        var port = Ports.Free();
-        _processes.Add(ServerProcess.StartProject("Server", [$"--urls=http://127.0.0.1:{port}", $"--Cluster:Role={role}", .. arguments],
-            ("Cluster__Clustering", "postgres"), ("Cluster__ConnectionString", _postgres.ConnectionString)));
-        return port;
-    }
+    private IEnumerable<ServerProcess> Processes => _cluster.Silos.Concat(_cluster.Fronts);
 
     public void Dispose()
     {
-        foreach (var process in _processes.AsEnumerable().Reverse())
-            process.Dispose();
-        _postgres.Dispose();
+        _cluster.End();
+        _postgres.End();
     }
 }

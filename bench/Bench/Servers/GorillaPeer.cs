@@ -1,4 +1,5 @@
 using Realtime.Bench.Load;
+using Realtime.Processes;
 
 namespace Realtime.Bench.Servers;
 
@@ -34,7 +35,7 @@ internal static class GorillaPeer
     {
         var port = Ports.Free();
         var folder = PeerFolder.Of(Name);
-        var server = ServerProcess.Start(folder, Path.Combine(folder, Name), [$"{port}"]);
+        var server = MeasuredProcess.Start(folder, Path.Combine(folder, Name), [$"{port}"]);
         return TargetKind.Ready(server, port, Dialect.Plain, () => server.WaitForPort(port));
     }
 }

@@ -1,5 +1,6 @@
 using Realtime.Bench.Load;
 using Realtime.Bench.Machines;
+using Realtime.Processes;
 
 namespace Realtime.Bench.Servers;
 
@@ -26,7 +27,7 @@ internal static class NchanPeer
         var template = File.ReadAllText(Path.Combine(folder, "nginx.conf"));
         var configuration = Path.Combine(folder, "nginx.running.conf");
         File.WriteAllText(configuration, template.Replace("{modules}", Modules).Replace("{port}", $"{port}").Replace("{files}", $"{Math.Min(Machine.OpenFiles, 65_536)}"));
-        var server = ServerProcess.Start(folder, Programs.Find("nginx")!, ["-p", folder, "-e", "stderr", "-c", configuration]);
+        var server = MeasuredProcess.Start(folder, Programs.Find("nginx")!, ["-p", folder, "-e", "stderr", "-c", configuration]);
         return TargetKind.Ready(server, port, Dialect.Plain, () => server.WaitForPort(port));
     }
 }

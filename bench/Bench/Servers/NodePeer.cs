@@ -1,5 +1,6 @@
 using System.Text.Json;
 using Realtime.Bench.Load;
+using Realtime.Processes;
 
 namespace Realtime.Bench.Servers;
 
@@ -36,7 +37,7 @@ internal static class NodePeer
     public static Target Start(string name, Dialect dialect)
     {
         var port = Ports.Free();
-        var server = ServerProcess.Start(PeerFolder.Of(name), "node", ["server.js", $"{port}"]);
+        var server = MeasuredProcess.Start(PeerFolder.Of(name), "node", ["server.js", $"{port}"]);
         return TargetKind.Ready(server, port, dialect, () => server.WaitForPort(port));
     }
 }

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using Realtime.Processes;
 
 namespace Realtime.Bench.Servers;
 
@@ -7,9 +8,7 @@ internal static class Programs
 {
     /// <summary>Where a program is; null when it is not installed.</summary>
     public static string? Find(string name) =>
-        // The last one is not in everybody's path, but Debian's servers are there.
-        $"{Environment.GetEnvironmentVariable("PATH")}:/usr/sbin".Split(':', StringSplitOptions.RemoveEmptyEntries)
-            .Select(folder => Path.Combine(folder, name)).FirstOrDefault(File.Exists);
+        ProcessStart.FindInPath(name) ?? new[] { $"/usr/sbin/{name}" }.FirstOrDefault(File.Exists); // not in everybody's path, but Debian's servers are there
 
     /// <summary>Runs a program to its end; null when it ended well and in time, or else what it said last.</summary>
     public static string? Run(string folder, TimeSpan bound, string program, string[] arguments, params (string Name, string Value)[] environment)

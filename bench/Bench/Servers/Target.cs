@@ -1,5 +1,6 @@
 using Realtime.Bench.Load;
 using Realtime.Bench.Machines;
+using Realtime.Processes;
 
 namespace Realtime.Bench.Servers;
 
@@ -12,7 +13,7 @@ internal sealed class Target(IReadOnlyList<ServerProcess> processes, Dialect dia
     public int[] Ports => ports;
 
     /// <summary>CPU and memory of all processes.</summary>
-    public ProcessUsage Usage => ProcessUsage.Of(processes.SelectMany(process => process.Ids));
+    public ProcessUsage Usage => ProcessUsage.Of(processes.SelectMany(process => process.Ids()));
 
     /// <summary>What the processes have written, for the message when something went wrong.</summary>
     public string Output => string.Join('\n', processes.Select(process => process.Output));
@@ -20,7 +21,7 @@ internal sealed class Target(IReadOnlyList<ServerProcess> processes, Dialect dia
     public void Dispose()
     {
         foreach (var process in processes.Reverse())
-            process.Dispose();
+            process.End();
         besides?.Dispose();
     }
 }

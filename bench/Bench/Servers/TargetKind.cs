@@ -1,4 +1,5 @@
 using Realtime.Bench.Load;
+using Realtime.Processes;
 
 namespace Realtime.Bench.Servers;
 
@@ -16,7 +17,7 @@ internal sealed record TargetKind(
 
     public static readonly TargetKind Cluster = new("cluster", "Realtime, silo and front",
         settings => new Cluster(fronts: 1, settings).AsTarget(),
-        () => Postgres.Missing, Dialect.RealtimeDirect);
+        () => PostgresServer.Missing, Dialect.RealtimeDirect);
 
     public static readonly TargetKind RawAspNet = new("aspnet", "ASP.NET Core WebSocket and channel",
         _ => Peer("RawAspNet", "--urls=http://127.0.0.1:{0}", Dialect.Plain), () => null);
@@ -53,14 +54,14 @@ internal sealed record TargetKind(
     private static Target SingleProcess(string[] settings)
     {
         var port = Ports.Free();
-        var server = ServerProcess.StartProject("Server", [$"--urls=http://127.0.0.1:{port}", .. settings]);
-        return Ready(server, port, Dialect.Realtime, () => server.WaitFor($"http://127.0.0.1:{port}/health/ready"));
+        var server = MeasuredProcess.StartProject("Server", port, [$"--urls=http://127.0.0.1:{port}", .. settings]);
+        return Ready(server, port, Dialect.Realtime, () => server.WaitUntilReady().GetAwaiter().GetResult());
     }
 
     private static Target Peer(string project, string argument, Dialect dialect)
     {
         var port = Ports.Free();
-        var server = ServerProcess.StartProject(project, [string.Format(argument, port)]);
+        var server = MeasuredProcess.StartProject(project, port, string.Format(argument, port));
         return Ready(server, port, dialect, () => server.WaitForPort(port));
     }
 
@@ -74,7 +75,7 @@ internal sealed record TargetKind(
         }
         catch
         {
-            server.Dispose();
+            server.End();
             throw;
         }
     }

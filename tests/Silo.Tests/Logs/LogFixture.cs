@@ -10,7 +10,7 @@ using Realtime.Silo.Logs;
 using Realtime.Silo.Postgres;
 using Realtime.Silo.Rooms;
 
-[assembly: AssemblyFixture(typeof(Realtime.Tests.Shared.PostgresServer))]
+[assembly: AssemblyFixture(typeof(Realtime.Tests.Shared.PostgresFixture))]
 
 namespace Realtime.Silo.Tests.Logs;
 
@@ -41,7 +41,7 @@ internal sealed class TestLogs : IAsyncDisposable
 
     public LogTrimmer Trimmer { get; }
 
-    public static async Task<string> NewDatabase(PostgresServer postgres)
+    public static async Task<string> NewDatabase(PostgresFixture postgres)
     {
         var database = await postgres.CreateDatabase();
         await new Schema(database, new DatabaseWait(new SiloState(), TimeProvider.System, NullLogger<DatabaseWait>.Instance), TimeProvider.System, NullLogger<Schema>.Instance).Apply(CancellationToken.None).WaitAsync(Bound);

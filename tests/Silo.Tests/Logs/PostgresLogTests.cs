@@ -7,7 +7,7 @@ using Realtime.Silo.Rooms;
 namespace Realtime.Silo.Tests.Logs;
 
 /// <summary>The log on a real PostgreSQL. Each <see cref="TestLogs"/> on one database stands for a silo.</summary>
-public sealed class PostgresLogTests(PostgresServer postgres) : IAsyncLifetime
+public sealed class PostgresLogTests(PostgresFixture postgres) : IAsyncLifetime
 {
     private readonly ManualTimeProvider _time = new();
     private string _database = "";

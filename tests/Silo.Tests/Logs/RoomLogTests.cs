@@ -5,7 +5,7 @@ using Realtime.Silo.Rooms;
 namespace Realtime.Silo.Tests.Logs;
 
 /// <summary>What every log does.</summary>
-public sealed class RoomLogTests(PostgresServer postgres)
+public sealed class RoomLogTests(PostgresFixture postgres)
 {
     private readonly ManualTimeProvider _time = new();
 
