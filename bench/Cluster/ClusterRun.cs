@@ -66,13 +66,10 @@ internal sealed class ClusterRun(ClusterOptions options, string root, StopSignal
     {
         Directory.CreateDirectory(Path.GetDirectoryName(_connectionFile)!);
         File.Delete(_connectionFile);
-        using var file = new FileStream(_connectionFile, new FileStreamOptions
-        {
-            Mode = FileMode.CreateNew,
-            Access = FileAccess.Write,
-            UnixCreateMode = OperatingSystem.IsWindows() ? null : UnixFileMode.UserRead | UnixFileMode.UserWrite,
-        });
-        using var writer = new StreamWriter(file);
+        var file = new FileStreamOptions { Mode = FileMode.CreateNew, Access = FileAccess.Write };
+        if (!OperatingSystem.IsWindows())
+            file.UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite;
+        using var writer = new StreamWriter(_connectionFile, file);
         writer.Write(database + "\n");
         lines.Write("cluster: its connection string is in artifacts/cluster.connection");
     }

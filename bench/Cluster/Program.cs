@@ -20,7 +20,8 @@ catch (ArgumentException exception)
     Console.Error.WriteLine($"realtime: {exception.Message}");
     return 2;
 }
-catch (Exception exception) when (exception is InvalidOperationException or IOException or UnauthorizedAccessException or System.ComponentModel.Win32Exception)
+catch (Exception exception) when (exception is InvalidOperationException or IOException or UnauthorizedAccessException or TimeoutException
+    or System.Runtime.InteropServices.ExternalException) // of processes and of PostgreSQL
 {
     Console.Error.WriteLine($"realtime: {exception.Message}");
     return 1;
