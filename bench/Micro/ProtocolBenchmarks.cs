@@ -16,7 +16,7 @@ public class ProtocolBenchmarks
 
     private Server _server = null!;
     private LocalRoom _room = null!;
-    private Seat[] _seats = [];
+    private Membership[] _memberships = [];
     private FrontEvent _message = null!;
 
     [GlobalSetup]
@@ -24,7 +24,7 @@ public class ProtocolBenchmarks
     {
         _server = Server.Start();
         _room = new LocalRoom("lobby", _server.Services.GetRequiredService<RoomRouter>());
-        _seats = [new Seat(_room)];
+        _memberships = [new Membership(_room)];
         _message = new FrontEvent
         {
             Kind = FrontEventKind.Message,
@@ -45,7 +45,7 @@ public class ProtocolBenchmarks
     public bool Decode_a_publish()
     {
         var frame = new ClientFrame();
-        frame.Read(s_publish, _seats);
+        frame.Read(s_publish, _memberships);
         return frame.HasBody;
     }
 

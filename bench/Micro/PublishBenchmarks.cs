@@ -29,7 +29,7 @@ public class PublishBenchmarks
     {
         _server = Server.Start();
         var router = _server.Services.GetRequiredService<RoomRouter>();
-        _room = router.Hold("lobby");
+        _room = router.Acquire("lobby");
         foreach (var connection in _server.Connect(Members + 1, read: true))
         {
             _sender = new Session(connection, "alice");

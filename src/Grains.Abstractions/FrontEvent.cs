@@ -31,7 +31,7 @@ public enum FrontEventKind : byte
     EveryoneBinary,
     /// <summary>
     /// <see cref="FrontEvent.Positions"/> of one silo: comes every two seconds from each of them, so its absence shows
-    /// that the stream is dead, and a front that has missed something in a room that is quiet now learns it.
+    /// that the stream is dead, and a front detects events that it has missed in a room that is quiet now.
     /// </summary>
     Positions,
 }
@@ -58,14 +58,14 @@ public sealed record FrontEvent
     [Id(4)] public long Sequence { get; init; }
 
     /// <summary>
-    /// Numbers all events of a room's epoch, presence too, without holes: it tells what came before a join and what after.
+    /// Numbers all events of a room's epoch, presence too, without holes: it separates what came before a join from what came after.
     /// </summary>
     [Id(5)] public long Order { get; init; }
 
     /// <summary>Unix milliseconds.</summary>
     [Id(6)] public long Timestamp { get; init; }
 
-    /// <summary>What is said: JSON members for messages, the frame's payload for the unwrapped kinds, a reason for a disconnect.</summary>
+    /// <summary>The payload: JSON members for messages, the frame's payload for the unwrapped kinds, a reason for a disconnect.</summary>
     [Id(7)] public byte[] Body { get; init; } = [];
 
     /// <summary>For <see cref="FrontEventKind.Presence"/>.</summary>
@@ -73,6 +73,9 @@ public sealed record FrontEvent
 
     /// <summary>For <see cref="FrontEventKind.Positions"/>: the rooms that have had events since the last time.</summary>
     [Id(9)] public RoomOrder[]? Positions { get; init; }
+
+    /// <summary>A message of a room, which has a sequence.</summary>
+    internal bool IsRoomMessage => Kind <= FrontEventKind.Binary;
 }
 
 /// <summary>How far the events of a room are on their way to the fronts.</summary>

@@ -27,9 +27,10 @@ public sealed class FrontOptions
     public int MaxCommandsInFlight { get; set; } = 256;
 
     /// <summary>
-    /// Who comes back and has missed more bytes of messages than this is told <c>recovered: false</c> and given none of them.
-    /// What is given goes into the connection's queue at once, over its bounds; while it waits there a new message closes a
-    /// connection that disconnects slow consumers, which then resumes with the rest. 1,024 to 1 GiB.
+    /// A client that resumes and has missed more bytes of messages than this gets <c>recovered: false</c> and none of them.
+    /// What it gets goes into the connection's queue at once, over its bounds; while it waits there a new message closes a
+    /// connection that disconnects slow consumers, which then resumes with the rest. So much of a room's events is also kept while a
+    /// join waits for the room's answer, and while a repair does. 1,024 to 1 GiB.
     /// </summary>
     [Range(1024, 1024 * 1024 * 1024)]
     public int MaxResumeBytes { get; set; } = 16 * 1024 * 1024;

@@ -9,7 +9,7 @@ internal enum ClientFrameType : byte { None, Join, Leave, Message, Members, Hist
 
 /// <summary>
 /// One decoded frame of the protocol. <c>content</c> and <c>data</c> stay the JSON text that they came as and are
-/// copied once, by <see cref="CopyBody"/>: nobody between the sender and the receivers needs them decoded.
+/// copied once, by <see cref="CopyBody"/>: they are needed decoded by clients only.
 /// </summary>
 internal ref struct ClientFrame
 {
@@ -59,9 +59,9 @@ internal ref struct ClientFrame
     /// thrown.
     /// </summary>
     /// <param name="json">The payload of a text frame: valid UTF-8.</param>
-    /// <param name="seats">Rooms that the connection is in: their names need not be made again.</param>
+    /// <param name="memberships">Rooms that the connection is in: their names need not be made again.</param>
     /// <returns>The first thing that is wrong; null when nothing is.</returns>
-    public Refusal? Read(ReadOnlySpan<byte> json, ReadOnlySpan<Seat> seats)
+    public Refusal? Read(ReadOnlySpan<byte> json, ReadOnlySpan<Membership> memberships)
     {
         if (JsonFault.Find(json, Limits.DataDepth + 1) is { } fault)
         {
@@ -73,7 +73,7 @@ internal ref struct ClientFrame
         if (reader.TokenType != JsonTokenType.StartObject)
             return Refusal.BadRequest($"A message must be one JSON object, not {Describe(reader.TokenType)}.");
         while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
-            ReadField(ref reader, json, seats);
+            ReadField(ref reader, json, memberships);
         return _refusal;
     }
 
@@ -107,7 +107,7 @@ internal ref struct ClientFrame
         return body;
     }
 
-    private void ReadField(ref Utf8JsonReader reader, ReadOnlySpan<byte> json, ReadOnlySpan<Seat> seats)
+    private void ReadField(ref Utf8JsonReader reader, ReadOnlySpan<byte> json, ReadOnlySpan<Membership> memberships)
     {
         var field = FieldOf(ref reader);
         reader.Read();
@@ -138,7 +138,7 @@ internal ref struct ClientFrame
                 }
                 break;
             case Fields.Room:
-                Room = ReadRoom(ref reader, seats);
+                Room = ReadRoom(ref reader, memberships);
                 break;
             case Fields.Content when reader.TokenType == JsonTokenType.String:
                 _content = json[(int)reader.TokenStartIndex..(int)reader.BytesConsumed];
@@ -200,7 +200,7 @@ internal ref struct ClientFrame
 
     private static string NameOf(Fields field) => field == Fields.Sequence ? "seq" : field.ToString().ToLowerInvariant();
 
-    /// <summary>The first thing that is wrong is what the client is told.</summary>
+    /// <summary>The client gets the first problem.</summary>
     private void Refuse(string reason) => _refusal ??= Refusal.BadRequest(reason);
 
     private void ReadType(ref Utf8JsonReader reader)
@@ -226,14 +226,14 @@ internal ref struct ClientFrame
         }
     }
 
-    private string? ReadRoom(ref Utf8JsonReader reader, ReadOnlySpan<Seat> seats)
+    private string? ReadRoom(ref Utf8JsonReader reader, ReadOnlySpan<Membership> memberships)
     {
         if (reader.TokenType == JsonTokenType.String && !reader.ValueIsEscaped)
         {
-            foreach (var seat in seats)
+            foreach (var membership in memberships)
             {
-                if (reader.ValueSpan.SequenceEqual(seat.Room.Utf8Name))
-                    return seat.Room.Name;
+                if (reader.ValueSpan.SequenceEqual(membership.Room.Utf8Name))
+                    return membership.Room.Name;
             }
         }
         return ReadString(ref reader, Fields.Room);

@@ -43,8 +43,8 @@ internal sealed partial class RealtimeProtocol(
     {
         if (connection.State is not Session session)
             return;
-        foreach (var seat in session.Close())
-            seat.Room.Submit(session, null, new LeaveCommand(connection.Id));
+        foreach (var membership in session.Close())
+            membership.Room.Submit(session, null, new LeaveCommand(connection.Id));
         await users.Detach(session);
     }
 
@@ -57,7 +57,7 @@ internal sealed partial class RealtimeProtocol(
         }
         var session = Session.Of(connection);
         var frame = new ClientFrame();
-        if (frame.Read(message.Data.Span, session.Seats) is { } refusal)
+        if (frame.Read(message.Data.Span, session.Memberships) is { } refusal)
             return Refuse(session, frame, refusal);
         return frame.Type switch
         {
@@ -88,16 +88,16 @@ internal sealed partial class RealtimeProtocol(
         if ((RoomProblem(frame) ?? PositionProblem(frame)) is { } refusal)
             return Refuse(session, frame, refusal);
         var name = frame.Room!;
-        if (session.SeatIn(name) is not null)
+        if (session.MembershipIn(name) is not null)
             return Refuse(session, frame, ErrorCodes.AlreadyJoined, "This connection is in the room already.");
-        if (session.Seats.Length >= _options.MaxRoomsPerConnection)
+        if (session.Memberships.Length >= _options.MaxRoomsPerConnection)
             return Refuse(session, frame, ErrorCodes.TooManyRooms, $"A connection may be in {_options.MaxRoomsPerConnection} rooms; leave one first.");
         Position? since = frame.Epoch is null ? null : new Position(frame.Epoch, frame.Sequence!.Value);
-        var room = router.Hold(name);
-        var seat = new Seat(room);
-        session.Add(seat);
+        var room = router.Acquire(name);
+        var membership = new Membership(room);
+        session.Add(membership);
         var mayGoOn = session.BeginCommand(_options.MaxCommandsInFlight);
-        room.Submit(session, frame.Id, new JoinCommand(session.User, session.Connection.Id, since), seat);
+        room.Submit(session, frame.Id, new JoinCommand(session.User, session.Connection.Id, since), membership);
         return mayGoOn;
     }
 
@@ -105,11 +105,11 @@ internal sealed partial class RealtimeProtocol(
     {
         if (RoomProblem(frame) is { } refusal)
             return Refuse(session, frame, refusal);
-        if (SeatOf(session, frame) is not { } seat)
+        if (MembershipOf(session, frame) is not { } membership)
             return RefuseNotJoined(session, frame);
-        seat.State = SeatState.Leaving;
+        membership.State = MembershipState.Leaving;
         var mayGoOn = session.BeginCommand(_options.MaxCommandsInFlight);
-        seat.Room.Submit(session, frame.Id, new LeaveCommand(session.Connection.Id), seat);
+        membership.Room.Submit(session, frame.Id, new LeaveCommand(session.Connection.Id), membership);
         return mayGoOn;
     }
 
@@ -117,12 +117,12 @@ internal sealed partial class RealtimeProtocol(
     {
         if (RoomProblem(frame) is { } refusal)
             return Refuse(session, frame, refusal);
-        if (SeatOf(session, frame) is not { } seat)
+        if (MembershipOf(session, frame) is not { } membership)
             return RefuseNotJoined(session, frame);
         if (BodyProblem(frame) is { } problem)
             return Refuse(session, frame, problem);
         var mayGoOn = session.BeginCommand(_options.MaxCommandsInFlight);
-        seat.Room.Submit(session, frame.Id, new PublishCommand(session.User, frame.Id, frame.CopyBody()));
+        membership.Room.Submit(session, frame.Id, new PublishCommand(session.User, frame.Id, frame.CopyBody()));
         return mayGoOn;
     }
 
@@ -196,7 +196,7 @@ internal sealed partial class RealtimeProtocol(
     {
         if (RoomProblem(frame) is { } refusal)
             return Refuse(session, frame, refusal);
-        if (SeatOf(session, frame) is not { } seat)
+        if (MembershipOf(session, frame) is not { } membership)
             return RefuseNotJoined(session, frame);
         var limit = frame.Limit ?? Limits.HistoryPage;
         if (limit is < 1 or > Limits.HistoryPage)
@@ -206,7 +206,7 @@ internal sealed partial class RealtimeProtocol(
         if (EpochProblem(frame.Epoch) is { } problem)
             return Refuse(session, frame, problem);
         var mayGoOn = session.BeginCommand(_options.MaxCommandsInFlight);
-        _ = History(session, frame.Id, seat.Room, frame.Before, (int)limit, frame.Epoch);
+        _ = History(session, frame.Id, membership.Room, frame.Before, (int)limit, frame.Epoch);
         return mayGoOn;
     }
 
@@ -242,9 +242,9 @@ internal sealed partial class RealtimeProtocol(
         ? new Refusal(ErrorCodes.RoomMissing, "'room' is missing; it must name a room.")
         : NameProblem(frame.Room, "room");
 
-    /// <summary>A seat that may be used: on the way in is good enough, since a room takes commands in order.</summary>
-    private static Seat? SeatOf(Session session, in ClientFrame frame) =>
-        session.SeatIn(frame.Room!) is { State: not SeatState.Leaving } seat ? seat : null;
+    /// <summary>A membership that may be used: on the way in is good enough, since a room takes commands in order.</summary>
+    private static Membership? MembershipOf(Session session, in ClientFrame frame) =>
+        session.MembershipIn(frame.Room!) is { State: not MembershipState.Leaving } membership ? membership : null;
 
     private static ValueTask RefuseNotJoined(Session session, in ClientFrame frame) =>
         Refuse(session, frame, ErrorCodes.NotJoined, "This connection is not in the room; join it first.");

@@ -7,8 +7,8 @@ namespace Realtime.WebFront.Rooms;
 /// <param name="Session">Null for the front's own sync.</param>
 /// <param name="Id">The client's, for the answer.</param>
 /// <param name="Command">What goes to the grain.</param>
-/// <param name="Seat">For joins and leaves.</param>
-internal readonly record struct PendingCommand(Session? Session, string? Id, RoomCommand Command, Seat? Seat);
+/// <param name="Membership">For joins and leaves.</param>
+internal readonly record struct PendingCommand(Session? Session, string? Id, RoomCommand Command, Membership? Membership);
 
 /// <summary>The commands that go to a room in one call. Their array is rented, so that a quiet room has none.</summary>
 internal struct CommandBatch

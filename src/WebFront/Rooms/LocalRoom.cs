@@ -6,47 +6,45 @@ using Realtime.WebFront.Protocol;
 namespace Realtime.WebFront.Rooms;
 
 /// <summary>
-/// A room as this front sees it: the way to its grain for the commands of local connections (this file), and the
-/// fan-out of its events to them (LocalRoom.Events.cs).
+/// A room as this front sees it. It sends the commands of local connections to the grain (<see cref="CommandQueue"/>), and delivers
+/// the room's events to them (<see cref="FanOutPacer"/>, <see cref="RoomTimeline"/>). Its lock is theirs, but for the queue's.
 /// </summary>
-/// <remarks>
-/// Commands of all local connections go in one order and one call at a time; what comes in while a call is under way
-/// goes along with the next. So a join is before the messages that follow it, and a busy room costs few calls.
-/// </remarks>
-internal sealed partial class LocalRoom(string name, RoomRouter router) : IThreadPoolWorkItem
+internal sealed class LocalRoom : ITimelineHost
 {
-    private static readonly RefusedReply s_unreachable = new(ErrorCodes.Unavailable, "The room could not be reached; try again.");
+    /// <summary>A silo may be up and not yet in the list of those that are.</summary>
+    private static readonly TimeSpan s_leastBetweenSyncs = TimeSpan.FromSeconds(1);
 
+    private readonly RoomRouter _router;
     private readonly Lock _gate = new();
-    private CommandBatch _waiting;
-    private bool _calling;
-
-    // Of the call under way; only one is.
-    private CommandBatch _called;
-    private RoomCommand[] _commands = [];
-    private ValueTask<SubmitReply> _call;
-    private IRoomGrain? _grain;
-    private Action? _goOn;
-    private long _number;
-    private long _calledAt;
-    private bool _hadMembers;
-
-    private volatile string? _silo; // where the grain answered last
-    private long _syncedAt;
-    private int _users; // seats and commands under way; at zero the router forgets this room
+    private readonly RoomTimeline _timeline;
+    private readonly FanOutPacer _pacer;
+    private readonly CommandQueue _commands;
+    private long _syncedAt; // timestamp
+    private int _references; // memberships and commands under way; at zero the router removes this room
     private byte[] _quotedFrom = [];
     private string? _from;
 
-    public string Name { get; } = name;
+    public LocalRoom(string name, RoomRouter router)
+    {
+        (Name, Utf8Name, QuotedName, _router) = (name, Encoding.UTF8.GetBytes(name), JsonText.Quoted(name), router);
+        Topic = router.SlowConsumers.TopicOf(name);
+        _timeline = new RoomTimeline(this, router.Options.MaxResumeBytes);
+        _pacer = new FanOutPacer(_timeline, router.Options.WriteDelay, router.Time, OnFanOutDue);
+        _commands = new CommandQueue(this, router);
+    }
+
+    public string Name { get; }
 
     /// <summary>The name's bytes, to recognise it in a frame.</summary>
-    public byte[] Utf8Name { get; } = Encoding.UTF8.GetBytes(name);
+    public byte[] Utf8Name { get; }
 
     /// <summary>The name as JSON text.</summary>
-    public byte[] QuotedName { get; } = JsonText.Quoted(name);
+    public byte[] QuotedName { get; }
 
     /// <summary>What its messages belong to in the queues of slow members; null when those are disconnected.</summary>
-    public RoomTopic? Topic { get; } = router.SlowConsumers.TopicOf(name);
+    public RoomTopic? Topic { get; }
+
+    bool ITimelineHost.HasMembers => _router.Registry.CountRoom(Name) > 0;
 
     /// <summary>A user id as JSON text. The last one is kept: in a busy room the same sender often comes again.</summary>
     public byte[] Quoted(string from)
@@ -59,14 +57,14 @@ internal sealed partial class LocalRoom(string name, RoomRouter router) : IThrea
         return _quotedFrom;
     }
 
-    /// <summary>Keeps the room in the router; false when it is already forgotten and must be made anew.</summary>
-    public bool TryHold()
+    /// <summary>Keeps the room in the router until <see cref="Release"/>; false when it is removed already.</summary>
+    public bool TryAcquire()
     {
         lock (_gate)
         {
-            if (_users < 0)
+            if (_references < 0)
                 return false;
-            _users++;
+            _references++;
             return true;
         }
     }
@@ -75,208 +73,102 @@ internal sealed partial class LocalRoom(string name, RoomRouter router) : IThrea
     {
         lock (_gate)
         {
-            if (--_users > 0)
+            if (--_references > 0)
                 return;
-            _users = -1;
-            _delay?.Dispose();
+            _references = -1;
+            _pacer.Dispose();
         }
-        router.Forget(this);
+        _router.Remove(this);
     }
 
     /// <summary>Sends a command to the grain. Its answer goes to the session.</summary>
-    public void Submit(Session session, string? id, RoomCommand command, Seat? seat = null)
+    public void Submit(Session session, string? id, RoomCommand command, Membership? membership = null)
+    {
+        if (command is JoinCommand)
+        {
+            // Before the room can answer.
+            lock (_gate)
+                _timeline.BeginJoin();
+        }
+        _commands.Add(new PendingCommand(session, id, command, membership));
+    }
+
+    /// <summary>Delivers events of the room, in the order in which they came.</summary>
+    public void Dispatch(ReadOnlySpan<FrontEvent> events)
+    {
+        lock (_gate)
+            _pacer.Add(events);
+    }
+
+    /// <summary>The silo announces how far the room's events are on their way here: what has not come until now is lost.</summary>
+    public void Compare(RoomOrder announced)
     {
         lock (_gate)
         {
-            if (command is JoinCommand)
-                BeginJoin();
-            _waiting.Add(new PendingCommand(session, id, command, seat));
-            if (_calling)
+            if (_pacer.HasDelayed(announced))
                 return;
-            _calling = true;
+            _pacer.Flush();
+            _timeline.Compare(announced);
         }
-        Start();
     }
 
     /// <summary>
-    /// Brings front and room in step, when the room was on none of these silos, which are up: then it is elsewhere now
-    /// and knows nobody. At most once a second, since a silo may be up and not yet in the list.
+    /// Syncs with the room when it was on none of these silos, which are up: then it is elsewhere now and has no members. At most
+    /// once a second.
     /// </summary>
     public void SyncUnlessOn(string[] silos)
     {
-        if (_silo is { } silo && silos.Contains(silo))
+        if (_commands.Silo is { } silo && silos.Contains(silo))
             return;
         lock (_gate)
         {
-            if (_syncedAt != 0 && router.Time.GetElapsedTime(_syncedAt) < TimeSpan.FromSeconds(1))
-                return;
-            BeginSync();
+            if (_syncedAt == 0 || _router.Time.GetElapsedTime(_syncedAt) >= s_leastBetweenSyncs)
+                _timeline.BeginSync();
         }
     }
 
-    /// <summary>Asks for a sync with the next call. Under the lock.</summary>
-    private void BeginSync()
+    /// <summary>Tells the room who is here, and asks it for what is missing here.</summary>
+    public void Sync()
     {
-        if (_syncing)
-            return;
-        _syncing = _syncIsDue = true;
-        router.Repairs.Add(1);
-        _syncedAt = router.Time.GetTimestamp();
-        if (_calling)
-            return;
-        _calling = true;
-        Start();
+        lock (_gate)
+            _timeline.BeginSync();
     }
 
-    /// <summary>
-    /// Off the reader's stack and behind the readers that have been woken already: what they bring joins the first call.
-    /// </summary>
-    private void Start() => ThreadPool.UnsafeQueueUserWorkItem(this, preferLocal: false);
-
-    void IThreadPoolWorkItem.Execute() => CallGrain();
-
-    /// <summary>
-    /// One call after the other until nothing waits. By hand, not with await: a publish would cost a state machine otherwise.
-    /// </summary>
-    private void CallGrain()
-    {
-        while (true)
-        {
-            try
-            {
-                if (!TakeBatch())
-                    return;
-                _call = Call();
-                if (!_call.IsCompleted)
-                {
-                    _call.ConfigureAwait(false).GetAwaiter().UnsafeOnCompleted(_goOn ??= GoOn);
-                    return;
-                }
-            }
-            catch (Exception exception)
-            {
-                Abandon(exception);
-                continue;
-            }
-            if (!EndCall())
-                return;
-        }
-    }
-
-    private void GoOn()
-    {
-        if (EndCall())
-            CallGrain();
-    }
-
-    /// <summary>
-    /// A fault of the front itself. This runs on the thread pool's own stack, where it would end the process; so it costs the
-    /// batch, and the room is compared with its grain again.
-    /// </summary>
-    private void Abandon(Exception exception)
-    {
-        router.LogCallFailed(Name, _called.Count, exception);
-        Answer(null);
-        AbandonSync();
-    }
-
-    private bool TakeBatch()
+    /// <summary>The members as they are now, and the last message that they have had.</summary>
+    public SyncCommand CreateSync()
     {
         lock (_gate)
         {
-            if (_waiting.Count == 0 && !_syncIsDue)
-            {
-                _calling = false;
-                return false;
-            }
-            _called = _waiting;
-            _waiting = default;
-            if (_syncIsDue)
-            {
-                // Who is in the room now; what of the batch changes that comes after it.
-                _syncIsDue = false;
-                _called.Insert(new PendingCommand(null, null, SyncNow(), null));
-            }
+            Member[] members = [.. _router.Registry.Members(Name).Select(member => new Member(Session.Of(member).User, member.Id))];
+            return new SyncCommand(members, _timeline.Position);
         }
-        _commands = _called.ToCommands();
-        _number = router.NextBatch();
-        _hadMembers = router.Registry.CountRoom(Name) > 0;
-        _calledAt = router.Time.GetTimestamp();
-        return true;
     }
 
-    private ValueTask<SubmitReply> Call()
+    /// <summary>The sync failed; it is repeated when the front next compares its rooms with the cluster.</summary>
+    public void AbandonSync()
+    {
+        lock (_gate)
+        {
+            _timeline.EndSync(null);
+            _commands.ForgetSilo();
+        }
+    }
+
+    /// <summary>
+    /// A command is answered. A fault costs the connection whose command it is, and neither the others nor the process.
+    /// </summary>
+    public void Answer(in PendingCommand pending, RoomReply reply)
     {
         try
         {
-            return (_grain ??= router.Grain(Name)).Submit(router.Front, _number, _commands);
+            if (pending.Session is { } session)
+                Answer(session, pending, reply);
+            else
+                EndSync(reply as SyncedReply);
         }
         catch (Exception exception)
         {
-            return ValueTask.FromException<SubmitReply>(exception); // as if the call had failed later
-        }
-    }
-
-    /// <summary>False when it has failed, is made again, and what follows waits for that.</summary>
-    private bool EndCall()
-    {
-        SubmitReply reply;
-        try
-        {
-            reply = _call.GetAwaiter().GetResult();
-        }
-        catch (Exception exception)
-        {
-            _ = CallAgain(exception);
-            return false;
-        }
-        Answer(reply);
-        return true;
-    }
-
-    private async Task CallAgain(Exception failure)
-    {
-        SubmitReply? reply = null;
-        try
-        {
-            reply = await router.CallAgain(() => Call().AsTask(), failure, _calledAt);
-        }
-        catch (Exception exception)
-        {
-            router.LogCallFailed(Name, _commands.Length, exception);
-        }
-        Answer(reply);
-        CallGrain();
-    }
-
-    private void Answer(SubmitReply? reply)
-    {
-        (_commands, _call) = ([], default);
-        if (reply is not null)
-        {
-            _silo = reply.Silo;
-            if (_hadMembers && !reply.KnewFront && _called[0].Session is not null)
-            {
-                // The room was lost and made anew, or took this front for dead.
-                lock (_gate)
-                    BeginSync();
-            }
-        }
-        for (var i = 0; i < _called.Count; i++)
-            AnswerGuarded(_called[i], reply is null ? s_unreachable : i < reply.Replies.Length ? reply.Replies[i] : s_unreachable);
-        _called.Release();
-    }
-
-    /// <summary>A fault costs the connection whose command it is, and neither the others nor the process.</summary>
-    private void AnswerGuarded(PendingCommand pending, RoomReply reply)
-    {
-        try
-        {
-            Answer(pending, reply);
-        }
-        catch (Exception exception)
-        {
-            router.LogAnswerFailed(Name, exception);
+            _router.LogAnswerFailed(Name, exception);
             if (pending.Session is { } session)
                 _ = session.Connection.CloseAsync(CloseCodes.InternalError, "internal error");
             else
@@ -288,34 +180,19 @@ internal sealed partial class LocalRoom(string name, RoomRouter router) : IThrea
         }
     }
 
-    private void AbandonSync()
+    private void Answer(Session session, in PendingCommand pending, RoomReply reply)
     {
-        lock (_gate)
-        {
-            _syncing = false;
-            _held.Clear();
-            _silo = null; // so that it is tried again
-        }
-    }
-
-    private void Answer(PendingCommand pending, RoomReply reply)
-    {
-        var (session, id, command, seat) = pending;
-        if (session is null)
-        {
-            EndSync(reply as SyncedReply);
-            return;
-        }
+        var (_, id, command, membership) = pending;
         switch (command)
         {
             case JoinCommand:
-                EndJoin(session, id, seat!, reply as JoinedReply);
+                EndJoin(session, id, membership!, reply as JoinedReply);
                 break;
-            case LeaveCommand when seat is not null:
-                EndLeave(session, id, seat, reply);
+            case LeaveCommand when membership is not null:
+                EndLeave(session, id, membership, reply);
                 break;
             case LeaveCommand:
-                Release(); // of a closed connection, whose seat was taken when it closed
+                Release(); // of a closed connection, whose membership was removed when it closed
                 break;
         }
         if (reply is PublishedReply published && id is not null)
@@ -324,17 +201,146 @@ internal sealed partial class LocalRoom(string name, RoomRouter router) : IThrea
             session.Connection.Deliver(ServerFrames.Error(id, Name, refused.Code, refused.Reason));
     }
 
-    private void EndLeave(Session session, string? id, Seat seat, RoomReply reply)
+    private void EndLeave(Session session, string? id, Membership membership, RoomReply reply)
     {
         if (reply is not LeftReply)
         {
-            seat.State = SeatState.Joined;
+            membership.State = MembershipState.Joined;
             return;
         }
-        EndDelay();
-        router.Registry.Leave(session.Connection, Name);
-        if (session.Remove(seat))
+        FlushDelayed(); // it was published before
+        _router.Registry.Leave(session.Connection, Name);
+        if (session.Remove(membership))
             Release();
         session.Connection.Deliver(ServerFrames.Left(id, this));
+    }
+
+    private void EndJoin(Session session, string? id, Membership membership, JoinedReply? reply)
+    {
+        lock (_gate)
+        {
+            try
+            {
+                _pacer.Flush();
+                if (reply is not null && !session.IsClosed)
+                    Admit(session, id, membership, reply);
+            }
+            finally
+            {
+                _timeline.EndJoin();
+            }
+        }
+        // Refused; or closed meanwhile: then a leave follows, and the membership was removed.
+        if (reply is null && session.Remove(membership))
+            Release();
+    }
+
+    /// <summary>Answers the join, delivers what was missed and what came since, and makes it a member. Under the lock.</summary>
+    private void Admit(Session session, string? id, Membership membership, JoinedReply reply)
+    {
+        var admission = _timeline.Admit(reply);
+        if (!admission.IsAtAnswer || reply.Missed.Sum(message => (long)message.Body.Length) > _router.Options.MaxResumeBytes)
+            reply = reply with { Position = admission.Position, Recovered = reply.Recovered is null ? null : false, Missed = [] };
+        session.Connection.Deliver(ServerFrames.Joined(id, this, reply.Position, reply.Recovered, reply.Members));
+        if (reply.Missed.Length > 0)
+            session.Connection.Deliver(Encode(reply.Missed));
+        membership.JoinPoint = admission.Point;
+        foreach (var item in admission.Since)
+        {
+            if (Receives(session.Connection, item))
+                session.Connection.Deliver(Encode([item]));
+        }
+        membership.State = MembershipState.Joined;
+        _router.Registry.Join(session.Connection, Name);
+    }
+
+    private void EndSync(SyncedReply? reply)
+    {
+        lock (_gate)
+        {
+            _pacer.Flush(); // to what is held
+            _timeline.EndSync(reply);
+            if (reply is null)
+                _commands.ForgetSilo(); // so that it is repeated
+        }
+    }
+
+    private void OnFanOutDue()
+    {
+        try
+        {
+            FlushDelayed();
+        }
+        catch (Exception exception)
+        {
+            _router.LogDispatchFailed(Name, exception);
+        }
+    }
+
+    private void FlushDelayed()
+    {
+        lock (_gate)
+            _pacer.Flush();
+    }
+
+    void ITimelineHost.FanOut(ReadOnlySpan<FrontEvent> events)
+    {
+        if (events[0].Kind == FrontEventKind.Joined)
+        {
+            var from = events[0].From;
+            _router.Registry.BroadcastToRoom(Name, Encode(events), member => Session.Of(member).User != from);
+            return;
+        }
+        _router.Registry.BroadcastToRoom(Name, Encode(events));
+    }
+
+    void ITimelineHost.FanOutToEarlier(FrontEvent item) =>
+        _router.Registry.BroadcastToRoom(Name, Encode([item]), member => Receives(member, item));
+
+    void ITimelineHost.ResetJoinPoints()
+    {
+        foreach (var member in _router.Registry.Members(Name))
+        {
+            if (Session.Of(member).MembershipIn(this) is { } membership)
+                membership.JoinPoint = default;
+        }
+    }
+
+    void ITimelineHost.AnnounceLoss(Position position, int members) =>
+        _router.Registry.BroadcastToRoom(Name, ServerFrames.Joined(null, this, position, recovered: false, members));
+
+    void ITimelineHost.RequestSync()
+    {
+        _router.Repairs.Add(1);
+        _syncedAt = _router.Time.GetTimestamp();
+        _commands.RequestSync();
+    }
+
+    void ITimelineHost.ReportGap(long events) => _router.LogGap(Name, events);
+
+    void ITimelineHost.ReportLoss(long messages) => _router.LogLost(Name, messages);
+
+    /// <summary>A member gets no event from before its join, and not its own user's join.</summary>
+    private bool Receives(Connection member, FrontEvent item)
+    {
+        var session = Session.Of(member);
+        if (item.Kind == FrontEventKind.Joined && session.User == item.From)
+            return false;
+        return session.MembershipIn(this) is { } membership && membership.JoinPoint.IsBefore(item);
+    }
+
+    private Frame Encode(ReadOnlySpan<FrontEvent> events)
+    {
+        switch (events[0].Kind)
+        {
+            case FrontEventKind.Joined or FrontEventKind.Left:
+                return ServerFrames.Presence(this, events[0]);
+            case FrontEventKind.Presence:
+                return ServerFrames.Count(this, events[0]);
+        }
+        var frame = ServerFrames.Builder;
+        foreach (var message in events)
+            frame.AddMessage(this, message);
+        return frame.Build(Topic, events[0].Epoch, events[0].Sequence);
     }
 }

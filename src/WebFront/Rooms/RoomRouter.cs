@@ -71,19 +71,19 @@ internal sealed partial class RoomRouter : IAsyncBatchObserver<FrontEvent>
 
     public IUserGrain User(string user) => _grains.GetGrain<IUserGrain>(user);
 
-    /// <summary>The local side of a room, held until <see cref="LocalRoom.Release"/>.</summary>
-    public LocalRoom Hold(string name)
+    /// <summary>The local side of a room, kept until <see cref="LocalRoom.Release"/>.</summary>
+    public LocalRoom Acquire(string name)
     {
         while (true)
         {
             var room = _rooms.GetOrAdd(name, static (key, router) => new LocalRoom(key, router), this);
-            if (room.TryHold())
+            if (room.TryAcquire())
                 return room;
-            Forget(room);
+            Remove(room);
         }
     }
 
-    public void Forget(LocalRoom room) => _rooms.TryRemove(KeyValuePair.Create(room.Name, room));
+    public void Remove(LocalRoom room) => _rooms.TryRemove(KeyValuePair.Create(room.Name, room));
 
     public Task OnNextAsync(IList<SequentialItem<FrontEvent>> items)
     {

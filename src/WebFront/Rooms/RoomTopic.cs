@@ -4,9 +4,9 @@ using Realtime.WebFront.Protocol;
 
 namespace Realtime.WebFront.Rooms;
 
-/// <summary>A room of which slow members miss messages and are told so.</summary>
+/// <summary>A room whose messages may be dropped for slow members, which get <c>dropped</c> instead.</summary>
 /// <param name="room">The room's name.</param>
-/// <param name="key">The member of <c>data</c> that is a message's key; null when the oldest give way.</param>
+/// <param name="key">The member of <c>data</c> that is a message's key; null when the oldest are dropped.</param>
 internal sealed class RoomTopic(string room, string? key) : FrameTopic
 {
     private readonly byte[] _room = JsonText.Quoted(room);

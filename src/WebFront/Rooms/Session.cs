@@ -3,29 +3,12 @@ using Realtime.WebFront.Users;
 
 namespace Realtime.WebFront.Rooms;
 
-/// <summary>Where a connection is with one room.</summary>
-internal enum SeatState : byte { Joining, Joined, Leaving }
-
-/// <summary>One connection in one room.</summary>
-internal sealed class Seat(LocalRoom room)
-{
-    public LocalRoom Room { get; } = room;
-
-    public SeatState State { get; set; }
-
-    /// <summary>Room events up to this order happened before the join. Read and written under the room's lock.</summary>
-    public long JoinedOrder { get; set; }
-
-    /// <summary>Messages up to this sequence were said before the join, or were given with its answer. Likewise.</summary>
-    public long JoinedSequence { get; set; }
-}
-
 /// <summary>What the front keeps of a connection that speaks the protocol.</summary>
 internal sealed class Session(Connection connection, string user)
 {
-    private Seat[] _seats = []; // replaced, never changed: read without a lock
+    private Membership[] _memberships = []; // replaced, never changed: read without a lock
     private int _inFlight;
-    private TaskCompletionSource? _room; // waits for a command to be answered
+    private TaskCompletionSource? _capacity; // waits for a command to be answered
 
     public Connection Connection { get; } = connection;
 
@@ -36,58 +19,58 @@ internal sealed class Session(Connection connection, string user)
     /// <summary>The partition that has been told of the connection, or is about to be. Read and written under its lock.</summary>
     public LocalPartition? Partition { get; set; }
 
-    public ReadOnlySpan<Seat> Seats => _seats;
+    public ReadOnlySpan<Membership> Memberships => _memberships;
 
     public static Session Of(Connection connection) => (Session)connection.State!;
 
-    public Seat? SeatIn(string room)
+    public Membership? MembershipIn(string room)
     {
-        foreach (var seat in _seats)
+        foreach (var membership in _memberships)
         {
-            if (seat.Room.Name == room)
-                return seat;
+            if (membership.Room.Name == room)
+                return membership;
         }
         return null;
     }
 
-    public Seat? SeatIn(LocalRoom room)
+    public Membership? MembershipIn(LocalRoom room)
     {
-        foreach (var seat in _seats)
+        foreach (var membership in _memberships)
         {
-            if (ReferenceEquals(seat.Room, room))
-                return seat;
+            if (ReferenceEquals(membership.Room, room))
+                return membership;
         }
         return null;
     }
 
-    public void Add(Seat seat)
+    public void Add(Membership membership)
     {
         lock (this)
-            _seats = [.. _seats, seat];
+            _memberships = [.. _memberships, membership];
     }
 
-    /// <summary>Says whether the seat was there.</summary>
-    public bool Remove(Seat seat)
+    /// <summary>Says whether the membership was there.</summary>
+    public bool Remove(Membership membership)
     {
         lock (this)
         {
-            var at = Array.IndexOf(_seats, seat);
+            var at = Array.IndexOf(_memberships, membership);
             if (at < 0)
                 return false;
-            _seats = [.. _seats[..at], .. _seats[(at + 1)..]];
+            _memberships = [.. _memberships[..at], .. _memberships[(at + 1)..]];
             return true;
         }
     }
 
-    /// <summary>The connection is closed: gives the seats that it had, once.</summary>
-    public Seat[] Close()
+    /// <summary>The connection is closed: gives the memberships that it had, once.</summary>
+    public Membership[] Close()
     {
         lock (this)
         {
             IsClosed = true;
-            var seats = _seats;
-            _seats = [];
-            return seats;
+            var memberships = _memberships;
+            _memberships = [];
+            return memberships;
         }
     }
 
@@ -98,8 +81,8 @@ internal sealed class Session(Connection connection, string user)
         {
             if (++_inFlight < bound)
                 return ValueTask.CompletedTask;
-            _room ??= new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-            return new ValueTask(_room.Task);
+            _capacity ??= new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+            return new ValueTask(_capacity.Task);
         }
     }
 
@@ -108,8 +91,8 @@ internal sealed class Session(Connection connection, string user)
         lock (this)
         {
             _inFlight--;
-            _room?.TrySetResult();
-            _room = null;
+            _capacity?.TrySetResult();
+            _capacity = null;
         }
     }
 }

@@ -12,7 +12,7 @@ internal sealed class SlowConsumers(IOptions<FrontOptions> front, IOptions<Conne
 
     private readonly RoomPolicy _default = connections.Value.SlowConsumer == SlowConsumerPolicy.DropOldest ? RoomPolicy.DropOldest : RoomPolicy.Disconnect;
 
-    /// <summary>The topic of a room whose messages may give way; null for one whose slow members are disconnected.</summary>
+    /// <summary>The topic of a room whose messages may be dropped; null for one whose slow members are disconnected.</summary>
     public RoomTopic? TopicOf(string room)
     {
         foreach (var rule in _rules)
