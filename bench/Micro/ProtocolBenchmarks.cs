@@ -60,7 +60,7 @@ public class ProtocolBenchmarks
     [Benchmark]
     public Frame Encode_a_message()
     {
-        var builder = ServerFrames.Builder;
+        var builder = MessageFrames.Builder;
         builder.AddMessage(_room, _message);
         return builder.Build();
     }
@@ -68,7 +68,7 @@ public class ProtocolBenchmarks
     [Benchmark(OperationsPerInvoke = 16)]
     public Frame Encode_sixteen_messages()
     {
-        var builder = ServerFrames.Builder;
+        var builder = MessageFrames.Builder;
         for (var i = 0; i < 16; i++)
             builder.AddMessage(_room, _message);
         return builder.Build();

@@ -4,7 +4,7 @@ using Realtime.PushStreams;
 
 namespace Realtime.WebFront;
 
-/// <summary>Calls that meet a dying silo are made again. They must be such that a repeat does no harm.</summary>
+/// <summary>Repeats calls that fail while a silo dies. They must be idempotent.</summary>
 internal static class Retry
 {
     private static readonly TimeSpan s_first = TimeSpan.FromMilliseconds(50);
@@ -44,8 +44,8 @@ internal static class Retry
         throw failure;
     }
 
-    // A rejection: the call did not run. A time-out: it may have run. Both are what callers see of a silo that dies. Cancelled,
-    // though nobody here cancels, is a call whose time ran out before a place for its grain was found.
+    // A rejection: the call did not run. A time-out: it may have run. Both are what callers see of a silo that dies. Orleans
+    // cancels a call whose time ran out before its grain was placed.
     private static bool IsTransient(Exception exception) =>
         exception is TimeoutException or OrleansException or OperationCanceledException;
 }

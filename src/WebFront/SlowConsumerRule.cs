@@ -9,10 +9,10 @@ public enum RoomPolicy
     /// <summary>The connection is closed with 4000; it comes back and resumes.</summary>
     Disconnect,
 
-    /// <summary>The room's oldest waiting messages give way, and the client is told which.</summary>
+    /// <summary>The room's oldest queued messages are dropped; the client gets <c>dropped</c> with their numbers.</summary>
     DropOldest,
 
-    /// <summary>Waiting messages with a newer one of the same key behind them give way, then the oldest; the client is told which.</summary>
+    /// <summary>Queued messages with a newer one of the same key behind them are dropped first, then the oldest; the client gets <c>dropped</c>.</summary>
     Conflate,
 }
 

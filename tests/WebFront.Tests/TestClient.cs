@@ -1,6 +1,7 @@
 using System.Net.WebSockets;
 using System.Text;
 using System.Text.Json.Nodes;
+using Realtime.WebFront.Protocol;
 
 namespace Realtime.WebFront.Tests;
 
@@ -52,12 +53,15 @@ public sealed class TestClient : IAsyncDisposable
         }
     }
 
-    /// <summary>The next frame as JSON.</summary>
+    /// <summary>The next frame as JSON, which has a form of the catalogue if it has a type.</summary>
     public async Task<JsonObject> Receive()
     {
         var frame = await ReceiveRaw();
         Assert.True(frame is not null, $"closed: {_socket.CloseStatus} {_socket.CloseStatusDescription}");
-        return JsonNode.Parse(frame.Value.Data)!.AsObject();
+        var json = JsonNode.Parse(frame.Value.Data)!.AsObject();
+        if ((string?)json["type"] is { } type && !FrameCatalog.Server.Any(form => form.Fits(type, [.. json.Select(field => field.Key)])))
+            Assert.Fail($"not in the catalogue: {json.ToJsonString()}");
+        return json;
     }
 
     /// <summary>The next frame of a type; presence, and that a room was lost, before it are passed over.</summary>

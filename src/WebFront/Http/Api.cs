@@ -45,7 +45,7 @@ internal sealed class Api(IOptions<FrontOptions> options)
     public static readonly IReadOnlyList<ApiRoute> Routes = [.. RoomEndpoints.Routes, .. UserEndpoints.Routes, .. ClusterEndpoints.Routes];
 
     // What is below these is ours, whatever it is; beside them the application may have endpoints of its own below /api.
-    private static readonly string[] s_whole = ["rooms/{**rest}", "users/{**rest}"];
+    private static readonly string[] s_prefixes = ["rooms/{**rest}", "users/{**rest}"];
 
     private readonly int _maxBody = BodyOverhead + 2 * options.Value.MaxContentBytes;
 
@@ -56,7 +56,7 @@ internal sealed class Api(IOptions<FrontOptions> options)
         foreach (var route in Routes)
             api.MapMethods(route.Path, route.Methods, Serve).WithMetadata(Depth(route.Path));
         // Other methods and other paths, so that these are refused as problems too.
-        foreach (var path in Routes.Select(route => route.Path).Concat(s_whole).Distinct())
+        foreach (var path in Routes.Select(route => route.Path).Concat(s_prefixes).Distinct())
             api.Map(path, Serve).WithMetadata(Depth(path)).WithOrder(1);
     }
 

@@ -14,7 +14,7 @@ internal sealed record SendRequest
     /// <summary>Any JSON, <c>null</c> too; of the kind Undefined when it is absent.</summary>
     public JsonElement Data { get; init; }
 
-    /// <summary>Who the receivers see as its sender; nobody when absent.</summary>
+    /// <summary>The sender that receivers see; none when absent.</summary>
     public string? From { get; init; }
 
     /// <summary>Names this publish, so that a repeat is not delivered twice; or the header <c>Idempotency-Key</c>.</summary>
@@ -24,7 +24,7 @@ internal sealed record SendRequest
 /// <summary>Where the message stands in the room.</summary>
 internal sealed record RoomSendResponse(string Room, string Epoch, long Seq, long Timestamp);
 
-/// <summary>How many connections of the user the message went to; 0 when the user is away.</summary>
+/// <summary>How many connections of the user the message went to; 0 when the user is not connected.</summary>
 internal sealed record UserSendResponse(string User, int Connections);
 
 internal sealed record RoomsResponse(IReadOnlyList<RoomSummary> Rooms, string? Next);
@@ -32,7 +32,7 @@ internal sealed record RoomsResponse(IReadOnlyList<RoomSummary> Rooms, string? N
 internal sealed record RoomResponse(string Room, int Members, int Connections, int Fronts, string Epoch, long Seq);
 
 /// <summary>Messages of a room, oldest first.</summary>
-/// <param name="Epoch">Absent when nobody uses the room.</param>
+/// <param name="Epoch">Absent when the room is unused.</param>
 /// <param name="More">Whether there are older ones: those before the first of these.</param>
 internal sealed record HistoryResponse(string Room, string? Epoch, IReadOnlyList<HistoryMessage> Messages, bool More);
 

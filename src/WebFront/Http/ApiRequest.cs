@@ -46,7 +46,7 @@ internal sealed class ApiRequest(HttpContext context, string name, int maxBody)
     public int Limit(int most) => (int)(Number("limit", 1, most) ?? Limits.HistoryPage);
 
     /// <summary>The message in the body.</summary>
-    /// <param name="keepsIds">Whether its receiver knows a repeat by its id.</param>
+    /// <param name="keepsIds">Whether its receiver recognises a repeat by its id.</param>
     /// <param name="receiver">Who does not, for the error.</param>
     public async Task<RoomMessage> Message(bool keepsIds, string receiver)
     {
@@ -101,7 +101,7 @@ internal sealed class ApiRequest(HttpContext context, string name, int maxBody)
     /// <summary>Answers 200.</summary>
     public async Task Ok<T>(T value, JsonTypeInfo<T> type)
     {
-        // Whole before the first byte leaves, so that a failure can still be told.
+        // Complete before the first byte is sent, so that a failure can still be answered.
         var body = JsonSerializer.SerializeToUtf8Bytes(value, type);
         context.Response.ContentType = "application/json; charset=utf-8";
         context.Response.ContentLength = body.Length;
@@ -134,7 +134,7 @@ internal sealed class ApiRequest(HttpContext context, string name, int maxBody)
         return body.WrittenMemory;
     }
 
-    /// <summary>Reads from the body. That its connection has ended may be known here before <see cref="HttpContext.RequestAborted"/> tells it.</summary>
+    /// <summary>Reads from the body. The end of its connection may show here before <see cref="HttpContext.RequestAborted"/>.</summary>
     private async ValueTask<int> Read(Memory<byte> buffer)
     {
         try

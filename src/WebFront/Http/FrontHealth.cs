@@ -1,7 +1,7 @@
 namespace Realtime.WebFront.Http;
 
 /// <summary>
-/// Ready: the front hears its stream, so whoever connects is served. It is no health check of ASP.NET Core's, since those of the
+/// Ready: the front receives its stream, so clients that connect are served. It is no health check of ASP.NET Core's, since those of the
 /// host, and the endpoints where it shows them, are the host's.
 /// </summary>
 internal sealed class FrontHealth(FrontService front, IFrontDependency? dependency = null)

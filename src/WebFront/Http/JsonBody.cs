@@ -3,7 +3,7 @@ using System.Text.Json.Serialization.Metadata;
 
 namespace Realtime.WebFront.Http;
 
-/// <summary>Reads the JSON object of a request's body; errors say what a caller can act upon, and name none of our types.</summary>
+/// <summary>Reads the JSON object of a request's body; error messages are for callers, and name none of our types.</summary>
 internal static class JsonBody
 {
     // That of the reader of frames, so that what may be sent over one way may be sent over the other.

@@ -97,7 +97,7 @@ internal sealed class MetricsText : IDisposable
         private const int MostKnown = 8;
 
         private readonly ConcurrentDictionary<string, Cell> _values = new();
-        private readonly Lock _adding = new();
+        private readonly Lock _gate = new();
         private (KeyValuePair<string, object?>[] Tags, Cell Cell)[] _known = []; // replaced, never changed
 
         public ConcurrentDictionary<string, Cell> Values => _values;
@@ -115,7 +115,7 @@ internal sealed class MetricsText : IDisposable
         private Cell Add(ReadOnlySpan<KeyValuePair<string, object?>> tags)
         {
             var cell = _values.GetOrAdd(LabelsOf(tags), static _ => new Cell());
-            lock (_adding)
+            lock (_gate)
             {
                 if (_known.Length < MostKnown)
                     _known = [.. _known, (tags.ToArray(), cell)];

@@ -5,7 +5,7 @@ namespace Realtime.WebFront.Http;
 
 /// <summary>
 /// The description of the HTTP API (OpenAPI 3.1) at <c>/openapi/v1.json</c>: <c>openapi.json</c>, written by hand, since what a
-/// generator could see of the API says less than its callers need. A test compares it with what the front answers.
+/// generator could see of the API is less than its callers need. A test compares it with what the front answers.
 /// </summary>
 internal sealed class OpenApiDocument
 {

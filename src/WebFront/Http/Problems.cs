@@ -37,7 +37,7 @@ internal static partial class Problems
     public static readonly Problem Internal = new(StatusCodes.Status500InternalServerError, ErrorCodes.Internal);
     public static readonly Problem Unavailable = new(StatusCodes.Status503ServiceUnavailable, ErrorCodes.Unavailable);
 
-    /// <summary>The kind of a status that somebody else has chosen.</summary>
+    /// <summary>The kind of a status that others have chosen.</summary>
     public static Problem Of(int status) => status switch
     {
         StatusCodes.Status401Unauthorized => Unauthorized,
@@ -60,7 +60,7 @@ internal static partial class Problems
         }
         catch (Exception) when (context.RequestAborted.IsCancellationRequested)
         {
-            // Nobody is there to be told.
+            // The client has gone.
         }
         catch (Exception exception) when (!context.Response.HasStarted)
         {

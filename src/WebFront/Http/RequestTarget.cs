@@ -53,7 +53,7 @@ internal static class RequestTarget
 
     private static ApiException Invalid(string detail) => new(Problems.NameInvalid, detail);
 
-    // A server that knows no raw target, as in tests in memory, has decoded the path already.
+    // A server without raw targets, as in tests in memory, has decoded the path already.
     private static string Raw(HttpContext context) =>
         context.Features.Get<IHttpRequestFeature>() is { RawTarget: { Length: > 0 } target }
             ? target

@@ -3,7 +3,7 @@ using Realtime.Grains;
 
 namespace Realtime.WebFront.Protocol;
 
-/// <summary>The id by which a client knows the answer to its frame.</summary>
+/// <summary>The id by which a client matches an answer to its frame.</summary>
 internal static class FrameId
 {
     /// <summary>

@@ -9,7 +9,7 @@ namespace Realtime.WebFront.Protocol;
 internal static class JsonText
 {
     // Frames never stand in HTML, and escaping more than JSON asks for only makes them longer.
-    private static readonly JavaScriptEncoder s_encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping;
+    public static readonly JavaScriptEncoder Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping;
 
     // The encoder's worst case: a control character of one byte becomes six, \u0001.
     private const int WorstExpansion = 6;
@@ -29,7 +29,7 @@ internal static class JsonText
     {
         var target = buffer.GetSpan(utf8.Length * WorstExpansion + 2);
         target[0] = (byte)'"';
-        s_encoder.EncodeUtf8(utf8, target[1..], out _, out var written);
+        Encoder.EncodeUtf8(utf8, target[1..], out _, out var written);
         target[written + 1] = (byte)'"';
         buffer.Advance(written + 2);
     }

@@ -10,7 +10,7 @@ internal static class MessageKey
     /// <summary>The value of a top level member of <c>data</c>; null when the frame is no message, or has none that is a short string or a number.</summary>
     public static string? Read(ReadOnlySpan<byte> frame, ReadOnlySpan<byte> member)
     {
-        if (!frame.StartsWith(ServerFrames.MessageStart))
+        if (!frame.StartsWith(MessageFrames.MessageStart))
             return null; // unwrapped
         try
         {

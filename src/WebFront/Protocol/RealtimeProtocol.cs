@@ -1,9 +1,9 @@
-using System.Globalization;
 using Microsoft.Extensions.Options;
 using Realtime.Connections;
 using Realtime.Grains;
 using Realtime.WebFront.Rooms;
 using Realtime.WebFront.Users;
+using static Realtime.WebFront.Protocol.FrameRules;
 
 namespace Realtime.WebFront.Protocol;
 
@@ -25,7 +25,7 @@ internal sealed partial class RealtimeProtocol(
 
     public override async ValueTask OnConnected(Connection connection)
     {
-        // The endpoint lets nobody in without a name.
+        // The endpoint authenticates every connection.
         var user = connection.UserId ?? throw new InvalidOperationException("A connection of the protocol needs a user id.");
         if (Names.Problem(user, "user") is not null)
         {
@@ -69,9 +69,9 @@ internal sealed partial class RealtimeProtocol(
             ClientFrameType.History => History(session, frame),
             ClientFrameType.Ping => Ping(session, frame),
             ClientFrameType.None => Refuse(session, frame, ErrorCodes.BadRequest,
-                "'type' is missing; it must be join, leave, message, members, history or ping."),
+                $"'type' is missing; it must be {FrameCatalog.ClientTypes}."),
             _ => Refuse(session, frame, ErrorCodes.UnknownType,
-                $"The type '{Shorten(frame.TypeName!)}' is not known; it must be join, leave, message, members, history or ping."),
+                $"The type '{Shorten(frame.TypeName!)}' is not known; it must be {FrameCatalog.ClientTypes}."),
         };
     }
 
@@ -103,10 +103,8 @@ internal sealed partial class RealtimeProtocol(
 
     private ValueTask Leave(Session session, in ClientFrame frame)
     {
-        if (RoomProblem(frame) is { } refusal)
+        if (MembershipProblem(session, frame, out var membership) is { } refusal)
             return Refuse(session, frame, refusal);
-        if (MembershipOf(session, frame) is not { } membership)
-            return RefuseNotJoined(session, frame);
         membership.State = MembershipState.Leaving;
         var mayGoOn = session.BeginCommand(_options.MaxCommandsInFlight);
         membership.Room.Submit(session, frame.Id, new LeaveCommand(session.Connection.Id), membership);
@@ -115,12 +113,8 @@ internal sealed partial class RealtimeProtocol(
 
     private ValueTask Publish(Session session, in ClientFrame frame)
     {
-        if (RoomProblem(frame) is { } refusal)
+        if ((MembershipProblem(session, frame, out var membership) ?? BodyProblem(frame, _options.MaxContentBytes)) is { } refusal)
             return Refuse(session, frame, refusal);
-        if (MembershipOf(session, frame) is not { } membership)
-            return RefuseNotJoined(session, frame);
-        if (BodyProblem(frame) is { } problem)
-            return Refuse(session, frame, problem);
         var mayGoOn = session.BeginCommand(_options.MaxCommandsInFlight);
         membership.Room.Submit(session, frame.Id, new PublishCommand(session.User, frame.Id, frame.CopyBody()));
         return mayGoOn;
@@ -130,105 +124,73 @@ internal sealed partial class RealtimeProtocol(
     {
         if (frame.Room is not null)
             return Refuse(session, frame, ErrorCodes.BadRequest, "A message goes to a 'room' or, with 'to', to a user; not both.");
-        if ((NameProblem(frame.To!, "user") ?? BodyProblem(frame)) is { } refusal)
+        if ((NameProblem(frame.To!, "user") ?? BodyProblem(frame, _options.MaxContentBytes)) is { } refusal)
             return Refuse(session, frame, refusal);
-        var mayGoOn = session.BeginCommand(_options.MaxCommandsInFlight);
-        _ = SendDirect(session, frame.Id, frame.To!, frame.CopyBody());
-        return mayGoOn;
-    }
-
-    private async Task SendDirect(Session session, string? id, string to, byte[] body)
-    {
-        try
-        {
-            var connections = await users.Deliver(to, session.User, body);
-            if (id is not null)
-                session.Connection.Deliver(ServerFrames.DirectAck(id, to, connections));
-        }
-        catch (RequestException refused)
-        {
-            session.Connection.Deliver(ServerFrames.Error(id, null, refused.Code, refused.Message));
-        }
-        catch (Exception exception)
-        {
-            LogDirectFailed(to, exception);
-            session.Connection.Deliver(ServerFrames.Error(id, null, ErrorCodes.Unavailable, "The user could not be reached; try again."));
-        }
-        finally
-        {
-            session.EndCommand();
-        }
+        var (id, to, body) = (frame.Id, frame.To!, frame.CopyBody());
+        return Ask(session, id, new Target("user", to), () => users.Deliver(to, session.User, body),
+            connections => id is null ? null : ServerFrames.DirectAck(id, to, connections));
     }
 
     private ValueTask Members(Session session, in ClientFrame frame)
     {
-        if (RoomProblem(frame) is { } refusal)
-            return Refuse(session, frame, refusal);
         var limit = frame.Limit ?? _options.MembersPageSize;
-        if (limit is < 1 or > Limits.PageSize)
-            return Refuse(session, frame, ErrorCodes.BadRequest, $"'limit' is {limit}; it must be from 1 to {Limits.PageSize}.");
-        if (!string.IsNullOrEmpty(frame.After) && NameProblem(frame.After, "'after'") is { } problem)
-            return Refuse(session, frame, problem);
-        var mayGoOn = session.BeginCommand(_options.MaxCommandsInFlight);
-        _ = Members(session, frame.Id, frame.Room!, frame.After, (int)limit);
-        return mayGoOn;
-    }
-
-    private async Task Members(Session session, string? id, string room, string? after, int limit)
-    {
-        try
-        {
-            var page = await router.Call(() => router.Grain(room).Members(after, limit));
-            session.Connection.Deliver(ServerFrames.Members(id, room, page));
-        }
-        catch (Exception exception)
-        {
-            router.LogCallFailed(room, 1, exception);
-            session.Connection.Deliver(ServerFrames.Error(id, room, ErrorCodes.Unavailable, "The room could not be reached; try again."));
-        }
-        finally
-        {
-            session.EndCommand();
-        }
+        if ((RoomProblem(frame) ?? LimitProblem(limit, Limits.PageSize) ?? AfterProblem(frame)) is { } refusal)
+            return Refuse(session, frame, refusal);
+        var (id, room, after) = (frame.Id, frame.Room!, frame.After);
+        return Ask(session, id, new Target("room", room), () => router.Grain(room).Members(after, (int)limit),
+            page => ServerFrames.Members(id, room, page));
     }
 
     private ValueTask History(Session session, in ClientFrame frame)
     {
-        if (RoomProblem(frame) is { } refusal)
-            return Refuse(session, frame, refusal);
-        if (MembershipOf(session, frame) is not { } membership)
-            return RefuseNotJoined(session, frame);
         var limit = frame.Limit ?? Limits.HistoryPage;
-        if (limit is < 1 or > Limits.HistoryPage)
-            return Refuse(session, frame, ErrorCodes.BadRequest, $"'limit' is {limit}; it must be from 1 to {Limits.HistoryPage}.");
-        if (frame.Before is < 1)
-            return Refuse(session, frame, ErrorCodes.BadRequest, $"'before' is {frame.Before}; it must be 1 or more.");
-        if (EpochProblem(frame.Epoch) is { } problem)
-            return Refuse(session, frame, problem);
+        if ((MembershipProblem(session, frame, out var membership) ?? LimitProblem(limit, Limits.HistoryPage) ?? BeforeProblem(frame)
+            ?? EpochProblem(frame.Epoch)) is { } refusal)
+            return Refuse(session, frame, refusal);
+        var room = membership.Room;
+        var (id, before, epoch) = (frame.Id, frame.Before, frame.Epoch);
+        return Ask(session, id, new Target("room", room.Name), () => router.Grain(room.Name).History(before, (int)limit, epoch),
+            page => MessageFrames.History(id, room, page));
+    }
+
+    /// <summary>Calls a grain, as a command of the session; the socket is read on meanwhile.</summary>
+    private ValueTask Ask<T>(Session session, string? id, Target target, Func<Task<T>> call, Func<T, Frame?> answer)
+    {
         var mayGoOn = session.BeginCommand(_options.MaxCommandsInFlight);
-        _ = History(session, frame.Id, membership.Room, frame.Before, (int)limit, frame.Epoch);
+        _ = Answer(session, id, target, call, answer);
         return mayGoOn;
     }
 
-    private async Task History(Session session, string? id, LocalRoom room, long? before, int limit, string? epoch)
+    /// <summary>Delivers the grain's answer, or why there is none.</summary>
+    private async Task Answer<T>(Session session, string? id, Target target, Func<Task<T>> call, Func<T, Frame?> answer)
     {
         try
         {
-            var page = await router.Call(() => router.Grain(room.Name).History(before, limit, epoch));
-            session.Connection.Deliver(ServerFrames.History(id, room, page));
-        }
-        catch (RoomException refused)
-        {
-            session.Connection.Deliver(ServerFrames.Error(id, room.Name, refused.Code, refused.Message));
+            if (answer(await router.Call(call)) is { } frame)
+                session.Connection.Deliver(frame);
         }
         catch (Exception exception)
         {
-            router.LogCallFailed(room.Name, 1, exception);
-            session.Connection.Deliver(ServerFrames.Error(id, room.Name, ErrorCodes.Unavailable, "The room could not be reached; try again."));
+            session.Connection.Deliver(ServerFrames.Error(id, target.Room, CodeOf(exception), ReasonOf(exception)));
         }
         finally
         {
             session.EndCommand();
+        }
+
+        string CodeOf(Exception exception) => exception switch
+        {
+            RequestException refused => refused.Code,
+            RoomException refused => refused.Code,
+            _ => ErrorCodes.Unavailable,
+        };
+
+        string ReasonOf(Exception exception)
+        {
+            if (exception is RequestException or RoomException)
+                return exception.Message;
+            LogCallFailed(target.Kind, target.Name, exception);
+            return $"The {target.Kind} could not be reached; try again.";
         }
     }
 
@@ -238,55 +200,25 @@ internal sealed partial class RealtimeProtocol(
         return ValueTask.CompletedTask;
     }
 
-    private static Refusal? RoomProblem(in ClientFrame frame) => string.IsNullOrEmpty(frame.Room)
-        ? new Refusal(ErrorCodes.RoomMissing, "'room' is missing; it must name a room.")
-        : NameProblem(frame.Room, "room");
-
-    /// <summary>A membership that may be used: on the way in is good enough, since a room takes commands in order.</summary>
-    private static Membership? MembershipOf(Session session, in ClientFrame frame) =>
-        session.MembershipIn(frame.Room!) is { State: not MembershipState.Leaving } membership ? membership : null;
-
-    private static ValueTask RefuseNotJoined(Session session, in ClientFrame frame) =>
-        Refuse(session, frame, ErrorCodes.NotJoined, "This connection is not in the room; join it first.");
-
-    private static Refusal? PositionProblem(in ClientFrame frame)
+    /// <summary>Finds the membership in the frame's room. One on the way in may be used, since a room takes commands in order.</summary>
+    private static Refusal? MembershipProblem(Session session, in ClientFrame frame, out Membership membership)
     {
-        if (frame.Epoch is null != frame.Sequence is null)
-            return Refusal.BadRequest("A position is 'epoch' and 'seq' together.");
-        if (frame.Sequence < 0)
-            return Refusal.BadRequest(string.Create(CultureInfo.InvariantCulture, $"'seq' is {frame.Sequence}; it must be 0 or more."));
-        return EpochProblem(frame.Epoch);
+        membership = null!;
+        if (RoomProblem(frame) is { } problem)
+            return problem;
+        if (session.MembershipIn(frame.Room!) is not { State: not MembershipState.Leaving } found)
+            return new Refusal(ErrorCodes.NotJoined, "This connection is not in the room; join it first.");
+        membership = found;
+        return null;
     }
 
-    private static Refusal? EpochProblem(string? epoch) => epoch?.Length is 0 or > Limits.IdBytes
-        ? Refusal.BadRequest($"'epoch' must have 1 to {Limits.IdBytes} characters.")
-        : null;
+    [LoggerMessage(2, LogLevel.Warning, "The {Kind} {Name} did not answer a call.")]
+    private partial void LogCallFailed(string kind, string name, Exception exception);
 
-    private Refusal? BodyProblem(in ClientFrame frame)
+    /// <summary>What a call goes to.</summary>
+    private readonly record struct Target(string Kind, string Name)
     {
-        if (!frame.HasBody)
-            return Refusal.BadRequest("A message needs 'content' or 'data'.");
-        if (frame.ContentSize > _options.MaxContentBytes)
-            return TooLong("content", frame.ContentSize);
-        return frame.DataSize > _options.MaxContentBytes ? TooLong("data", frame.DataSize) : null;
-
-        Refusal TooLong(string field, int size) =>
-            new(ErrorCodes.ContentTooLong, $"'{field}' has {size} bytes; it may have {_options.MaxContentBytes}.");
+        /// <summary>For the answer; null when it is no room.</summary>
+        public string? Room => Kind == "room" ? Name : null;
     }
-
-    private static Refusal? NameProblem(string name, string what) =>
-        Names.Problem(name, what) is { } problem ? new Refusal(ErrorCodes.NameInvalid, problem) : null;
-
-    /// <summary>What a client sent and gets back in an error is cut, so that an error is never large; no name that is allowed is that long.</summary>
-    private static string Shorten(string value)
-    {
-        const int longest = Limits.NameBytes; // characters, each a byte at least
-        if (value.Length <= longest)
-            return value;
-        var cut = char.IsHighSurrogate(value[longest - 1]) ? longest - 1 : longest;
-        return string.Concat(value.AsSpan(0, cut), "...");
-    }
-
-    [LoggerMessage(2, LogLevel.Warning, "A message to user {User} could not be sent.")]
-    private partial void LogDirectFailed(string user, Exception exception);
 }

@@ -60,7 +60,7 @@ internal sealed partial class TokenExpiry : IDisposable
         }
         catch (Exception exception)
         {
-            // A timer's callback: nobody above would catch it, and the others' tokens expire too.
+            // A timer's callback: an exception would end the process, and the others' tokens expire too.
             LogCloseFailed(connection.Id, exception);
             connection.Abort();
         }

@@ -196,7 +196,7 @@ internal sealed class LocalRoom : ITimelineHost
                 break;
         }
         if (reply is PublishedReply published && id is not null)
-            session.Connection.Deliver(ServerFrames.Ack(id, this, published.Receipt));
+            session.Connection.Deliver(MessageFrames.Ack(id, this, published.Receipt));
         if (reply is RefusedReply refused)
             session.Connection.Deliver(ServerFrames.Error(id, Name, refused.Code, refused.Reason));
     }
@@ -338,7 +338,7 @@ internal sealed class LocalRoom : ITimelineHost
             case FrontEventKind.Presence:
                 return ServerFrames.Count(this, events[0]);
         }
-        var frame = ServerFrames.Builder;
+        var frame = MessageFrames.Builder;
         foreach (var message in events)
             frame.AddMessage(this, message);
         return frame.Build(Topic, events[0].Epoch, events[0].Sequence);

@@ -186,7 +186,7 @@ internal sealed partial class RoomRouter : IAsyncBatchObserver<FrontEvent>
         switch (item.Kind)
         {
             case FrontEventKind.DirectMessage:
-                Registry.SendToUser(item.Target, ServerFrames.Direct(item));
+                Registry.SendToUser(item.Target, MessageFrames.Direct(item));
                 break;
             case FrontEventKind.DirectText:
                 Registry.SendToUser(item.Target, Frame.Text(item.Body));
@@ -202,7 +202,7 @@ internal sealed partial class RoomRouter : IAsyncBatchObserver<FrontEvent>
                 }
                 break;
             case FrontEventKind.EveryoneMessage:
-                Registry.Broadcast(ServerFrames.Direct(item));
+                Registry.Broadcast(MessageFrames.Direct(item));
                 break;
             case FrontEventKind.EveryoneText:
                 Registry.Broadcast(Frame.Text(item.Body));

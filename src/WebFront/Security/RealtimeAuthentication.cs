@@ -21,7 +21,7 @@ internal sealed class RealtimeAuthentication
         new PostConfigureOptions<AuthenticationOptions>(Options.DefaultName, options =>
         {
             _hostHasDefault = (options.DefaultAuthenticateScheme ?? options.DefaultScheme) is not null;
-            // ASP.NET Core makes an only scheme the default. With ours beside it, it has to be said.
+            // ASP.NET Core makes an only scheme the default. With ours beside it, it has to be named.
             if (!_hostHasDefault && options.Schemes.Take(2).ToArray() is [{ Name: var only }])
                 options.DefaultScheme = only;
             add(options);

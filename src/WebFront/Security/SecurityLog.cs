@@ -1,6 +1,6 @@
 namespace Realtime.WebFront.Security;
 
-/// <summary>What security says in the log: never a token, never a secret. Event ids 3000 to 3099.</summary>
+/// <summary>The log messages of security: without tokens and secrets. Event ids 3000 to 3099.</summary>
 internal static partial class SecurityLog
 {
     public static void KeysInUse(ILogger logger, IReadOnlyList<SigningKey> keys)

@@ -18,7 +18,7 @@ internal sealed partial class LocalUsers(IGrainFactory grains, RoomRouter router
     public Task Detach(Session session) => Of(session.User).Detach(session);
 
     /// <summary>A client's message to a user; returns how many connections that user has.</summary>
-    public Task<int> Deliver(string to, string from, byte[] body) => router.Call(() => Of(to).Grain.Deliver(to, from, body));
+    public Task<int> Deliver(string to, string from, byte[] body) => Of(to).Grain.Deliver(to, from, body);
 
     /// <summary>Tells everything anew to partitions that are on none of these silos, and to those that could not be told something.</summary>
     /// <param name="silos">Those that are up; null when it does not matter.</param>

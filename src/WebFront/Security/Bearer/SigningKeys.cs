@@ -44,7 +44,7 @@ internal sealed class SigningKeys : IDisposable
         if (settings.KeysAddress is { } address)
         {
             _issuer = new IssuerKeys(address, isDiscovery: string.IsNullOrWhiteSpace(settings.JwksUrl), settings.RequireHttpsMetadata, logger);
-            _ = _issuer.GetAsync(); // in the background: a front starts also while the issuer is away
+            _ = _issuer.GetAsync(); // in the background: a front starts also while the issuer is unreachable
         }
         if (_current.Count > 0 || _issuer is null)
             SecurityLog.KeysInUse(_logger, _current);

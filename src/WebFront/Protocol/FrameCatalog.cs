@@ -1,0 +1,70 @@
+namespace Realtime.WebFront.Protocol;
+
+/// <summary>A form that frames of a type have. A type may have several.</summary>
+/// <param name="Type">The value of <c>type</c>.</param>
+/// <param name="Required">Fields that are there, with a space between.</param>
+/// <param name="Optional">Fields that may be there.</param>
+internal sealed record FrameForm(string Type, string Required, string Optional = "")
+{
+    public string[] RequiredFields { get; } = Split(Required);
+
+    public string[] OptionalFields { get; } = Split(Optional);
+
+    /// <summary>Whether a frame with these fields, <c>type</c> among them, has this form.</summary>
+    public bool Fits(string type, IReadOnlyCollection<string> fields) =>
+        type == Type && RequiredFields.All(fields.Contains)
+        && fields.All(field => field == "type" || RequiredFields.Contains(field) || OptionalFields.Contains(field));
+
+    private static string[] Split(string fields) => fields.Split(' ', StringSplitOptions.RemoveEmptyEntries);
+}
+
+/// <summary>
+/// All frames of the protocol, both ways. The tables of docs/protocol.md have the same; tests compare both with what a front
+/// accepts and sends. A new frame or field is entered here.
+/// </summary>
+internal static class FrameCatalog
+{
+    /// <summary>What clients send. Any other field is passed over.</summary>
+    public static readonly FrameForm[] Client =
+    [
+        new("join", "room", "id epoch seq"),
+        new("leave", "room", "id"),
+        new("message", "room", "id content data"),
+        new("message", "to", "id content data"),
+        new("members", "room", "id after limit"),
+        new("history", "room", "id before limit epoch"),
+        new("ping", "", "id"),
+    ];
+
+    /// <summary>What servers send.</summary>
+    public static readonly FrameForm[] Server =
+    [
+        new("joined", "room epoch seq members", "id recovered"),
+        new("left", "room", "id"),
+        new("ack", "id room epoch seq"),
+        new("ack", "id to connections"),
+        new("members", "room members users", "id next"),
+        new("history", "room messages more", "id epoch"),
+        new("pong", "timestamp", "id"),
+        new("error", "code content", "id room"),
+        new("message", "room epoch seq timestamp", "from content data"),
+        new("message", "timestamp", "to from content data"),
+        new("join", "room from"),
+        new("leave", "room from"),
+        new("presence", "room members"),
+        new("dropped", "room", "epoch from to presence"),
+    ];
+
+    /// <summary>What stands in the <c>messages</c> of <c>history</c>.</summary>
+    public static readonly FrameForm[] History =
+    [
+        new("message", "room epoch seq timestamp", "from content data"),
+        new("text", "room content epoch seq timestamp"),
+        new("binary", "room data epoch seq timestamp"),
+    ];
+
+    /// <summary>The types that a client may send, in words: "join, leave or ping".</summary>
+    public static string ClientTypes { get; } = InWords([.. Client.Select(form => form.Type).Distinct()]);
+
+    private static string InWords(string[] words) => $"{string.Join(", ", words[..^1])} or {words[^1]}";
+}

@@ -1,0 +1,62 @@
+using System.Globalization;
+using Realtime.Grains;
+
+namespace Realtime.WebFront.Protocol;
+
+/// <summary>What the fields of a client's frame may be. Each rule returns what is wrong; null when nothing is.</summary>
+internal static class FrameRules
+{
+    public static Refusal? RoomProblem(in ClientFrame frame) => string.IsNullOrEmpty(frame.Room)
+        ? new Refusal(ErrorCodes.RoomMissing, "'room' is missing; it must name a room.")
+        : NameProblem(frame.Room, "room");
+
+    public static Refusal? NameProblem(string name, string what) =>
+        Names.Problem(name, what) is { } problem ? new Refusal(ErrorCodes.NameInvalid, problem) : null;
+
+    /// <summary>The user ids after one: none, or an empty one, is the first page.</summary>
+    public static Refusal? AfterProblem(in ClientFrame frame) =>
+        string.IsNullOrEmpty(frame.After) ? null : NameProblem(frame.After, "'after'");
+
+    public static Refusal? PositionProblem(in ClientFrame frame)
+    {
+        if (frame.Epoch is null != frame.Sequence is null)
+            return Refusal.BadRequest("A position is 'epoch' and 'seq' together.");
+        if (frame.Sequence < 0)
+            return Refusal.BadRequest(string.Create(CultureInfo.InvariantCulture, $"'seq' is {frame.Sequence}; it must be 0 or more."));
+        return EpochProblem(frame.Epoch);
+    }
+
+    public static Refusal? EpochProblem(string? epoch) => epoch?.Length is 0 or > Limits.IdBytes
+        ? Refusal.BadRequest($"'epoch' must have 1 to {Limits.IdBytes} characters.")
+        : null;
+
+    public static Refusal? LimitProblem(long limit, int most) => limit < 1 || limit > most
+        ? Refusal.BadRequest($"'limit' is {limit}; it must be from 1 to {most}.")
+        : null;
+
+    public static Refusal? BeforeProblem(in ClientFrame frame) => frame.Before is < 1
+        ? Refusal.BadRequest($"'before' is {frame.Before}; it must be 1 or more.")
+        : null;
+
+    public static Refusal? BodyProblem(in ClientFrame frame, int maxBytes)
+    {
+        if (!frame.HasBody)
+            return Refusal.BadRequest("A message needs 'content' or 'data'.");
+        if (frame.ContentSize > maxBytes)
+            return TooLong("content", frame.ContentSize);
+        return frame.DataSize > maxBytes ? TooLong("data", frame.DataSize) : null;
+
+        Refusal TooLong(string field, int size) =>
+            new(ErrorCodes.ContentTooLong, $"'{field}' has {size} bytes; it may have {maxBytes}.");
+    }
+
+    /// <summary>What a client sent and gets back in an error is cut, so that an error is never large; no name that is allowed is that long.</summary>
+    public static string Shorten(string value)
+    {
+        const int longest = Limits.NameBytes; // characters, each a byte at least
+        if (value.Length <= longest)
+            return value;
+        var cut = char.IsHighSurrogate(value[longest - 1]) ? longest - 1 : longest;
+        return string.Concat(value.AsSpan(0, cut), "...");
+    }
+}

@@ -1,0 +1,165 @@
+using Realtime.Connections;
+using Realtime.Grains;
+using Realtime.WebFront.Rooms;
+
+namespace Realtime.WebFront.Protocol;
+
+/// <summary>
+/// Writes the frames that carry or acknowledge messages: by hand, as they are most of what a front sends, and <c>content</c> and
+/// <c>data</c> go into them as the JSON text that they came as. <see cref="ServerFrames"/> writes the others.
+/// </summary>
+internal static class MessageFrames
+{
+    [ThreadStatic]
+    private static FrameBuilder? t_builder;
+
+    /// <summary>
+    /// The thread's own builder, empty. A frame is built before anything else can run on the thread, so one is enough,
+    /// and neither rooms nor connections have to keep buffers.
+    /// </summary>
+    public static FrameBuilder Builder
+    {
+        get
+        {
+            var builder = t_builder ??= new FrameBuilder();
+            builder.Reset(); // of a frame that a fault has cut off
+            return builder;
+        }
+    }
+
+    /// <summary>How a room's message begins.</summary>
+    public static ReadOnlySpan<byte> MessageStart => "{\"type\":\"message\",\"room\":"u8;
+
+    /// <summary>A message of a room, added to a frame of several.</summary>
+    public static void AddMessage(this FrameBuilder frame, LocalRoom room, FrontEvent message)
+    {
+        if (message.Kind == FrontEventKind.Binary)
+            frame.BeginBinary();
+        else
+            frame.BeginText();
+        if (message.Kind == FrontEventKind.Message)
+            frame.WriteMessage(room, message.From is { } from ? room.Quoted(from) : null, message);
+        else
+            frame.Write(message.Body);
+        frame.End();
+    }
+
+    public static Frame Ack(string id, LocalRoom room, Receipt receipt)
+    {
+        var frame = Begin("{\"type\":\"ack\",\"id\":"u8);
+        frame.WriteString(id);
+        frame.Write(",\"room\":"u8);
+        frame.Write(room.QuotedName);
+        frame.WritePosition(receipt.Epoch, receipt.Sequence);
+        return End(frame);
+    }
+
+    /// <summary>A message to a user, or to everyone: then without <c>to</c>.</summary>
+    public static Frame Direct(FrontEvent message)
+    {
+        var frame = Begin("{\"type\":\"message\""u8);
+        if (message.Target.Length > 0)
+        {
+            frame.Write(",\"to\":"u8);
+            frame.WriteString(message.Target);
+        }
+        if (message.From is not null)
+        {
+            frame.Write(",\"from\":"u8);
+            frame.WriteString(message.From);
+        }
+        frame.Write(","u8);
+        frame.Write(message.Body);
+        frame.Write(",\"timestamp\":"u8);
+        frame.WriteNumber(message.Timestamp);
+        return End(frame);
+    }
+
+    /// <summary>A page of a room's messages, each like its own frame. Unwrapped frames stand there as text and as base64.</summary>
+    public static Frame History(string? id, LocalRoom room, HistoryPage page)
+    {
+        var frame = Begin("{\"type\":\"history\""u8);
+        if (id is not null)
+        {
+            frame.Write(",\"id\":"u8);
+            frame.WriteString(id);
+        }
+        frame.Write(",\"room\":"u8);
+        frame.Write(room.QuotedName);
+        if (page.Epoch.Length > 0)
+        {
+            frame.Write(",\"epoch\":"u8);
+            frame.WriteString(page.Epoch);
+        }
+        frame.Write(",\"messages\":["u8);
+        for (var i = 0; i < page.Messages.Length; i++)
+        {
+            if (i > 0)
+                frame.Write(","u8);
+            if (page.Messages[i].Kind == FrontEventKind.Message)
+                frame.WriteMessage(room, page.Messages[i].From is { } from ? JsonText.Quoted(from) : null, page.Messages[i]); // not under the room's lock
+            else
+                frame.WriteUnwrapped(room, page.Messages[i]);
+        }
+        frame.Write(page.More ? "],\"more\":true"u8 : "],\"more\":false"u8);
+        return End(frame);
+    }
+
+    private static void WriteMessage(this FrameBuilder frame, LocalRoom room, byte[]? quotedFrom, FrontEvent message)
+    {
+        frame.Write(MessageStart);
+        frame.Write(room.QuotedName);
+        if (quotedFrom is not null)
+        {
+            frame.Write(",\"from\":"u8);
+            frame.Write(quotedFrom);
+        }
+        frame.Write(","u8);
+        frame.Write(message.Body);
+        frame.EndMessage(message);
+    }
+
+    private static void WriteUnwrapped(this FrameBuilder frame, LocalRoom room, FrontEvent message)
+    {
+        var isText = message.Kind == FrontEventKind.Text;
+        frame.Write(isText ? "{\"type\":\"text\",\"room\":"u8 : "{\"type\":\"binary\",\"room\":"u8);
+        frame.Write(room.QuotedName);
+        frame.Write(isText ? ",\"content\":"u8 : ",\"data\":"u8);
+        if (isText)
+            frame.WriteUtf8String(message.Body);
+        else
+            frame.WriteString(Convert.ToBase64String(message.Body));
+        frame.EndMessage(message);
+    }
+
+    private static void EndMessage(this FrameBuilder frame, FrontEvent message)
+    {
+        frame.WritePosition(message.Epoch!, message.Sequence);
+        frame.Write(",\"timestamp\":"u8);
+        frame.WriteNumber(message.Timestamp);
+        frame.Write("}"u8);
+    }
+
+    private static void WritePosition(this FrameBuilder frame, string epoch, long sequence)
+    {
+        frame.Write(",\"epoch\":"u8);
+        frame.WriteString(epoch);
+        frame.Write(",\"seq\":"u8);
+        frame.WriteNumber(sequence);
+    }
+
+    private static FrameBuilder Begin(ReadOnlySpan<byte> start)
+    {
+        var frame = Builder;
+        frame.BeginText();
+        frame.Write(start);
+        return frame;
+    }
+
+    private static Frame End(FrameBuilder frame)
+    {
+        frame.Write("}"u8);
+        frame.End();
+        return frame.Build();
+    }
+}

@@ -1,0 +1,139 @@
+using System.Text.Json.Nodes;
+using Realtime.Grains;
+using Realtime.WebFront.Protocol;
+
+namespace Realtime.WebFront.Tests.Protocol;
+
+/// <summary>
+/// The catalogue of frames against what a front accepts and sends. Besides, <see cref="TestClient"/> holds every frame of every
+/// test against it.
+/// </summary>
+[Collection(ClusterCollection.Name)]
+public sealed class FrameCatalogTests(Cluster cluster) : IAsyncLifetime
+{
+    private readonly string _room = $"catalogue {Guid.NewGuid():N}";
+    private readonly string _bob = $"bob-{Guid.NewGuid():N}";
+    private Front _front = null!;
+
+    public static TheoryData<string, string> Forms
+    {
+        get
+        {
+            var forms = new TheoryData<string, string>();
+            foreach (var form in FrameCatalog.Client)
+                forms.Add(form.Type, form.Required);
+            return forms;
+        }
+    }
+
+    public async ValueTask InitializeAsync() => _front = await cluster.StartFront();
+
+    public async ValueTask DisposeAsync() => await _front.DisposeAsync();
+
+    [Theory]
+    [MemberData(nameof(Forms))]
+    public async Task What_a_client_may_send_is_read_to_the_last_field(string type, string required)
+    {
+        await using var alice = await _front.Connect("alice");
+        if (type != "join")
+            await alice.Join(_room);
+        var form = FrameCatalog.Client.Single(form => form.Type == type && form.Required == required);
+        foreach (var field in form.RequiredFields.Concat(form.OptionalFields).Where(field => field != "data")) // any JSON
+        {
+            // Of the wrong kind it is refused by its name, so the server reads it.
+            var wrong = Frame(form);
+            wrong[field] = new JsonArray();
+            var error = await alice.Refused(wrong.ToJsonString());
+            Assert.Equal("bad_request", (string?)error["code"]);
+            Assert.Contains($"'{field}'", (string?)error["content"]);
+        }
+        // What is not in the catalogue is passed over.
+        var right = Frame(form);
+        right["other"] = new JsonArray();
+        right.Remove("epoch"); // another one than the room's
+        right.Remove("seq");
+        Assert.NotEqual("error", (string?)(await alice.Ask(right))["type"]);
+    }
+
+    [Fact]
+    public async Task Only_the_types_of_the_catalogue_are_known()
+    {
+        await using var alice = await _front.Connect("alice");
+        var types = FrameCatalog.Server.Select(form => form.Type).Except(FrameCatalog.Client.Select(form => form.Type)).Append("Join").Append("");
+        foreach (var type in types)
+        {
+            var error = await alice.Refused(new JsonObject { ["type"] = type, ["room"] = _room }.ToJsonString());
+            Assert.Equal("unknown_type", (string?)error["code"]);
+            Assert.Contains(FrameCatalog.ClientTypes, (string?)error["content"]);
+        }
+    }
+
+    [Fact]
+    public async Task Every_form_of_the_catalogue_is_sent_with_every_field()
+    {
+        var seen = new List<JsonObject>();
+        await using var alice = await _front.Connect("alice");
+        await using var bob = await _front.Connect(_bob);
+        var joined = await Ask(alice, $$"""{"type":"join","room":"{{_room}}"}""");
+        await Ask(bob, $$"""{"type":"join","room":"{{_room}}"}""");
+        var grain = cluster.Client.GetGrain<IRoomGrain>(_room);
+        await grain.BroadcastText("text");
+        await grain.BroadcastBinary([1, 2, 3]);
+        Assert.NotNull(await alice.ReceiveRaw()); // bob's join
+        Assert.NotNull(await alice.ReceiveRaw());
+        Assert.NotNull(await alice.ReceiveRaw());
+        Assert.NotNull(await bob.ReceiveRaw());
+        Assert.NotNull(await bob.ReceiveRaw());
+        await Ask(alice, $$"""{"type":"message","room":"{{_room}}","content":"hi","data":1}""");
+        await Ask(alice, $$"""{"type":"message","to":"{{_bob}}","content":"hi","data":1}""");
+        seen.Add(await bob.Receive("message"));
+        seen.Add(await bob.Receive("message"));
+        await Ask(alice, $$"""{"type":"members","room":"{{_room}}","limit":1}""");
+        await Ask(alice, $$"""{"type":"history","room":"{{_room}}"}""");
+        await Ask(alice, """{"type":"ping"}""");
+        await Ask(alice, """{"type":"leave","room":"nowhere"}""");
+        await Ask(alice, $$"""{"type":"leave","room":"{{_room}}"}""");
+        seen.Add(await bob.Receive("leave"));
+        joined["type"] = "join";
+        foreach (var field in new[] { "id", "members" })
+            joined.Remove(field);
+        await Ask(alice, joined.ToJsonString());
+        seen.Add(await bob.Receive("join"));
+
+        // Those two take a crowd and a client that does not read: they are in the tests of these.
+        foreach (var form in FrameCatalog.Server.Where(form => form.Type is not ("presence" or "dropped")).Concat(FrameCatalog.History))
+        {
+            var frames = seen.Concat(seen.SelectMany(frame => frame["messages"]?.AsArray().Select(item => item!.AsObject()) ?? []))
+                .Where(frame => FitsIn(form, frame)).ToArray();
+            Assert.True(frames.Length > 0, $"{form.Type} of {form.Required} was not sent");
+            Assert.All(form.OptionalFields, field => Assert.Contains(frames, frame => frame.ContainsKey(field)));
+        }
+
+        async Task<JsonObject> Ask(TestClient client, string frame)
+        {
+            var answer = await client.Ask(JsonNode.Parse(frame)!.AsObject(), seen.Add);
+            seen.Add(answer);
+            return answer.DeepClone().AsObject();
+        }
+    }
+
+    private static bool FitsIn(FrameForm form, JsonObject frame) =>
+        form.Fits((string)frame["type"]!, [.. frame.Select(field => field.Key)]);
+
+    private JsonObject Frame(FrameForm form)
+    {
+        var frame = new JsonObject { ["type"] = form.Type };
+        foreach (var field in form.RequiredFields.Concat(form.OptionalFields))
+        {
+            frame[field] = field switch
+            {
+                "room" => _room,
+                "to" => _bob,
+                "seq" or "before" or "limit" => 1,
+                "data" => new JsonObject(),
+                _ => "text",
+            };
+        }
+        return frame;
+    }
+}
