@@ -26,6 +26,9 @@ internal sealed class TimelineHost : ITimelineHost
     /// <summary>How many events were in each fan-out to all.</summary>
     public List<int> Runs { get; } = [];
 
+    /// <summary>Called by each fan-out to all, as something that takes time.</summary>
+    public Action OnFanOut { get; set; } = () => { };
+
     public bool HasMembers => _members.Count > 0;
 
     /// <summary>A message of the first epoch.</summary>
@@ -63,6 +66,7 @@ internal sealed class TimelineHost : ITimelineHost
     void ITimelineHost.FanOut(ReadOnlySpan<FrontEvent> events)
     {
         Runs.Add(events.Length);
+        OnFanOut();
         foreach (var item in events)
         {
             foreach (var member in _members)
