@@ -1,7 +1,7 @@
 namespace Realtime.Grains;
 
 /// <summary>
-/// The fronts and silos that are up: each says so twice a second, and one that has not for the length of its lease is
+/// The fronts and silos that are up: each renews its lease twice a second, and one whose lease has ended is
 /// out. One grain, key <see cref="Key"/>.
 /// </summary>
 [Alias("realtime.fronts")]
@@ -10,12 +10,12 @@ public interface IFrontDirectoryGrain : IGrainWithIntegerKey
     /// <summary>The only key.</summary>
     const long Key = 0;
 
-    /// <summary>A front says that it is up, with a way to ask it about its own connections.</summary>
+    /// <summary>Renews the lease of a front, with a reference to ask it for its connections.</summary>
     /// <exception cref="ArgumentException">The front is of a version that does not go with this cluster.</exception>
     [Alias("RenewFront")]
     Task<ClusterView> RenewFront(FrontReport report, IFrontObserver observer);
 
-    /// <summary>A silo says that it is up, with a way to ask it about its own rooms.</summary>
+    /// <summary>Renews the lease of a silo, with a reference to ask it for its rooms.</summary>
     [Alias("RenewSilo")]
     Task<ClusterView> RenewSilo(string silo, ISiloObserver observer);
 

@@ -21,7 +21,7 @@ public sealed record JoinCommand(
 [GenerateSerializer, Immutable, Alias("realtime.command.leave")]
 public sealed record LeaveCommand([property: Id(0)] string Connection) : RoomCommand;
 
-/// <summary>The connection says something. The front has checked that it is in the room.</summary>
+/// <summary>The connection publishes a message. The front has checked that it is in the room.</summary>
 /// <param name="User">The sender.</param>
 /// <param name="Id">The client's id of this publish, for dedupe; null for none.</param>
 /// <param name="Body">The <c>content</c> and <c>data</c> members as JSON text: <c>"content":"hi","data":{}</c>, no braces around.</param>
@@ -32,8 +32,8 @@ public sealed record PublishCommand(
     [property: Id(2)] byte[] Body) : RoomCommand;
 
 /// <summary>
-/// The front says who of its connections is in the room and how far it has heard it: after the room was lost with its
-/// silo, or when the front has missed something. Nobody is told of anybody's coming.
+/// The members at the front, and the last message that it has: after the room was lost with its silo, or when the front
+/// has missed events. It publishes no presence.
 /// </summary>
 /// <param name="Members">The connections, with their users.</param>
 /// <param name="Since">The last message that the front has fanned out; null for none.</param>
@@ -95,7 +95,7 @@ public sealed record SyncedReply(
 [GenerateSerializer, Immutable, Alias("realtime.reply.left")]
 public sealed record LeftReply : RoomReply
 {
-    /// <summary>There is nothing to tell, so one is enough.</summary>
+    /// <summary>It has no state, so one is enough.</summary>
     public static readonly LeftReply Instance = new();
 }
 

@@ -34,7 +34,7 @@ public static class SiloExtensions
         silo.Configure<GrainCollectionOptions>(Departure.Configure);
         silo.Services.TryAddSingleton(TimeProvider.System);
         silo.Services.TryAddSingleton<FrontPublisher>();
-        silo.Services.TryAddSingleton<LocalRooms>();
+        silo.Services.TryAddSingleton<RoomRegistry>();
         silo.Services.TryAddSingleton<SiloLease>();
         silo.Services.AddHostedService(provider => provider.GetRequiredService<SiloLease>());
         silo.AddRoomLogs(LogSettings.Read(silo.Configuration));

@@ -22,7 +22,7 @@ public sealed class RoomRulesTests
     private static RoomReply Apply(Room room, string front, RoomCommand command)
     {
         var reply = room.Apply(front, command);
-        room.Kept();
+        room.Commit();
         return reply;
     }
 
@@ -207,7 +207,7 @@ public sealed class RoomRulesTests
         Assert.True(room.CountIsDue);
 
         _time.Advance(_options.PresenceCountInterval);
-        room.TellCount();
+        room.PublishCount();
         Assert.Equal(5, Assert.Single(room.TakeEvents()).Members);
         Assert.False(room.CountIsDue);
     }

@@ -28,7 +28,7 @@ internal sealed partial class ClusterGrain(TimeProvider time, FrontPublisher pub
         Names.CheckCursor(after);
         var silos = await Directory.Silos();
         var lists = await Task.WhenAll(silos.Select(silo => Ask(silo.Silo, silo.Observer.Rooms(after, limit + 1), [])));
-        // A room that is being handed over may be on two lists.
+        // A room that is migrating may be on two lists.
         RoomSummary[] rooms = [.. lists.SelectMany(list => list).DistinctBy(room => room.Room).OrderBy(room => room.Room, StringComparer.Ordinal).Take(limit + 1)];
         return rooms.Length > limit ? new RoomsPage(rooms[..limit], rooms[limit - 1].Room) : new RoomsPage(rooms, null);
     }

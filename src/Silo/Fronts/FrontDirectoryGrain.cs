@@ -21,7 +21,7 @@ internal sealed class FrontDirectoryGrain(IOptions<LeaseOptions> options, TimePr
 
     public override Task OnDeactivateAsync(DeactivationReason reason, CancellationToken cancellationToken)
     {
-        this.HandOverIfSiloStops(reason, lease);
+        this.MigrateIfSiloStops(reason, lease);
         return Task.CompletedTask;
     }
 

@@ -3,7 +3,7 @@ using Realtime.Settings;
 
 namespace Realtime.Silo.Fronts;
 
-/// <summary>How long silence is taken for life; configuration section <c>Leases</c>.</summary>
+/// <summary>How long a lease lasts without renewal; configuration section <c>Leases</c>.</summary>
 public sealed class LeaseOptions
 {
     /// <summary>

@@ -1,11 +1,11 @@
 namespace Realtime.Silo.Fronts;
 
-/// <summary>Who has said lately that it is up. The rule, without Orleans.</summary>
+/// <summary>Leases by id, each held as long as it is renewed in time. The rule, without Orleans.</summary>
 internal sealed class Leases(TimeSpan length, TimeProvider time)
 {
     private readonly SortedDictionary<string, long> _renewed = new(StringComparer.Ordinal);
 
-    /// <summary>Says whether the lease was still held.</summary>
+    /// <summary>True when the lease was still held.</summary>
     public bool Renew(string id)
     {
         var known = IsAlive(id);
@@ -18,7 +18,7 @@ internal sealed class Leases(TimeSpan length, TimeProvider time)
     public bool IsAlive(string id) =>
         _renewed.TryGetValue(id, out var at) && time.GetElapsedTime(at) <= length;
 
-    /// <summary>Those who hold a lease, in ordinal order; the others are forgotten.</summary>
+    /// <summary>The ids with a lease, in ordinal order; the others are removed.</summary>
     public string[] Alive()
     {
         foreach (var id in _renewed.Keys.Where(id => !IsAlive(id)).ToArray())

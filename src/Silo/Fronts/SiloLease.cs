@@ -10,7 +10,7 @@ namespace Realtime.Silo.Fronts;
 /// in half a second for all of them.
 /// </summary>
 internal sealed partial class SiloLease(
-    IGrainFactory grains, ILocalSiloDetails silo, LocalRooms rooms, FrontPublisher publisher, TimeProvider time, ILogger<SiloLease> logger)
+    IGrainFactory grains, ILocalSiloDetails silo, RoomRegistry rooms, FrontPublisher publisher, TimeProvider time, ILogger<SiloLease> logger)
     : BackgroundService, ISiloObserver
 {
     /// <summary>How often a lease is renewed: a third of the shortest lease, so that a late or lost call costs none.</summary>
@@ -120,14 +120,14 @@ internal sealed partial class SiloLease(
     /// <summary>A sign of life for every front, with the positions of those of its rooms that have had events.</summary>
     private async Task SendPositions(string[] fronts)
     {
-        var busy = rooms.TakeBusy();
+        var active = rooms.TakeActive();
         await Task.WhenAll(fronts.Select(front => publisher.Publish([front],
             [new FrontEvent { Kind = FrontEventKind.Positions, Target = "", Timestamp = time.GetUtcNow().ToUnixTimeMilliseconds(), Positions = PositionsFor(front) }])));
 
         RoomOrder[] PositionsFor(string front)
         {
             lock (_watched)
-                return busy.Count > 0 && _watched.TryGetValue(front, out var watched) ? [.. busy.Values.Where(room => watched.Rooms.Contains(room.Room))] : [];
+                return active.Count > 0 && _watched.TryGetValue(front, out var watched) ? [.. active.Values.Where(room => watched.Rooms.Contains(room.Room))] : [];
         }
     }
 

@@ -38,7 +38,7 @@ public static class ClusterExtensions
         return settings.UsesRedis ? silo.UseRedis(settings) : UsePostgres(silo, settings);
     }
 
-    /// <summary>Joins the client to the cluster; until a silo can be reached it tries again and says why.</summary>
+    /// <summary>Joins the client to the cluster; until a silo can be reached it tries again and logs why.</summary>
     public static IClientBuilder UseCluster(this IClientBuilder client, ClusterSettings settings)
     {
         ArgumentNullException.ThrowIfNull(settings);

@@ -20,7 +20,7 @@ public static class ClusterTimings
             options.NumMissedProbesLimit = 3;
             // Bounds how far a busy silo stretches its probes; this decides how long a hung silo is waited for.
             options.MaxProbeTimeout = TimeSpan.FromSeconds(1.2);
-            // With two, one silo that cannot hear the others does not vote them all out.
+            // With two, one silo that is cut off from the others does not vote them all out.
             options.NumVotesForDeathDeclaration = 2;
             // Gossip brings news at once; this is for those that it did not reach.
             options.TableRefreshTimeout = TimeSpan.FromSeconds(5);

@@ -6,7 +6,7 @@ using Realtime.Silo.Redis;
 
 namespace Realtime.Silo.Hosting;
 
-/// <summary>A client without a cluster waits for one, and says what it waits for when that changes.</summary>
+/// <summary>A client without a cluster waits for one, and logs what it waits for when that changes.</summary>
 internal sealed partial class ConnectionRetry(ClusterSettings settings, ILogger<ConnectionRetry> logger) : IClientConnectionRetryFilter
 {
     private readonly Backoff _backoff = new(first: TimeSpan.FromMilliseconds(500), longest: TimeSpan.FromSeconds(5));
@@ -16,7 +16,7 @@ internal sealed partial class ConnectionRetry(ClusterSettings settings, ILogger<
 
     public async Task<bool> ShouldRetryConnectionAttempt(Exception exception, CancellationToken cancellationToken)
     {
-        // A wrong configuration does not mend itself.
+        // A retry does not cure a wrong configuration.
         if (exception is OrleansConfigurationException)
             return false;
         var reason = Reason(exception);

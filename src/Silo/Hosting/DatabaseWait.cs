@@ -3,7 +3,7 @@ using Realtime.PushStreams;
 
 namespace Realtime.Silo.Hosting;
 
-/// <summary>A silo waits for its database, and says what it waits for.</summary>
+/// <summary>A silo waits for its database, and logs what it waits for.</summary>
 internal sealed partial class DatabaseWait(SiloState state, TimeProvider time, ILogger<DatabaseWait> logger)
 {
     /// <summary>Tries until it succeeds.</summary>

@@ -3,7 +3,7 @@ using System.Net.Sockets;
 
 namespace Realtime.Silo.Hosting;
 
-/// <summary>Says which port of a silo is taken; the listeners themselves say only that one is.</summary>
+/// <summary>Finds which port of a silo is in use; the listeners' own error does not name it.</summary>
 internal static class PortCheck
 {
     /// <exception cref="StartException">A port is taken or not allowed.</exception>

@@ -28,13 +28,13 @@ internal interface IRoomLog
     /// <summary>Names this opening.</summary>
     LogMark Mark { get; }
 
-    /// <summary>Appends messages, with consecutive sequences that begin after the last one; completes when they are kept.</summary>
+    /// <summary>Appends messages, with consecutive sequences that begin after the last one; completes when they are committed.</summary>
     /// <exception cref="LogException">
-    /// They may be kept or not. The log is of no use any more: opened again, it says how far it goes.
+    /// They may be committed or not. The log is unusable from then on: opened again, it has its last sequence.
     /// </exception>
     ValueTask Append(ReadOnlySpan<LogEntry> entries);
 
-    /// <summary>Messages before this sequence are not needed any more. They go away in the background, some time.</summary>
+    /// <summary>Messages before this sequence are not needed any more; they are deleted later, in the background.</summary>
     void Trim(long before);
 }
 

@@ -36,7 +36,7 @@ internal sealed partial class LogOutage(string connectionString, TimeProvider ti
         }
     }
 
-    /// <summary>What the caller of a failed attempt is told; an outage begins when it was the database's fault.</summary>
+    /// <summary>The error for the caller of a failed attempt; an outage begins when it was the database's fault.</summary>
     public LogException Failed(Exception exception)
     {
         var reason = exception switch

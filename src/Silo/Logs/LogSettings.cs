@@ -26,7 +26,7 @@ public sealed class LogSettings : ISettings
     public string? ConnectionString { get; set; }
 
     /// <summary>
-    /// A room that nobody has used for so long is forgotten: when it is used again it begins a new epoch. 1 hour to 10 years.
+    /// A room that was unused for so long is deleted: when it is used again it begins a new epoch. 1 hour to 10 years.
     /// </summary>
     [Range(typeof(TimeSpan), "01:00:00", "3650.00:00:00")]
     public TimeSpan RoomAge { get; set; } = TimeSpan.FromDays(30);

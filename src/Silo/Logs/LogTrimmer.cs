@@ -9,7 +9,7 @@ namespace Realtime.Silo.Logs;
 
 /// <summary>
 /// Deletes what rooms retain no more, on a connection of its own, a bounded number of rows at a time: by count for the rooms
-/// of this silo, by age for all, as the silo of a room may be gone.
+/// of this silo, by age for all, as the silo of a room may be down.
 /// </summary>
 internal sealed partial class LogTrimmer(
     PostgresLogs logs, LogSettings settings, IOptions<RoomOptions> rooms, TimeProvider time, ILogger<LogTrimmer> logger) : BackgroundService

@@ -20,9 +20,9 @@ internal sealed class PendingAppend(LogMark mark, LogEntry[] entries)
 
     public Task Done => _done.Task;
 
-    public void Kept() => _done.TrySetResult();
+    public void Complete() => _done.TrySetResult();
 
-    public void Failed(Exception exception) => _done.TrySetException(exception);
+    public void Fail(Exception exception) => _done.TrySetException(exception);
 }
 
 /// <summary>
@@ -32,11 +32,11 @@ internal sealed class PendingAppend(LogMark mark, LogEntry[] entries)
 internal sealed partial class LogWriter : IAsyncDisposable
 {
     /// <summary>So many statements at once: while the database writes one to its disk, the next is on its way.</summary>
-    private const int Lanes = 2;
+    private const int ConcurrentStatements = 2;
 
     // Beyond these a statement gets slower by as much as it takes along. One room's append is never split.
-    private const int MostRows = 1000;
-    private const int MostBytes = 1024 * 1024;
+    private const int MaxRows = 1000;
+    private const int MaxBytes = 1024 * 1024;
 
     private static readonly Meter s_meter = new("Realtime.Silo");
     private static readonly Counter<long> s_messages = s_meter.CreateCounter<long>("realtime.log.messages", "{message}", "Messages kept in the database.");
@@ -47,12 +47,12 @@ internal sealed partial class LogWriter : IAsyncDisposable
     private readonly LogOutage _outage;
     private readonly ILogger _logger;
     private readonly Channel<PendingAppend> _waiting = Channel.CreateUnbounded<PendingAppend>();
-    private readonly Task[] _lanes;
+    private readonly Task[] _writers;
 
     public LogWriter(NpgsqlDataSource source, LogOutage outage, ILogger logger)
     {
         (_source, _outage, _logger) = (source, outage, logger);
-        _lanes = [.. Enumerable.Range(0, Lanes).Select(_ => Task.Run(Write))];
+        _writers = [.. Enumerable.Range(0, ConcurrentStatements).Select(_ => Task.Run(Write))];
     }
 
     /// <exception cref="LogException">They may be kept or not.</exception>
@@ -68,7 +68,7 @@ internal sealed partial class LogWriter : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         _waiting.Writer.TryComplete();
-        await Task.WhenAll(_lanes);
+        await Task.WhenAll(_writers);
     }
 
     private async Task Write()
@@ -77,7 +77,7 @@ internal sealed partial class LogWriter : IAsyncDisposable
         while (await _waiting.Reader.WaitToReadAsync())
         {
             var (rows, bytes) = (0, 0);
-            while (rows < MostRows && bytes < MostBytes && _waiting.Reader.TryRead(out var append))
+            while (rows < MaxRows && bytes < MaxBytes && _waiting.Reader.TryRead(out var append))
             {
                 group.Add(append);
                 rows += append.Entries.Length;
@@ -93,7 +93,7 @@ internal sealed partial class LogWriter : IAsyncDisposable
                 // A defect costs this group, and not the rooms that come after it.
                 SafeLog.Write(() => LogFailed(group.Count, exception));
                 foreach (var append in group)
-                    append.Failed(new LogException("The log cannot be written.", exception));
+                    append.Fail(new LogException("The log cannot be written.", exception));
             }
             group.Clear();
         }
@@ -103,20 +103,20 @@ internal sealed partial class LogWriter : IAsyncDisposable
     {
         try
         {
-            using var bound = new CancellationTokenSource(PostgresLogs.Patience);
+            using var bound = new CancellationTokenSource(PostgresLogs.StatementTimeout);
             await using var connection = await _source.OpenConnectionAsync(bound.Token);
-            var kept = await Insert(connection, group, bound.Token);
+            var committed = await Insert(connection, group, bound.Token);
             _outage.Succeeded();
             s_writes.Add(1);
             foreach (var append in group)
             {
-                if (!kept.Contains(append.Mark.Room))
+                if (!committed.Contains(append.Mark.Room))
                 {
-                    append.Failed(await Refusal(connection, append.Mark, bound.Token));
+                    append.Fail(await Refusal(connection, append.Mark, bound.Token));
                     s_failures.Add(1);
                     continue;
                 }
-                append.Kept();
+                append.Complete();
                 s_messages.Add(append.Entries.Length);
             }
         }
@@ -129,10 +129,10 @@ internal sealed partial class LogWriter : IAsyncDisposable
         catch (Exception exception)
         {
             if (!LogOutage.IsOfOneStatement(exception))
-                _source.Clear(); // connections to a server that has gone
+                _source.Clear(); // connections to a server that is down
             var failure = _outage.Failed(exception);
             foreach (var append in group)
-                append.Failed(failure);
+                append.Fail(failure);
             s_failures.Add(group.Count);
         }
     }
@@ -199,11 +199,11 @@ internal sealed partial class LogWriter : IAsyncDisposable
         Add(ids);
         Add(hashes);
         command.Parameters.Add(new NpgsqlParameter<short> { TypedValue = PostgresLogs.RowVersion });
-        var kept = new HashSet<long>(group.Count);
+        var committed = new HashSet<long>(group.Count);
         await using var reader = await command.ExecuteReaderAsync(cancellation);
         while (await reader.ReadAsync(cancellation))
-            kept.Add(reader.GetInt64(0));
-        return kept;
+            committed.Add(reader.GetInt64(0));
+        return committed;
 
         void Add<T>(T values) => command.Parameters.Add(new NpgsqlParameter<T> { TypedValue = values });
     }

@@ -3,8 +3,8 @@ using System.Security.Cryptography;
 namespace Realtime.Silo.Logs;
 
 /// <summary>
-/// No log but what the room holds itself. It lives as long as its room: it goes along to another silo, and is lost, which
-/// a new epoch tells, with a silo that is killed.
+/// No log but the room's own memory. It migrates with its room, and is lost with a silo that is killed: then the room begins a
+/// new epoch.
 /// </summary>
 internal sealed class MemoryLogs : IRoomLogs
 {

@@ -13,21 +13,21 @@ internal sealed partial class PostgresLogs : IRoomLogs, IAsyncDisposable
     public const short RowVersion = 1;
 
     /// <summary>
-    /// How long a statement may take. Below the 5 s of a call between silos, so that a caller hears of it; and a database
-    /// that does not answer for so long is taken for gone.
+    /// How long a statement may take. Below the 5 s of a call between silos, so that its caller gets the error; and a database
+    /// that does not answer for so long counts as down.
     /// </summary>
-    public static readonly TimeSpan Patience = TimeSpan.FromSeconds(3);
+    public static readonly TimeSpan StatementTimeout = TimeSpan.FromSeconds(3);
 
     /// <summary>So many rooms are opened at once; beside these, the writer has two connections and the trimmer one.</summary>
-    private const int Openings = 4;
+    private const int MaxOpenings = 4;
 
-    private const int Connections = Openings + 4;
+    private const int Connections = MaxOpenings + 4;
 
     private readonly string _service;
     private readonly RoomOptions _rooms;
     private readonly LogOutage _outage;
     private readonly LogWriter _writer;
-    private readonly SemaphoreSlim _openings = new(Openings);
+    private readonly SemaphoreSlim _openings = new(MaxOpenings);
     private readonly TimeProvider _time;
     private readonly ILogger _logger;
 
@@ -37,8 +37,8 @@ internal sealed partial class PostgresLogs : IRoomLogs, IAsyncDisposable
         var connection = new NpgsqlConnectionStringBuilder(settings.ConnectionString)
         {
             MaxPoolSize = Connections,
-            Timeout = (int)Patience.TotalSeconds,
-            CommandTimeout = (int)Patience.TotalSeconds,
+            Timeout = (int)StatementTimeout.TotalSeconds,
+            CommandTimeout = (int)StatementTimeout.TotalSeconds,
             CancellationTimeout = -1, // a server that does not answer is not asked to cancel either
             NoResetOnClose = true, // nothing of a session is changed
             MaxAutoPrepare = 8, // there are few statements, and the same ones each time
@@ -61,8 +61,8 @@ internal sealed partial class PostgresLogs : IRoomLogs, IAsyncDisposable
     private async ValueTask<OpenedLog?> Open(string room, int messages, string sql)
     {
         _outage.ThrowIfDown();
-        using var bound = new CancellationTokenSource(Patience);
-        if (!await _openings.WaitAsync(Patience))
+        using var bound = new CancellationTokenSource(StatementTimeout);
+        if (!await _openings.WaitAsync(StatementTimeout))
             throw new LogException("The log is busy with other rooms.");
         try
         {
@@ -73,7 +73,7 @@ internal sealed partial class PostgresLogs : IRoomLogs, IAsyncDisposable
         catch (Exception exception) when (LogOutage.IsProblem(exception))
         {
             if (!LogOutage.IsOfOneStatement(exception))
-                Source.Clear(); // connections to a server that has gone
+                Source.Clear(); // connections to a server that is down
             throw _outage.Failed(exception);
         }
         finally

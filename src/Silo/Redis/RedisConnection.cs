@@ -6,11 +6,11 @@ using StackExchange.Redis;
 
 namespace Realtime.Silo.Redis;
 
-/// <summary>The process's one connection to Redis, for the list of silos and the state of grains. Once made, it mends itself.</summary>
+/// <summary>The process's one connection to Redis, for the list of silos and the state of grains. Once made, it reconnects by itself.</summary>
 internal sealed partial class RedisConnection(ClusterSettings settings, TimeProvider time, ILogger<RedisConnection> logger) : IDisposable
 {
     /// <summary>How long an address is asked why it cannot be reached; the client itself has tried for longer.</summary>
-    private static readonly TimeSpan s_askPatience = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan s_replyTimeout = TimeSpan.FromSeconds(1);
 
     private readonly SemaphoreSlim _turn = new(1);
     private IConnectionMultiplexer? _connection;
@@ -33,7 +33,7 @@ internal sealed partial class RedisConnection(ClusterSettings settings, TimeProv
     private async Task<IConnectionMultiplexer> Connect()
     {
         var options = ConfigurationOptions.Parse(settings.ConnectionString!);
-        // Whoever waits for the connection tries again itself, and tells.
+        // Those that wait for the connection try again themselves, and log it.
         options.AbortOnConnectFail = true;
         options.ConnectRetry = 1;
         IConnectionMultiplexer connection;
@@ -71,7 +71,7 @@ internal sealed partial class RedisConnection(ClusterSettings settings, TimeProv
         foreach (var endPoint in RedisAddress.EndPoints(options).Where(endPoint => endPoint is DnsEndPoint or IPEndPoint))
         {
             using var socket = new Socket(SocketType.Stream, ProtocolType.Tcp);
-            using var bound = new CancellationTokenSource(s_askPatience);
+            using var bound = new CancellationTokenSource(s_replyTimeout);
             try
             {
                 await socket.ConnectAsync(endPoint, bound.Token);

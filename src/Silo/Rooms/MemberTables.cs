@@ -13,7 +13,7 @@ internal sealed class MemberTables
 
     public Dictionary<string, Dictionary<string, string>>.KeyCollection Fronts => _fronts.Keys;
 
-    /// <summary>Adds a connection; says whether it is the user's first one.</summary>
+    /// <summary>Adds a connection; true when it is the user's first one.</summary>
     public bool Add(string front, string connection, string user)
     {
         if (!_fronts.TryGetValue(front, out var connections))
@@ -28,7 +28,7 @@ internal sealed class MemberTables
         return !known;
     }
 
-    /// <summary>Removes a connection; gives the user when it was that user's last one.</summary>
+    /// <summary>Removes a connection; returns the user when it was that user's last one.</summary>
     public string? Remove(string front, string connection)
     {
         if (!_fronts.TryGetValue(front, out var connections) || !connections.Remove(connection, out var user))
@@ -43,7 +43,7 @@ internal sealed class MemberTables
         return user;
     }
 
-    /// <summary>Removes a front with all its connections; gives the users whose last ones those were.</summary>
+    /// <summary>Removes a front with all its connections; returns the users whose last ones those were.</summary>
     public IReadOnlyList<string> RemoveFront(string front)
     {
         if (!_fronts.TryGetValue(front, out var connections))

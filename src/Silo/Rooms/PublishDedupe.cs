@@ -20,29 +20,29 @@ internal sealed class PublishDedupe(int capacity, TimeSpan window)
         return _entries.TryGetValue((user, id), out publish);
     }
 
-    /// <summary>When the newest will be forgotten, Unix milliseconds; 0 when there is none.</summary>
-    public long AllGoneAt { get; private set; }
+    /// <summary>When the newest expires, Unix milliseconds; 0 when there is none.</summary>
+    public long ExpiresAt { get; private set; }
 
     public void Add(KnownPublish publish)
     {
         if (capacity == 0)
             return;
-        AllGoneAt = publish.Receipt.Timestamp + (long)window.TotalMilliseconds;
+        ExpiresAt = publish.Receipt.Timestamp + (long)window.TotalMilliseconds;
         _entries ??= [];
         _order ??= new();
         if (_order.Count == capacity)
-            Forget();
+            Evict();
         _entries[(publish.User, publish.Id)] = publish;
         _order.Enqueue((publish.User, publish.Id));
     }
 
-    /// <summary>Forgets those that came after a message: they were not kept.</summary>
-    public void Retract(long sequence)
+    /// <summary>Removes those of later messages, which were not committed.</summary>
+    public void RollBackTo(long sequence)
     {
         if (_entries is null)
             return;
-        KnownPublish[] kept = [.. Save().Where(publish => publish.Receipt.Sequence <= sequence)];
-        Load(kept);
+        KnownPublish[] committed = [.. Save().Where(publish => publish.Receipt.Sequence <= sequence)];
+        Load(committed);
     }
 
     public KnownPublish[] Save() => _entries is null ? [] : [.. _order.Select(key => _entries[key])];
@@ -50,7 +50,7 @@ internal sealed class PublishDedupe(int capacity, TimeSpan window)
     /// <summary>Remembers these and no others; oldest first.</summary>
     public void Load(KnownPublish[] publishes)
     {
-        AllGoneAt = 0;
+        ExpiresAt = 0;
         _entries?.Clear();
         _order?.Clear();
         foreach (var publish in publishes)
@@ -72,8 +72,8 @@ internal sealed class PublishDedupe(int capacity, TimeSpan window)
     private void Trim(long nowMs)
     {
         while (_order.TryPeek(out var oldest) && nowMs - _entries![oldest].Receipt.Timestamp > window.TotalMilliseconds)
-            Forget();
+            Evict();
     }
 
-    private void Forget() => _entries!.Remove(_order.Dequeue());
+    private void Evict() => _entries!.Remove(_order.Dequeue());
 }

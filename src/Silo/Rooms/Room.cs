@@ -8,8 +8,8 @@ namespace Realtime.Silo.Rooms;
 /// log, and the events that go to the fronts. <see cref="RoomGrain"/> hosts it and calls it from one turn at a time.
 /// </summary>
 /// <remarks>
-/// What <see cref="Pending"/> has must be kept in the log, and then <see cref="Kept"/> be called, or
-/// <see cref="NotKept"/>, before anything else is asked.
+/// What is <see cref="Pending"/> must be appended to the log, and then <see cref="Commit"/> be called, or
+/// <see cref="RollBack"/>, before anything else.
 /// </remarks>
 internal sealed class Room(string name, RoomOptions options, TimeProvider time)
 {
@@ -20,12 +20,12 @@ internal sealed class Room(string name, RoomOptions options, TimeProvider time)
     private readonly List<FrontEvent> _events = [];
     private long _sequence; // pending messages included
     private long _order;
-    private long _countToldAt;
+    private readonly PresenceCount _count = new(options.PresenceLimit, options.PresenceCountInterval);
 
     /// <summary>Another one whenever the room starts without its past, so that positions of before mean nothing. Empty until the log was open.</summary>
     public string Epoch { get; private set; } = "";
 
-    /// <summary>The log has been open, so the room knows how far it is. Until then it has members and nothing to tell them.</summary>
+    /// <summary>The log has been open, so the room has a position. Until then it has members, and no events for them.</summary>
     public bool HasPast => Epoch.Length > 0;
 
     /// <summary>The log is open. While it is not, publishes are refused.</summary>
@@ -42,15 +42,15 @@ internal sealed class Room(string name, RoomOptions options, TimeProvider time)
 
     public bool IsEmpty => _members.Connections == 0;
 
-    /// <summary>How long somebody who comes could still be given what was said here, or a publish be recognised; zero when there is nothing.</summary>
-    public TimeSpan HoldsFor => TimeSpan.FromMilliseconds(Math.Max(0, Math.Max(_history.AllGoneAt, _dedupe.AllGoneAt) - NowMs()));
+    /// <summary>How long its history and its publish ids are still of use; zero when there are none.</summary>
+    public TimeSpan ExpiresIn => TimeSpan.FromMilliseconds(Math.Max(0, Math.Max(_history.ExpiresAt, _dedupe.ExpiresAt) - NowMs()));
 
-    /// <summary>Set when the count of a large room has changed and not been told yet.</summary>
-    public bool CountIsDue { get; private set; }
+    /// <summary>The count of a large room has changed and is not published yet.</summary>
+    public bool CountIsDue => _count.IsDue;
 
     public Position Position => new(Epoch, _sequence);
 
-    /// <summary>What the fronts with members must be told, in order, until <see cref="ClearEvents"/>.</summary>
+    /// <summary>What the fronts with members are to get, in order, until <see cref="ClearEvents"/>.</summary>
     public ReadOnlySpan<FrontEvent> Events => CollectionsMarshal.AsSpan(_events);
 
     /// <summary>The fronts that <see cref="Events"/> is for.</summary>
@@ -68,18 +68,19 @@ internal sealed class Room(string name, RoomOptions options, TimeProvider time)
         Publishes = _dedupe.Save(),
     };
 
-    /// <summary>Goes on where another one was; before anything else.</summary>
+    /// <summary>Takes over the state of a room on another silo; before anything else.</summary>
     public void Load(RoomState state)
     {
         (Epoch, _sequence, _order, IsWritable) = (state.Epoch, state.Sequence, state.Order, state.Log is not null);
         _members.Load(state.Members);
         _history.Load(state.History, state.Sequence);
         _dedupe.Load(state.Publishes);
-        CountIsDue = _members.Users > options.PresenceLimit; // what was due is told again
+        if (_count.Replaces(_members.Users))
+            _count.Change(); // one that was due there
     }
 
     /// <summary>
-    /// The log is open: what it has counts. That may be more than the room knows: an append that was taken for failed.
+    /// The log is open, and its messages are the room's. They may be more than the room had: an append that was taken for failed.
     /// </summary>
     public void Open(OpenedLog opened)
     {
@@ -88,8 +89,8 @@ internal sealed class Room(string name, RoomOptions options, TimeProvider time)
         _dedupe.Load(opened.Publishes);
     }
 
-    /// <summary>What was pending is in the log; gives the sequence from which on the room still needs it.</summary>
-    public long Kept()
+    /// <summary>What was pending is in the log; returns the sequence from which on the room still needs the log.</summary>
+    public long Commit()
     {
         var now = 0L;
         foreach (var entry in _pending)
@@ -103,30 +104,31 @@ internal sealed class Room(string name, RoomOptions options, TimeProvider time)
     }
 
     /// <summary>
-    /// What was pending is not in the log, or nobody knows: it counts as never said, whatever else the turn did stays, and
-    /// until the log is open again nothing new is taken.
+    /// What was pending is not in the log, or it is not known whether it is: its publishes are undone, whatever else the turn did
+    /// stays, and until the log is open again publishes are refused.
     /// </summary>
-    /// <param name="replies">The answers of the turn, which are corrected.</param>
-    public void NotKept(Span<RoomReply> replies)
+    /// <param name="replies">The replies of the turn, which are corrected.</param>
+    public void RollBack(Span<RoomReply> replies)
     {
         IsWritable = false;
-        var kept = _sequence -= _pending.Count;
+        var committed = _sequence -= _pending.Count;
         _pending.Clear();
-        _dedupe.Retract(kept);
-        _events.RemoveAll(item => item.Sequence > kept);
+        _dedupe.RollBackTo(committed);
+        _events.RemoveAll(item => item.Sequence > committed);
         foreach (ref var reply in replies)
         {
             reply = reply switch
             {
-                PublishedReply { Receipt: var receipt } when receipt.Epoch == Epoch && receipt.Sequence > kept => s_unavailable,
+                PublishedReply { Receipt: var receipt } when receipt.Epoch == Epoch && receipt.Sequence > committed => s_unavailable,
                 JoinedReply joined => joined with { Position = Until(joined.Position), Missed = Only(joined.Missed) },
                 SyncedReply synced => synced with { Position = Until(synced.Position), Missed = Only(synced.Missed) },
                 _ => reply,
             };
         }
 
-        Position Until(Position position) => position.Sequence > kept ? Position : position;
-        FrontEvent[] Only(FrontEvent[] missed) => missed is [.., var last] && last.Sequence > kept ? [.. missed.Where(item => item.Sequence <= kept)] : missed;
+        Position Until(Position position) => position.Sequence > committed ? Position : position;
+        FrontEvent[] Only(FrontEvent[] missed) =>
+            missed is [.., var last] && last.Sequence > committed ? [.. missed.Where(item => item.Sequence <= committed)] : missed;
     }
 
     public RoomReply Apply(string front, RoomCommand command) => command switch
@@ -135,7 +137,7 @@ internal sealed class Room(string name, RoomOptions options, TimeProvider time)
         JoinCommand join => Join(front, join),
         LeaveCommand leave => Leave(front, leave),
         SyncCommand sync => Sync(front, sync),
-        _ => throw new ArgumentException($"A room knows no command {command?.GetType().Name ?? "null"}."),
+        _ => throw new ArgumentException($"A room has no command {command?.GetType().Name ?? "null"}."),
     };
 
     private RoomReply Join(string front, JoinCommand join)
@@ -145,7 +147,7 @@ internal sealed class Room(string name, RoomOptions options, TimeProvider time)
         if (!HasPast)
             return s_unavailable;
         if (_members.Add(front, join.Connection, join.User))
-            TellPresence(FrontEventKind.Joined, join.User);
+            PublishPresence(FrontEventKind.Joined, join.User);
         if (join.Since is not { } since)
             return new JoinedReply(Position, _order, _members.Users, null, []);
         var missed = since.Epoch == Epoch ? After(since.Sequence) : null;
@@ -155,7 +157,7 @@ internal sealed class Room(string name, RoomOptions options, TimeProvider time)
     private LeftReply Leave(string front, LeaveCommand leave)
     {
         if (_members.Remove(front, leave.Connection) is { } user)
-            TellPresence(FrontEventKind.Left, user);
+            PublishPresence(FrontEventKind.Left, user);
         return LeftReply.Instance;
     }
 
@@ -164,8 +166,8 @@ internal sealed class Room(string name, RoomOptions options, TimeProvider time)
         foreach (var member in sync.Members)
             _members.Add(front, member.Connection, member.User);
         if (!HasPast)
-            return s_unavailable; // but the front is known now, so it hears, and sees that it lacks something, when the log is open
-        // A front of another epoch has heard nothing of this one.
+            return s_unavailable; // but the front is a receiver now, and detects the gap when the log is open
+        // A front of another epoch has no message of this one.
         var after = sync.Since is { } since && since.Epoch == Epoch ? since.Sequence : 0;
         var missed = After(after);
         return new SyncedReply(Position, _order, missed ?? [], missed is not null, _members.Users);
@@ -175,14 +177,14 @@ internal sealed class Room(string name, RoomOptions options, TimeProvider time)
     public void Drop(string front)
     {
         foreach (var user in _members.RemoveFront(front))
-            TellPresence(FrontEventKind.Left, user);
+            PublishPresence(FrontEventKind.Left, user);
     }
 
     public bool HasFront(string front) => _members.HasFront(front);
 
     private RoomReply Publish(PublishCommand publish)
     {
-        // What one front sends must not cost the others their room: a log may refuse it with all else of its turn.
+        // Checked here too: a log may refuse a message with all others of the turn, those of other fronts included.
         if (NameProblem(publish.User) is { } refused)
             return refused;
         if (PublishId.Problem(publish.Id) is { } problem)
@@ -195,7 +197,7 @@ internal sealed class Room(string name, RoomOptions options, TimeProvider time)
     private static RefusedReply? NameProblem(string user) =>
         Names.Problem(user, "user") is { } problem ? new RefusedReply(RequestException.NameInvalid, problem) : null;
 
-    /// <summary>Takes a message, or recognises one that it has.</summary>
+    /// <summary>Numbers a message, or recognises a repeat.</summary>
     public RoomReply Publish(FrontEventKind kind, string? from, string? id, byte[] body)
     {
         var now = NowMs();
@@ -243,28 +245,25 @@ internal sealed class Room(string name, RoomOptions options, TimeProvider time)
 
     public RoomDescription Describe() => new(_members.Users, _members.Connections, _members.FrontCount, Position);
 
-    /// <summary>Tells the count of a large room, at most once per interval; the grain's timer calls it again while it is due.</summary>
-    public void TellCount()
+    /// <summary>Publishes the count of a large room, at most once per interval; the grain's timer calls it again while it is due.</summary>
+    public void PublishCount()
     {
         var now = NowMs();
-        if (!CountIsDue || !HasPast || now - _countToldAt < options.PresenceCountInterval.TotalMilliseconds)
-            return;
-        CountIsDue = false;
-        _countToldAt = now;
-        _events.Add(Presence(FrontEventKind.Presence, null, now));
+        if (HasPast && _count.TryPublish(now))
+            _events.Add(Presence(FrontEventKind.Presence, null, now));
     }
 
-    private void TellPresence(FrontEventKind kind, string user)
+    private void PublishPresence(FrontEventKind kind, string user)
     {
         if (!HasPast)
-            return; // no front has an answer yet, and it will be given the state that is then
-        if (_members.Users <= options.PresenceLimit)
+            return; // no join has been answered yet
+        if (!_count.Replaces(_members.Users))
         {
             _events.Add(Presence(kind, user, NowMs()));
             return;
         }
-        CountIsDue = true;
-        TellCount();
+        _count.Change();
+        PublishCount();
     }
 
     private FrontEvent Presence(FrontEventKind kind, string? user, long now) => new()
@@ -283,8 +282,8 @@ internal sealed class Room(string name, RoomOptions options, TimeProvider time)
     {
         if (_pending.Count == 0)
             return _history.After(sequence, NowMs());
-        var kept = _sequence - _pending.Count;
-        if (sequence > _sequence || _history.After(Math.Min(sequence, kept), NowMs()) is not { } missed)
+        var committed = _sequence - _pending.Count;
+        if (sequence > _sequence || _history.After(Math.Min(sequence, committed), NowMs()) is not { } missed)
             return null;
         return [.. missed, .. _pending.Select(entry => entry.Message).Where(message => message.Sequence > sequence)];
     }

@@ -8,15 +8,15 @@ using Realtime.Silo.Logs;
 namespace Realtime.Silo.Rooms;
 
 /// <summary>
-/// Hosts a <see cref="Room"/>: a turn applies what came in, appends its messages to the log, pushes the events that this
-/// made to the fronts, and answers when their streams have taken them. Not reentrant, so turns and events have one order.
+/// Hosts a <see cref="Room"/>: a turn applies commands, appends their messages to the log, publishes the events to the fronts, and
+/// answers when their streams have accepted them. Not reentrant, so turns and events have one order.
 /// </summary>
 /// <remarks>
 /// The log is opened by the first turn that needs it. After an append that failed it is opened again, by the next turn, and
-/// then says how far it goes; members stay meanwhile, and fronts see by the hole in the order that they have to ask.
+/// then has the last sequence; members stay meanwhile, and fronts detect the gap in the order.
 /// </remarks>
 internal sealed partial class RoomGrain(
-    IOptions<RoomOptions> options, IRoomLogs logs, TimeProvider time, FrontPublisher publisher, SiloLease lease, LocalRooms local)
+    IOptions<RoomOptions> options, IRoomLogs logs, TimeProvider time, FrontPublisher publisher, SiloLease lease, RoomRegistry registry)
     : Grain, IRoomGrain, IGrainMigrationParticipant
 {
     private static readonly TimeSpan s_forever = TimeSpan.FromDays(3650);
@@ -24,24 +24,22 @@ internal sealed partial class RoomGrain(
     private Room _room = null!; // made in OnActivateAsync
     private IRoomLog? _log; // null when it is not open
     private Task<bool>? _opening;
-    private RoomState? _handedOver;
+    private RoomState? _migrated;
     private IGrainTimer? _countTimer;
     private Departure? _departure;
-    private long _told; // the order of the last event that the streams have taken
-    private int _isBusy;
+    private long _published; // the order of the last event that the streams have accepted
+    private int _isActive; // 1 from a publish until its order is announced
 
-    // The last batch of each front and its answer, for a repeat. A front that has left may repeat its last batch too.
-    // In a list, as a room has few fronts, and there are many rooms.
-    private LastBatch[] _last = [];
+    private readonly LastBatches _batches = new();
 
     /// <summary>May be read from any thread; it may be a moment old.</summary>
     public RoomSummary Summary => new(this.GetPrimaryKeyString(), _room.Members);
 
-    /// <summary>How far its fronts have been told; from now on it is not busy until it tells them more. For any thread.</summary>
-    public RoomOrder TakeTold()
+    /// <summary>The order of the last event published; from now on it is not active until it publishes more. For any thread.</summary>
+    public RoomOrder TakePublished()
     {
-        Interlocked.Exchange(ref _isBusy, 0);
-        return new RoomOrder(this.GetPrimaryKeyString(), _room.Epoch, Volatile.Read(ref _told));
+        Interlocked.Exchange(ref _isActive, 0);
+        return new RoomOrder(this.GetPrimaryKeyString(), _room.Epoch, Volatile.Read(ref _published));
     }
 
     public override Task OnActivateAsync(CancellationToken cancellationToken)
@@ -49,25 +47,25 @@ internal sealed partial class RoomGrain(
         var name = this.GetPrimaryKeyString();
         Names.Check(name, "room");
         _room = new Room(name, options.Value, time);
-        if (_handedOver is { } state)
+        if (_migrated is { } state)
         {
             _room.Load(state);
             if (state.Log is { } mark)
                 _log = logs.Resume(mark);
-            _last = state.Batches;
+            _batches.Load(state.Batches);
             foreach (var front in _room.Fronts)
                 lease.WatchRoom(front, name);
             KeepAlive();
-            _handedOver = null;
+            _migrated = null;
         }
-        local.Add(this);
+        registry.Add(this);
         return Task.CompletedTask;
     }
 
     public override Task OnDeactivateAsync(DeactivationReason reason, CancellationToken cancellationToken)
     {
-        this.HandOverIfSiloStops(reason, lease);
-        local.Remove(this);
+        this.MigrateIfSiloStops(reason, lease);
+        registry.Remove(this);
         foreach (var front in _room.Fronts)
             lease.UnwatchRoom(front, this.GetPrimaryKeyString());
         return Task.CompletedTask;
@@ -76,41 +74,33 @@ internal sealed partial class RoomGrain(
     void IGrainMigrationParticipant.OnDehydrate(IDehydrationContext context) =>
         context.TryAddValue("room", _room.Save() with
         {
-            Batches = [.. _last],
+            Batches = _batches.Save(),
             Log = _log?.Mark,
         });
 
     void IGrainMigrationParticipant.OnRehydrate(IRehydrationContext context)
     {
         if (context.TryGetValue("room", out RoomState? state))
-            _handedOver = state;
+            _migrated = state;
     }
 
     public async ValueTask<SubmitReply> Submit(string front, long batch, RoomCommand[] commands)
     {
         ArgumentException.ThrowIfNullOrEmpty(front);
         RoomCommands.Check(commands);
-        var at = LastOf(front);
-        if (at >= 0 && batch <= _last[at].Batch)
-        {
-            return batch == _last[at].Batch
-                ? _last[at].Reply
-                : throw new ArgumentException($"Batch {batch} of front {front} comes after {_last[at].Batch}; batches of a front must grow.");
-        }
+        if (_batches.ReplyTo(front, batch) is { } repeat)
+            return repeat;
         var (wasEmpty, hadFront) = (_room.IsEmpty, _room.HasFront(front));
         if (_log is null && Array.Exists(commands, command => command is not LeaveCommand))
-            await TryOpen(Create); // or else what needs it is refused
+            await TryOpen(Create); // or else publishes and joins are refused
         var replies = new RoomReply[commands.Length];
         for (var i = 0; i < commands.Length; i++)
             replies[i] = _room.Apply(front, commands[i]);
         if (_room.Pending.Length > 0)
-            await Keep(replies);
+            await Commit(replies);
         var reply = new SubmitReply(lease.Id, hadFront, replies);
-        if (at >= 0)
-            _last[at] = new LastBatch(front, batch, reply);
-        else
-            _last = [.. _last, new LastBatch(front, batch, reply)];
-        await Tell();
+        _batches.Set(front, batch, reply);
+        await Publish();
         if (_room.HasFront(front) != hadFront)
             Watch(front, !hadFront);
         if (_room.IsEmpty || wasEmpty)
@@ -121,13 +111,13 @@ internal sealed partial class RoomGrain(
     public async Task Drop(string front)
     {
         ArgumentException.ThrowIfNullOrEmpty(front);
-        _last = [.. _last.Where(last => last.Front != front)];
+        _batches.Remove(front);
         _room.Drop(front);
-        await Tell();
+        await Publish();
         if (!_room.IsEmpty)
             return;
         KeepAlive();
-        LeaveIfUnused();
+        DeactivateIfUnused();
     }
 
     public Task<Receipt> Broadcast(RoomMessage message)
@@ -145,14 +135,14 @@ internal sealed partial class RoomGrain(
         if (limit is < 1 or > Limits.PageSize)
             throw new ArgumentOutOfRangeException(nameof(limit), limit, $"limit is {limit}; it must be 1 to {Limits.PageSize}.");
         Names.CheckCursor(after);
-        LeaveIfUnused();
+        DeactivateIfUnused();
         return Task.FromResult(_room.Page(after, limit));
     }
 
     public async Task<RoomDescription> Describe()
     {
         await OpenToRead();
-        LeaveIfUnused();
+        DeactivateIfUnused();
         return _room.Describe();
     }
 
@@ -163,7 +153,7 @@ internal sealed partial class RoomGrain(
         if (before is < 1)
             throw new ArgumentOutOfRangeException(nameof(before), before, $"before is {before}; it must be 1 or more.");
         await OpenToRead();
-        LeaveIfUnused();
+        DeactivateIfUnused();
         return _room.History(before, limit, epoch);
     }
 
@@ -173,8 +163,8 @@ internal sealed partial class RoomGrain(
             await TryOpen(Create);
         RoomReply[] replies = [_room.Publish(kind, from, id, body)];
         if (_room.Pending.Length > 0)
-            await Keep(replies);
-        await Tell();
+            await Commit(replies);
+        await Publish();
         if (_room.IsEmpty)
             KeepAlive();
         return replies[0] switch
@@ -185,20 +175,20 @@ internal sealed partial class RoomGrain(
         };
     }
 
-    /// <summary>Appends what the turn has said; what is not kept is neither answered nor told.</summary>
-    private async ValueTask Keep(RoomReply[] replies)
+    /// <summary>Appends the turn's messages; what is not committed is neither acknowledged nor published.</summary>
+    private async ValueTask Commit(RoomReply[] replies)
     {
         try
         {
             await _log!.Append(_room.Pending);
-            _log.Trim(_room.Kept());
+            _log.Trim(_room.Commit());
         }
         catch (Exception exception)
         {
-            if (exception is not LogException) // else the log has said why
+            if (exception is not LogException) // else the log has logged why
                 LogFailed(exception);
             _log = null;
-            _room.NotKept(replies);
+            _room.RollBack(replies);
             if (exception is LogFencedException)
                 DeactivateOnIdle(); // the room is on another silo, and callers find it there
         }
@@ -240,14 +230,14 @@ internal sealed partial class RoomGrain(
             }
             catch (Exception exception)
             {
-                if (exception is not LogException) // else the log has said why
+                if (exception is not LogException) // else the log has logged why
                     LogFailed(exception);
                 return false;
             }
         }
     }
 
-    private Task Tell()
+    private Task Publish()
     {
         if (_room.CountIsDue)
         {
@@ -263,45 +253,35 @@ internal sealed partial class RoomGrain(
         var pushed = publisher.Publish(_room.Fronts, _room.Events);
         _room.ClearEvents();
         if (!pushed.IsCompletedSuccessfully)
-            return ThenTold(pushed);
-        Told();
+            return ThenPublished(pushed);
+        OnPublished();
         return Task.CompletedTask;
 
-        async Task ThenTold(Task pushed)
+        async Task ThenPublished(Task pushed)
         {
             await pushed;
-            Told();
+            OnPublished();
         }
     }
 
-    private void Told()
+    private void OnPublished()
     {
-        if (_told == _room.Order)
+        if (_published == _room.Order)
             return;
-        Volatile.Write(ref _told, _room.Order);
-        if (Interlocked.Exchange(ref _isBusy, 1) == 0)
-            local.Busy(this);
+        Volatile.Write(ref _published, _room.Order);
+        if (Interlocked.Exchange(ref _isActive, 1) == 0)
+            registry.MarkActive(this);
     }
 
     private Task OnCountTimer()
     {
-        _room.TellCount();
+        _room.PublishCount();
         if (!_room.CountIsDue)
         {
             _countTimer?.Dispose();
             _countTimer = null;
         }
         return PushEvents();
-    }
-
-    private int LastOf(string front)
-    {
-        for (var i = 0; i < _last.Length; i++)
-        {
-            if (_last[i].Front == front)
-                return i;
-        }
-        return -1;
     }
 
     private void Watch(string front, bool entered)
@@ -313,23 +293,22 @@ internal sealed partial class RoomGrain(
     }
 
     /// <summary>
-    /// A room with members must stay in memory; an empty one is gone from it when nobody who comes back could still be
-    /// given what was said.
+    /// A room with members must stay in memory; an empty one as long as its history and publish ids are of use.
     /// </summary>
-    private void KeepAlive() => DelayDeactivation(_room.IsEmpty ? _room.HoldsFor : s_forever);
+    private void KeepAlive() => DelayDeactivation(_room.IsEmpty ? _room.ExpiresIn : s_forever);
 
-    private void LeaveIfUnused()
+    private void DeactivateIfUnused()
     {
         if (IsUnused)
             (_departure ??= new Departure(this, () => IsUnused)).Soon();
     }
 
-    /// <summary>Nobody has come or said anything here, or it is so long ago that nothing is left of it.</summary>
-    private bool IsUnused => _room.IsEmpty && _last.Length == 0 && _room.HoldsFor == TimeSpan.Zero;
+    /// <summary>Nobody has joined or published, or it is so long ago that nothing is left of it.</summary>
+    private bool IsUnused => _room.IsEmpty && _batches.IsEmpty && _room.ExpiresIn == TimeSpan.Zero;
 
     private void LogFailed(Exception exception) =>
         SafeLog.Write(() => LogFailed(ServiceProvider.GetRequiredService<ILogger<RoomGrain>>(), this.GetPrimaryKeyString(), exception));
 
-    [LoggerMessage(1, LogLevel.Error, "The log of room {Room} failed as it should not; what was to be kept there is refused.")]
+    [LoggerMessage(1, LogLevel.Error, "The log of room {Room} failed as it should not; its publishes are refused.")]
     private static partial void LogFailed(ILogger logger, string room, Exception exception);
 }

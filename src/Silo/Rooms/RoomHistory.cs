@@ -5,8 +5,8 @@ internal sealed class RoomHistory(Retention retention)
 {
     private readonly Queue<FrontEvent> _messages = new();
     private long _last; // the newest sequence ever added
-    private long _allGoneAt; // when the newest is too old
-    private long _staysUntil; // no message is too old before this time: so the oldest need not be looked at each time
+    private long _newestExpiresAt; // Unix milliseconds
+    private long _oldestExpiresAt; // or earlier: until then no message needs to be looked at
 
     /// <summary>The sequence of the oldest message that is here; that of the next one when there is none.</summary>
     public long First => _last - _messages.Count + 1;
@@ -19,13 +19,13 @@ internal sealed class RoomHistory(Retention retention)
         if (_messages.Count == retention.Messages)
             _messages.Dequeue();
         if (_messages.Count == 0)
-            _staysUntil = StaysUntil(message);
+            _oldestExpiresAt = ExpiryOf(message);
         _messages.Enqueue(message);
-        _allGoneAt = StaysUntil(message);
+        _newestExpiresAt = ExpiryOf(message);
     }
 
-    /// <summary>When the newest message will be too old, Unix milliseconds; 0 when there is none.</summary>
-    public long AllGoneAt => _messages.Count == 0 ? 0 : _allGoneAt;
+    /// <summary>When the newest message expires, Unix milliseconds; 0 when there is none.</summary>
+    public long ExpiresAt => _messages.Count == 0 ? 0 : _newestExpiresAt;
 
     public FrontEvent[] Save() => [.. _messages];
 
@@ -38,7 +38,7 @@ internal sealed class RoomHistory(Retention retention)
         _last = last;
     }
 
-    /// <summary>Everything after <paramref name="sequence"/>, or null when any of it is gone or it lies in the future.</summary>
+    /// <summary>Everything after <paramref name="sequence"/>, or null when some of it has expired or it lies in the future.</summary>
     public FrontEvent[]? After(long sequence, long nowMs)
     {
         Trim(nowMs);
@@ -66,18 +66,18 @@ internal sealed class RoomHistory(Retention retention)
 
     public void Trim(long nowMs)
     {
-        if (nowMs <= _staysUntil)
+        if (nowMs <= _oldestExpiresAt)
             return;
         while (_messages.TryPeek(out var oldest))
         {
-            _staysUntil = StaysUntil(oldest);
-            if (nowMs <= _staysUntil)
+            _oldestExpiresAt = ExpiryOf(oldest);
+            if (nowMs <= _oldestExpiresAt)
                 return;
             _messages.Dequeue();
         }
     }
 
-    private long StaysUntil(FrontEvent message) => message.Timestamp + (long)retention.Age.TotalMilliseconds;
+    private long ExpiryOf(FrontEvent message) => message.Timestamp + (long)retention.Age.TotalMilliseconds;
 }
 
 /// <summary>How much of a room is kept for those who come back.</summary>

@@ -10,7 +10,7 @@ namespace Realtime.Silo.Rooms;
 /// </remarks>
 internal sealed class RoomMembers
 {
-    private const int MostInList = 8;
+    private const int MaxInList = 8;
 
     private Entry[] _list = [];
     private int _count;
@@ -27,14 +27,14 @@ internal sealed class RoomMembers
 
     public IReadOnlyCollection<string> Fronts => _tables is { } tables ? tables.Fronts : _fronts;
 
-    /// <summary>Adds a connection; says whether it is the user's first one.</summary>
+    /// <summary>Adds a connection; true when it is the user's first one.</summary>
     public bool Add(string front, string connection, string user)
     {
         if (_tables is not null)
             return _tables.Add(front, connection, user);
         if (Find(front, connection) >= 0)
             return false;
-        if (_count == MostInList)
+        if (_count == MaxInList)
         {
             _tables = new MemberTables();
             foreach (var entry in _list)
@@ -53,7 +53,7 @@ internal sealed class RoomMembers
         return isFirst;
     }
 
-    /// <summary>Removes a connection; gives the user when it was that user's last one.</summary>
+    /// <summary>Removes a connection; returns the user when it was that user's last one.</summary>
     public string? Remove(string front, string connection)
     {
         if (_tables is not null)
@@ -73,7 +73,7 @@ internal sealed class RoomMembers
         return user;
     }
 
-    /// <summary>Removes a front with all its connections; gives the users whose last ones those were.</summary>
+    /// <summary>Removes a front with all its connections; returns the users whose last ones those were.</summary>
     public IReadOnlyList<string> RemoveFront(string front)
     {
         if (_tables is not null)

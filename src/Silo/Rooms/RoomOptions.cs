@@ -7,13 +7,13 @@ namespace Realtime.Silo.Rooms;
 public sealed class RoomOptions
 {
     /// <summary>
-    /// Up to so many users in a room, members are told who comes and goes; above it they get only a count, at most one
+    /// Up to so many users in a room, presence is by name; above it members get only a count, at most one
     /// per <see cref="PresenceCountInterval"/>: a room of n members would otherwise cost n * n frames to fill. 0 to 100,000.
     /// </summary>
     [Range(0, 100_000)]
     public int PresenceLimit { get; set; } = 100;
 
-    /// <summary>How often a room above <see cref="PresenceLimit"/> tells its count. 100 ms to 1 h.</summary>
+    /// <summary>How often a room above <see cref="PresenceLimit"/> publishes its count. 100 ms to 1 h.</summary>
     [Range(typeof(TimeSpan), "00:00:00.1", "01:00:00")]
     public TimeSpan PresenceCountInterval { get; set; } = TimeSpan.FromSeconds(1);
 

@@ -47,7 +47,7 @@ public sealed class RoomLogTests(PostgresFixture postgres)
             for (var i = 0; i < 10; i++)
                 room.Publish(FrontEventKind.Message, "alice", $"{turn}-{i}", Entries.Body($"{turn}-{i}"));
             await opened.Log.Append([.. room.Pending]).AsTask().WaitAsync(TestLogs.Bound);
-            opened.Log.Trim(room.Kept());
+            opened.Log.Trim(room.Commit());
         }
         Assert.Equal(new Position(opened.Epoch, 300), room.Position);
         Assert.Equal(Enumerable.Range(251, 50), Missed(250)!.Select(message => (int)message.Sequence));

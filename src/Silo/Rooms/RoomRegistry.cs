@@ -2,28 +2,28 @@ using System.Collections.Concurrent;
 
 namespace Realtime.Silo.Rooms;
 
-/// <summary>The rooms on this silo, for listings, and those that have told their fronts something lately.</summary>
-internal sealed class LocalRooms
+/// <summary>The rooms on this silo, for listings, and those that have published since the last announcement of positions.</summary>
+internal sealed class RoomRegistry
 {
     private readonly ConcurrentDictionary<RoomGrain, bool> _rooms = new(ReferenceEqualityComparer.Instance);
-    private readonly ConcurrentQueue<RoomGrain> _busy = new();
+    private readonly ConcurrentQueue<RoomGrain> _active = new();
 
     public void Add(RoomGrain room) => _rooms.TryAdd(room, true);
 
     public void Remove(RoomGrain room) => _rooms.TryRemove(room, out _);
 
-    /// <summary>The room has told its fronts something. Called once for each time that <see cref="TakeBusy"/> gives it.</summary>
-    public void Busy(RoomGrain room) => _busy.Enqueue(room);
+    /// <summary>The room has published. Called once for each time that <see cref="TakeActive"/> returns it.</summary>
+    public void MarkActive(RoomGrain room) => _active.Enqueue(room);
 
-    /// <summary>The rooms that were busy since the last call, and how far they are.</summary>
-    public Dictionary<string, RoomOrder> TakeBusy()
+    /// <summary>The rooms that have published since the last call, and the order of their last event.</summary>
+    public Dictionary<string, RoomOrder> TakeActive()
     {
         var taken = new Dictionary<string, RoomOrder>();
         // Those that come meanwhile are for the next time.
-        for (var left = _busy.Count; left > 0 && _busy.TryDequeue(out var room); left--)
+        for (var left = _active.Count; left > 0 && _active.TryDequeue(out var room); left--)
         {
-            var told = room.TakeTold();
-            taken[told.Room] = told;
+            var published = room.TakePublished();
+            taken[published.Room] = published;
         }
         return taken;
     }

@@ -1,0 +1,18 @@
+using Realtime.Silo.Fronts;
+
+namespace Realtime.Silo;
+
+/// <summary>What a grain that keeps its state in memory does when its silo stops.</summary>
+internal static class GrainMigration
+{
+    /// <summary>
+    /// To be called in OnDeactivateAsync: if the silo stops, the grain migrates with its state, and calls that come meanwhile
+    /// wait for it there. When its silo is killed, or was the last one, the state is lost.
+    /// </summary>
+    public static void MigrateIfSiloStops(this IGrainBase grain, DeactivationReason reason, SiloLease lease)
+    {
+        // The last silo has no target, and Orleans would log that for each grain.
+        if (reason.ReasonCode == DeactivationReasonCode.ShuttingDown && !lease.IsAlone)
+            grain.MigrateOnIdle();
+    }
+}
