@@ -40,6 +40,14 @@ public sealed partial class DocsTests
         Assert.DoesNotContain(paths, path => !Exists(Path.Combine(s_root, path)));
     }
 
+    [Theory]
+    [MemberData(nameof(Docs))]
+    public void Classes_are_in_the_folders_where_the_docs_say(string doc)
+    {
+        var places = Places(File.ReadAllText(Path.Combine(s_root, doc)));
+        Assert.DoesNotContain(places, place => !Stands(place.Class, place.Folder));
+    }
+
     [Fact]
     public void What_does_not_exist_is_noticed()
     {
@@ -49,6 +57,24 @@ public sealed partial class DocsTests
         Assert.False(Exists(Path.Combine(s_root, "src/Connections/ReadLoop")));
         Assert.True(Exists(Path.Combine(s_root, "src/Connections/Outbox")));
         Assert.NotEmpty(Docs);
+
+        Assert.Equal([("Room", "Silo/Rooms"), ("Connection", "Connections")], Places("`Room` (Silo/Rooms) and a `Connection` (Connections), `other` (words)"));
+        Assert.True(Stands("Room", "Silo/Rooms"));
+        Assert.True(Stands("Connection", "Connections"));
+        Assert.False(Stands("Room", "WebFront/Rooms"));
+        Assert.False(Stands("ReadLoop", "Connections"));
+        Assert.NotEmpty(Places(File.ReadAllText(Path.Combine(s_root, "docs/architecture.md"))));
+    }
+
+    /// <summary>A class and, behind it in parentheses, its folder below src: <c>`Room` (Silo/Rooms)</c>.</summary>
+    private static (string Class, string Folder)[] Places(string text) =>
+        [.. Place().Matches(text).Select(match => (match.Groups[1].Value, match.Groups[2].Value))];
+
+    private static bool Stands(string name, string folder)
+    {
+        var path = Path.Combine(s_root, "src", folder);
+        return Directory.Exists(path)
+            && (Directory.EnumerateFiles(path, $"{name}.cs", SearchOption.AllDirectories).Any() || Directory.EnumerateFiles(path, $"{name}.*.cs", SearchOption.AllDirectories).Any());
     }
 
     /// <summary>A span that is a name as a whole (<c>Room</c>, <c>Front:CallTimeout</c>), otherwise what is written like a type in it.</summary>
@@ -89,6 +115,9 @@ public sealed partial class DocsTests
 
     [GeneratedRegex(@"(?<![\w/.$%-])[A-Z][a-z0-9]+(?:[A-Z][a-z0-9]*)+(?![\w/-])")]
     private static partial Regex TypeLike();
+
+    [GeneratedRegex(@"`([A-Z]\w+)` \(([A-Z]\w*(?:\.\w+)?(?:/[A-Z]\w*)*)\)")]
+    private static partial Regex Place();
 
     [GeneratedRegex(@"\]\(([^)\s]+)\)")]
     private static partial Regex Link();
