@@ -2,7 +2,6 @@ using Microsoft.Extensions.Options;
 using Orleans.Hosting;
 using Realtime.Connections;
 using Realtime.Grains;
-using Realtime.Settings;
 using Realtime.Silo;
 using Realtime.Silo.Hosting;
 using Realtime.Silo.Logs;
@@ -20,8 +19,6 @@ internal static class FrontRole
 
     public static WebApplication Build(WebApplicationBuilder builder)
     {
-        SettingsCheck.All(builder.Configuration,
-            [.. SiloExtensions.Settings, new(ConnectionOptions.Section, typeof(ConnectionOptions)), FrontOptions.Settings, BearerOptions.Settings]);
         var settings = ClusterSettings.Read(builder.Configuration);
         builder.ListenAt(Address);
         if (settings.IsFront)

@@ -5,7 +5,7 @@ using Realtime.Silo.Hosting;
 return await HostProcess.Run(() =>
 {
     var builder = WebApplication.CreateBuilder(args);
-    // The roles check it, with all other settings.
     var role = builder.Configuration[$"{ClusterSettings.Section}:{nameof(ClusterSettings.Role)}"];
+    AllSettings.Check(builder.Configuration, builder.Environment, role);
     return role == "silo" ? SiloRole.Build(builder) : FrontRole.Build(builder);
 });

@@ -1,5 +1,4 @@
 using Orleans.Hosting;
-using Realtime.Settings;
 using Realtime.Silo;
 using Realtime.Silo.Hosting;
 
@@ -13,7 +12,6 @@ internal static class SiloRole
 
     public static WebApplication Build(WebApplicationBuilder builder)
     {
-        SettingsCheck.All(builder.Configuration, [.. SiloExtensions.Settings]);
         var settings = ClusterSettings.Read(builder.Configuration);
         builder.ListenAt(Address);
         builder.UseOrleans(silo => silo.UseCluster(settings).AddRealtime());

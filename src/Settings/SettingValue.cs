@@ -13,11 +13,11 @@ internal static class SettingValue
             || plain == typeof(double) || plain == typeof(TimeSpan));
 
     /// <summary>Says what is wrong with a text; null when nothing is.</summary>
-    public static string? Problem(string path, string? text, Type type, PropertyInfo? property, bool withRange)
+    public static string? Problem(string path, string? text, Type type, PropertyInfo? property)
     {
         if (text is null)
             return Nullable.GetUnderlyingType(type) is not null || !type.IsValueType ? null : $"{path} is null; it must be {Allowed(type, property)}.";
-        return TryParse(text, Plain(type), out var value) ? (withRange ? Problem(path, value, property) : null) : $"{path} is '{Shown(text)}'; it must be {Allowed(type, property)}.";
+        return TryParse(text, Plain(type), out var value) ? Problem(path, value, property) : $"{path} is '{Shown(text)}'; it must be {Allowed(type, property)}.";
     }
 
     /// <summary>Says what is wrong with a value; null when nothing is.</summary>
@@ -68,6 +68,8 @@ internal static class SettingValue
     private static bool TryParse(string text, Type type, out object? value)
     {
         value = null;
+        if (text.Contains('\0'))
+            return false; // .NET passes over them behind a number
         var invariant = CultureInfo.InvariantCulture;
         if (type == typeof(string))
             value = text;

@@ -6,18 +6,6 @@ using Microsoft.Extensions.Options;
 
 namespace Realtime.Settings;
 
-/// <summary>A section of the configuration, and the classes whose public properties are its settings.</summary>
-/// <param name="Path">Its name: <c>Connections</c>, <c>Authentication:Schemes:Bearer</c>.</param>
-/// <param name="Types">Mostly one.</param>
-public sealed record SettingsSection(string Path, params Type[] Types)
-{
-    /// <summary>Names that were settings of this section once, and where what they set is set now.</summary>
-    public IReadOnlyDictionary<string, string> Moved { get; init; } = new Dictionary<string, string>();
-
-    /// <summary>The section that this one has replaced, and what to say where it is still there.</summary>
-    public SettingProblem? Former { get; init; }
-}
-
 /// <summary>
 /// The one rule for all settings: a name that does not exist, a text that cannot be read, a value out of its range are each one
 /// line that says the name, the value and what is allowed.
@@ -26,22 +14,66 @@ public static class SettingsCheck
 {
     private static readonly Dictionary<string, string> s_nothingMoved = [];
 
-    /// <summary>Checks what the configuration says, before it is bound.</summary>
+    /// <summary>Checks what the configuration says, what is missing in it, and what does not go together.</summary>
     public static IReadOnlyList<string> Problems(IConfiguration configuration, SettingsSection section)
     {
         ArgumentNullException.ThrowIfNull(configuration);
         ArgumentNullException.ThrowIfNull(section);
-        return Problems(configuration, section, withRanges: true);
+        var found = Read(configuration, section);
+        if (!section.IsUsed)
+            return found.Lines;
+        // Of each class an instance with what can be read, so that nothing waits until the rest has been mended.
+        var problems = section.Types.SelectMany(type =>
+        {
+            var settings = Activator.CreateInstance(type, nonPublic: true)!;
+            return Problems(section, settings, Bind(configuration, section, found, settings));
+        });
+        return [.. found.Lines.Concat(problems).Distinct()];
     }
 
-    /// <summary>Checks what the configuration says, before it is bound; ranges only if they are not checked when it is.</summary>
-    internal static IReadOnlyList<string> Problems(IConfiguration configuration, SettingsSection section, bool withRanges)
+    /// <summary>Sets what the configuration says and can be read.</summary>
+    /// <returns>What is wrong: with the texts, and if anything is, with the whole.</returns>
+    internal static IReadOnlyList<string> Bind(IConfiguration configuration, SettingsSection section, object settings)
     {
-        var problems = new Found(withRanges);
+        var found = Read(configuration, section);
+        var readable = Bind(configuration, section, found, settings);
+        return found.Lines.Count == 0 ? [] : [.. found.Lines.Concat(Problems(section, settings, readable)).Distinct()];
+    }
+
+    /// <summary>Checks what has been bound, or set in code.</summary>
+    public static IReadOnlyList<string> Problems(SettingsSection section, object settings)
+    {
+        ArgumentNullException.ThrowIfNull(section);
+        ArgumentNullException.ThrowIfNull(settings);
+        return Problems(section, settings, readable: null);
+    }
+
+    private static string[] Problems(SettingsSection section, object settings, IConfiguration? readable)
+    {
+        var problems = new List<string>();
+        CheckObject(section.Path, settings, readable, problems);
+        return [.. problems, .. section.Check?.Invoke(settings) ?? []];
+    }
+
+    private static Found Read(IConfiguration configuration, SettingsSection section)
+    {
+        var found = new Found();
         if (section.Former is { } former && configuration.GetSection(former.Setting).Exists())
-            problems.Add($"{former.Setting} {former.Says}");
-        CheckGroup(configuration.GetSection(section.Path), section.Types, section.Moved, problems);
-        return problems;
+            found.Lines.Add($"{former.Setting} {former.Says}");
+        var settings = configuration.GetSection(section.Path);
+        if (!string.IsNullOrEmpty(settings.Value))
+            found.Lines.Add($"{section.Path} is one value; it must be a group of settings.");
+        CheckGroup(settings, section.Types, section.Moved, found);
+        return found;
+    }
+
+    private static IConfigurationSection Bind(IConfiguration configuration, SettingsSection section, Found found, object settings)
+    {
+        var good = configuration.GetSection(section.Path).AsEnumerable().Where(setting => setting.Value is not null && !found.IsBad(setting.Key));
+        var readable = new ConfigurationBuilder().AddInMemoryCollection(good).Build().GetSection(section.Path);
+        readable.Bind(settings);
+        section.Complete?.Invoke(configuration, settings);
+        return readable;
     }
 
     /// <summary>Checks what has been bound, or set in code.</summary>
@@ -49,7 +81,7 @@ public static class SettingsCheck
     {
         ArgumentNullException.ThrowIfNull(settings);
         var problems = new List<string>();
-        CheckObject(path, settings, problems);
+        CheckObject(path, settings, readable: null, problems);
         return problems;
     }
 
@@ -83,15 +115,15 @@ public static class SettingsCheck
         return names.Select((name, depth) => (string.Join(':', names[..depth]), name));
     }
 
-    private static void CheckGroup(IConfigurationSection section, Type[] types, IReadOnlyDictionary<string, string> moved, Found problems)
+    private static void CheckGroup(IConfigurationSection section, Type[] types, IReadOnlyDictionary<string, string> moved, Found found)
     {
         PropertyInfo[] properties = [.. types.SelectMany(PropertiesOf)];
         foreach (var child in section.GetChildren())
         {
             if (Array.Find(properties, property => property.Name.Equals(child.Key, StringComparison.OrdinalIgnoreCase)) is { } property)
-                Check(child, $"{section.Path}:{property.Name}", property.PropertyType, property, problems);
+                Check(child, $"{section.Path}:{property.Name}", property.PropertyType, property, found);
             else
-                problems.Add(Unknown(child, [.. properties.Select(known => known.Name)], moved));
+                found.Add(child, Unknown(child, [.. properties.Select(known => known.Name)], moved));
         }
     }
 
@@ -104,42 +136,43 @@ public static class SettingsCheck
         return $"{setting.Path} is no setting{value};{meant} {(nearest is null ? "there" : "There")} are {string.Join(", ", known)}.";
     }
 
-    private static void Check(IConfigurationSection section, string path, Type type, PropertyInfo? property, Found problems)
+    private static void Check(IConfigurationSection section, string path, Type type, PropertyInfo? property, Found found)
     {
         IConfigurationSection[] children = [.. section.GetChildren()];
         if (SettingValue.IsValue(type))
         {
             if (children.Length > 0)
-                problems.Add($"{path} has settings below it ({children[0].Key}); it must be one value.");
-            else if (SettingValue.Problem(path, section.Value, type, property, problems.WithRanges) is { } problem)
-                problems.Add(problem);
+                found.Add(section, $"{path} has settings below it ({children[0].Key}); it must be one value.");
+            else if (SettingValue.Problem(path, section.Value, type, property) is { } problem)
+                found.Add(section, problem);
             return;
         }
         if (!string.IsNullOrEmpty(section.Value))
         {
-            problems.Add($"{path} is {(SettingNames.IsSecret(path) ? "one value" : $"'{SettingValue.Shown(section.Value)}'")}; it must be {(ValueOf(type) is not null ? "a table of names and values" : EntryOf(type) is not null ? $"a list: {path}:0, {path}:1 and so on" : "a group of settings")}.");
+            found.Add(section, $"{path} is {(SettingNames.IsSecret(path) ? "one value" : $"'{SettingValue.Shown(section.Value)}'")}; it must be {(ValueOf(type) is not null ? "a table of names and values" : EntryOf(type) is not null ? $"a list: {path}:0, {path}:1 and so on" : "a group of settings")}.");
             return;
         }
         if (ValueOf(type) is { } value)
         {
             foreach (var child in children)
-                Check(child, child.Path, value, null, problems);
+                Check(child, child.Path, value, null, found);
         }
         else if (EntryOf(type) is { } entry)
         {
             foreach (var child in children)
             {
                 if (!int.TryParse(child.Key, NumberStyles.None, CultureInfo.InvariantCulture, out _))
-                    problems.Add($"{child.Path} is no entry; those of a list are numbered: {path}:0, {path}:1 and so on.");
+                    found.Add(child, $"{child.Path} is no entry; those of a list are numbered: {path}:0, {path}:1 and so on.");
                 else
-                    Check(child, $"{path}:{child.Key}", entry, null, problems);
+                    Check(child, $"{path}:{child.Key}", entry, null, found);
             }
         }
         else
-            CheckGroup(section, [type], s_nothingMoved, problems);
+            CheckGroup(section, [type], s_nothingMoved, found);
     }
 
-    private static void CheckObject(string path, object settings, List<string> problems)
+    // Entries of a list are called as the configuration calls them, which may begin at any number and leave some out.
+    private static void CheckObject(string path, object settings, IConfiguration? readable, List<string> problems)
     {
         foreach (var property in PropertiesOf(settings.GetType()))
         {
@@ -152,12 +185,26 @@ public static class SettingsCheck
             else if (EntryOf(property.PropertyType) is { } entry && !SettingValue.IsValue(entry) && ValueOf(property.PropertyType) is null)
             {
                 foreach (var (index, item) in ((IEnumerable?)value ?? Array.Empty<object>()).Cast<object>().Index())
-                    CheckObject($"{name}:{index}", item, problems);
+                {
+                    var number = NameOf(readable?.GetSection(property.Name), index);
+                    CheckObject($"{name}:{number}", item, readable?.GetSection($"{property.Name}:{number}"), problems);
+                }
             }
         }
         if (settings is ISettings more)
-            problems.AddRange(more.Problems().Select(problem => $"{path}:{problem.Setting} {problem.Says}"));
+            problems.AddRange(more.Problems().Select(problem => $"{path}:{Renamed(problem.Setting, readable)} {problem.Says}"));
     }
+
+    private static string Renamed(string setting, IConfiguration? readable)
+    {
+        var names = setting.Split(':');
+        if (names.Length > 1 && int.TryParse(names[1], NumberStyles.None, CultureInfo.InvariantCulture, out var index))
+            names[1] = NameOf(readable?.GetSection(names[0]), index);
+        return string.Join(':', names);
+    }
+
+    private static string NameOf(IConfigurationSection? list, int index) =>
+        list?.GetChildren().ElementAtOrDefault(index)?.Key ?? index.ToString(CultureInfo.InvariantCulture);
 
     // What the binder can set: not what is for code, as functions are.
     private static IEnumerable<PropertyInfo> PropertiesOf(Type type) => type.GetProperties(BindingFlags.Public | BindingFlags.Instance)
@@ -171,8 +218,20 @@ public static class SettingsCheck
     private static Type[]? Generic(Type type, Type definition) => type.GetInterfaces().Append(type)
         .FirstOrDefault(candidate => candidate.IsGenericType && candidate.GetGenericTypeDefinition() == definition)?.GetGenericArguments();
 
-    private sealed class Found(bool withRanges) : List<string>
+    /// <summary>What is wrong with the texts, and which settings are therefore not to be read.</summary>
+    private sealed class Found
     {
-        public bool WithRanges => withRanges;
+        private readonly List<string> _bad = [];
+
+        public List<string> Lines { get; } = [];
+
+        public void Add(IConfigurationSection setting, string line)
+        {
+            Lines.Add(line);
+            _bad.Add(setting.Path);
+        }
+
+        public bool IsBad(string path) => _bad.Exists(bad => path.StartsWith(bad, StringComparison.OrdinalIgnoreCase)
+            && (path.Length == bad.Length || path[bad.Length] == ':'));
     }
 }

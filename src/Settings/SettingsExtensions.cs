@@ -28,45 +28,31 @@ public static class SettingsExtensions
                 if (provider.GetService<IConfiguration>() is { } configuration)
                     Bind(configuration, section, options);
             })));
-            services.AddSingleton<IValidateOptions<T>>(new SettingsValidator<T>(name, section.Path));
+            services.AddSingleton<IValidateOptions<T>>(new SettingsValidator<T>(name, section));
         }
         return services.AddOptions<T>(name).ValidateOnStart();
     }
 
     /// <summary>The settings of a section, for who needs them before there are services.</summary>
     /// <exception cref="OptionsValidationException">Something is wrong with them.</exception>
-    public static T ReadSettings<T>(this IConfiguration configuration, SettingsSection section, Action<T>? complete = null)
+    public static T ReadSettings<T>(this IConfiguration configuration, SettingsSection section)
         where T : class, new()
     {
         ArgumentNullException.ThrowIfNull(section);
         var settings = new T();
-        Bind(configuration, section, settings, complete);
-        Refuse<T>(section.Path, SettingsCheck.Problems(section.Path, settings));
+        Bind(configuration, section, settings);
+        Refuse<T>(section.Path, [.. SettingsCheck.Problems(section, settings)]);
         return settings;
     }
 
-    /// <summary>Sets what the configuration says.</summary>
-    /// <exception cref="OptionsValidationException">It says something that is wrong.</exception>
-    public static void Bind<T>(IConfiguration configuration, SettingsSection section, T settings, Action<T>? complete = null)
+    /// <summary>Sets what the configuration says. The whole is checked later, as code may set the rest.</summary>
+    /// <exception cref="OptionsValidationException">It says something that cannot be.</exception>
+    public static void Bind<T>(IConfiguration configuration, SettingsSection section, T settings)
         where T : class
     {
         ArgumentNullException.ThrowIfNull(configuration);
         ArgumentNullException.ThrowIfNull(section);
-        // Without ranges: those are checked of the whole, and told with what is missing.
-        var problems = SettingsCheck.Problems(configuration, section, withRanges: false);
-        try
-        {
-            configuration.GetSection(section.Path).Bind(settings);
-            complete?.Invoke(settings);
-        }
-        // A text that cannot be read is among the problems.
-        catch (InvalidOperationException) when (problems.Count > 0)
-        {
-            Refuse<T>(section.Path, problems);
-        }
-        // What could be read is looked at as well, so that all is told at once.
-        if (problems.Count > 0)
-            Refuse<T>(section.Path, [.. problems.Concat(SettingsCheck.Problems(section.Path, settings)).Distinct()]);
+        Refuse<T>(section.Path, SettingsCheck.Bind(configuration, section, settings));
     }
 
     private static void Refuse<T>(string section, IReadOnlyList<string> problems)
@@ -75,7 +61,7 @@ public static class SettingsExtensions
             throw new OptionsValidationException(section, typeof(T), problems);
     }
 
-    private sealed class SettingsValidator<T>(string name, string path) : IValidateOptions<T>
+    private sealed class SettingsValidator<T>(string name, SettingsSection section) : IValidateOptions<T>
         where T : class
     {
         public bool IsFor(string? other) => other == name;
@@ -84,8 +70,8 @@ public static class SettingsExtensions
         {
             if (!IsFor(other))
                 return ValidateOptionsResult.Skip;
-            var problems = SettingsCheck.Problems(path, options);
-            return problems.Count == 0 ? ValidateOptionsResult.Success : ValidateOptionsResult.Fail(problems);
+            string[] problems = [.. SettingsCheck.Problems(section, options)];
+            return problems.Length == 0 ? ValidateOptionsResult.Success : ValidateOptionsResult.Fail(problems);
         }
     }
 }

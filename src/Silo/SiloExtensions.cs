@@ -16,10 +16,6 @@ namespace Realtime.Silo;
 /// <summary>Puts the grains into a silo, and what they need into its clients.</summary>
 public static class SiloExtensions
 {
-    /// <summary>What a silo reads from the configuration, for <see cref="SettingsCheck.All"/>.</summary>
-    public static IReadOnlyList<SettingsSection> Settings { get; } =
-        [ClusterSettings.Settings, LogSettings.Settings, RoomOptions.Settings, LeaseOptions.Settings, StreamSettings.Settings];
-
     /// <summary>
     /// Adds what rooms and users need: their options (section <c>Rooms</c>), their log (section <c>Log</c>), and the streams to the
     /// fronts (section <c>Streams</c>; its <c>Provider</c> is <c>push</c>, the default, or <c>memory</c>).

@@ -31,6 +31,7 @@ public sealed class StartTests(PostgresFixture postgres)
     [InlineData("Front:MaxContentBytes", "5", "Front:MaxContentBytes is no setting (its value is '5'); did you mean Rooms:MaxContentBytes? There are ")]
     [InlineData("Front:SlowConsumers:0:Rom", "a", "Front:SlowConsumers:0:Rom is no setting (its value is 'a'); did you mean Room? There are Room, Policy, Key.")]
     [InlineData("Front:SlowConsumers:first:Room", "a", "Front:SlowConsumers:first is no entry; those of a list are numbered: Front:SlowConsumers:0, ")]
+    [InlineData("Front", "a", "Front is one value; it must be a group of settings.")]
     [InlineData("Front:SlowConsumers", "a", "Front:SlowConsumers is 'a'; it must be a list: ")]
     [InlineData("Front:WriteDelay:Rooms", "a", "Front:WriteDelay has settings below it (Rooms); it must be one value.")]
     [InlineData("Rooms:MaxContentBytes", "abc", "Rooms:MaxContentBytes is 'abc'; it must be a whole number from 1 to 16777216.")]
@@ -73,6 +74,35 @@ public sealed class StartTests(PostgresFixture postgres)
         ], lines.Select(line => line.Split(' ')[1]).Order(StringComparer.Ordinal));
         Assert.All(lines, line => Assert.StartsWith("realtime: ", line));
         Assert.DoesNotContain("s3cret", process.Output);
+    }
+
+    [Fact]
+    public async Task What_is_missing_is_told_with_what_is_wrong_in_all_sections()
+    {
+        await using var process = Clusters.StartOne("single", null, "--environment=Production",
+            "--Cluster:Clustering=redis", "--Cluster:SiloPort=x", "--Log:Provider=postgres", "--Rooms:Patterns:3:HistoryMessages=x", "--Rooms:Patterns:7:Room=a*b",
+            "--Front:SlowConsumers:1:Room=a", "--Front:SlowConsumers:1:Policy=Conflate", "--Connections:PingInterval=00:02:00", "--Streams:SubscriberTimeout=00:00:02",
+            "--Authentication:Schemes:Bearer:ClockSkew=x");
+
+        Assert.Equal(1, await process.Ended.WaitAsync(ServerProcess.Patience));
+        Assert.Equal(
+        [
+            "Authentication:Schemes:Bearer has no", "Authentication:Schemes:Bearer:ClockSkew is 'x'", "Cluster:ConnectionString is missing", "Cluster:SiloPort is 'x'",
+            "Connections:PingInterval is 00:02:00", "Front:SlowConsumers:1:Key is missing", "Log:ConnectionString is missing", "Rooms:Patterns:3:HistoryMessages is 'x'",
+            "Rooms:Patterns:7:Room is 'a*b'.", "Streams:SubscriberTimeout is 00:00:02",
+        ], process.Output.Trim().Split('\n').Select(line => string.Join(' ', line.Split(' ')[1..4]).TrimEnd(';')).Order(StringComparer.Ordinal));
+    }
+
+    [Theory]
+    [InlineData("silo", "Front:MaxRoomsPerConnection", "0", "Front:MaxRoomsPerConnection is 0; it must be from 1 to 100000.")]
+    [InlineData("silo", "Conections:PingInterval", "00:00:20", "Conections is no section; did you mean Connections?")]
+    [InlineData("front", "Leases:FrontLeese", "00:00:20", "Leases:FrontLeese is no setting (its value is '00:00:20'); did you mean FrontLease?")]
+    public async Task Settings_of_another_role_are_looked_at_as_well(string role, string setting, string value, string told)
+    {
+        await using var process = Clusters.StartOne(role, null, $"--{setting}={value}");
+
+        Assert.Equal(1, await process.Ended.WaitAsync(ServerProcess.Patience));
+        Assert.StartsWith($"realtime: {told}", Assert.Single(process.Output.Trim().Split('\n')));
     }
 
     [Theory]

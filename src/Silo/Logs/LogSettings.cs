@@ -36,29 +36,40 @@ public sealed class LogSettings : ISettings
     /// <summary>Whose rooms they are in the database: <see cref="ClusterSettings.ServiceId"/>.</summary>
     internal string Service { get; private set; } = "";
 
-    internal static readonly SettingsSection Settings = new(Section, typeof(LogSettings));
+    internal static readonly SettingsSection Settings = new(Section, typeof(LogSettings)) { Complete = (configuration, settings) => ((LogSettings)settings).Complete(configuration) };
+
+    /// <summary>Whether the cluster's section says which database it is, or says that it is missing there.</summary>
+    private bool _isOfCluster;
 
     /// <summary>Reads and checks the section; what is not set comes from the cluster's section.</summary>
     /// <exception cref="OptionsValidationException">A setting is out of its range; the message names it, its value and what is allowed.</exception>
     public static LogSettings Read(IConfiguration configuration)
     {
         ArgumentNullException.ThrowIfNull(configuration);
-        var cluster = ClusterSettings.Read(configuration);
-        return configuration.ReadSettings<LogSettings>(Settings, settings =>
-        {
-            settings.Service = cluster.ServiceId;
-            if (string.IsNullOrEmpty(settings.Provider))
-                settings.Provider = cluster.UsesPostgres ? Postgres : Memory;
-            if (string.IsNullOrWhiteSpace(settings.ConnectionString) && cluster.UsesPostgres)
-                settings.ConnectionString = cluster.ConnectionString;
-        });
+        var service = ClusterSettings.Read(configuration).ServiceId; // and the section that is the base of this one is right
+        var settings = configuration.ReadSettings<LogSettings>(Settings);
+        settings.Service = service;
+        return settings;
+    }
+
+    private void Complete(IConfiguration configuration)
+    {
+        var cluster = configuration.GetSection(ClusterSettings.Section);
+        var isInDatabase = cluster[nameof(ClusterSettings.Clustering)] == Postgres;
+        if (string.IsNullOrEmpty(Provider))
+            Provider = isInDatabase ? Postgres : Memory;
+        _isOfCluster = isInDatabase && string.IsNullOrWhiteSpace(ConnectionString);
+        if (_isOfCluster)
+            ConnectionString = cluster[nameof(ClusterSettings.ConnectionString)];
     }
 
     IEnumerable<SettingProblem> ISettings.Problems()
     {
-        if (UsesPostgres && string.IsNullOrWhiteSpace(ConnectionString))
+        if (!UsesPostgres || _isOfCluster)
+            yield break;
+        if (string.IsNullOrWhiteSpace(ConnectionString))
             yield return new(nameof(ConnectionString), "is missing; with Log:Provider = postgres it names the database: Host=..;Database=..;Username=..;Password=..");
-        else if (UsesPostgres && !ClusterSettings.IsConnectionString(ConnectionString!))
+        else if (!ClusterSettings.IsConnectionString(ConnectionString!))
             yield return new(nameof(ConnectionString), "is not a PostgreSQL connection string with a host; it must look like Host=..;Database=..;Username=..;Password=..");
     }
 }

@@ -40,7 +40,7 @@ public static class RealtimeSecurityExtensions
 
     private static void AddBearer(IServiceCollection services, IConfiguration configuration, IHostEnvironment environment)
     {
-        services.AddOptions<BearerOptions>().Configure(options => SettingsExtensions.Bind(configuration, BearerOptions.Settings, options));
+        services.AddOptions<BearerOptions>().Configure(options => SettingsExtensions.Bind(configuration, BearerOptions.Settings(environment), options));
         services.AddSingleton<IValidateOptions<BearerOptions>>(new BearerOptionsValidator(environment));
         services.TryAddSingleton(TimeProvider.System);
         services.AddSingleton(provider => new SigningKeys(

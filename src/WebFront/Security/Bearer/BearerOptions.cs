@@ -18,11 +18,28 @@ public sealed class BearerOptions : ISettings
     /// <summary>The configuration section.</summary>
     public const string Section = "Authentication:Schemes:Bearer";
 
-    internal static readonly SettingsSection Settings = new(Section, typeof(BearerOptions))
+    private static readonly SettingsSection s_settings = new(Section, typeof(BearerOptions))
     {
         Former = new("Authentication:Bearer", $"is {Section} now: Issuer is ValidIssuer there, Audience is ValidAudience, and Keys are SigningKeys "
             + "(Id, and Value with the secret as base64) or PublicKeys (Id, and Value with the PEM)."),
     };
+
+    /// <summary>The section, with what is needed in this environment.</summary>
+    internal static SettingsSection Settings(IHostEnvironment environment) => s_settings with { Check = settings => ((BearerOptions)settings).Problems(environment) };
+
+    private IEnumerable<string> Problems(IHostEnvironment environment)
+    {
+        if (JwksFileIn(environment)?.Problem() is { } problem)
+            yield return problem;
+        if (!HasKeys && !environment.IsDevelopment())
+        {
+            yield return $"{Section} has no keys, neither SigningKeys nor PublicKeys, JwksFile, JwksUrl, Authority or MetadataAddress: no client could "
+                + $"prove who it is. In the environment '{environment.EnvironmentName}' give at least one, or make another authentication scheme the default.";
+        }
+    }
+
+    internal JwksFile? JwksFileIn(IHostEnvironment environment) =>
+        string.IsNullOrWhiteSpace(JwksFile) ? null : new JwksFile(Path.GetFullPath(JwksFile, environment.ContentRootPath));
 
     /// <summary>The longest <see cref="ClockSkew"/>: five minutes, past which an expiry means little.</summary>
     public static readonly TimeSpan MaxClockSkew = TimeSpan.FromMinutes(5);

@@ -13,22 +13,38 @@ internal sealed class JwksFile(string path)
 
     public string Path { get; } = path;
 
+    /// <summary>Says at start why it cannot be used; null when it can.</summary>
+    public string? Problem()
+    {
+        try
+        {
+            JwksReader.Read(Read());
+            return null;
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException or InvalidKeyException)
+        {
+            return $"{BearerOptions.Section}:{nameof(BearerOptions.JwksFile)} is '{Path}', which cannot be used: {e.Message}";
+        }
+    }
+
     /// <summary>The content when it is another than the last time, good or bad; else null.</summary>
     /// <exception cref="IOException">The file cannot be read.</exception>
     /// <exception cref="UnauthorizedAccessException">The file may not be read, or is a folder.</exception>
     /// <exception cref="InvalidKeyException">The file is too large.</exception>
     public byte[]? ReadIfChanged()
     {
+        var content = Read();
+        if (_last is not null && content.AsSpan().SequenceEqual(_last))
+            return null;
+        return _last = content;
+    }
+
+    private byte[] Read()
+    {
         using var file = File.Open(Path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete);
         // One byte more tells a file that is too large, also one without a length.
         var buffer = new byte[Math.Min(file.Length, MaxSize) + 1];
         var size = file.ReadAtLeast(buffer, buffer.Length, throwOnEndOfStream: false);
-        if (size > MaxSize)
-            throw new InvalidKeyException($"it is larger than {MaxSize} bytes");
-
-        var content = buffer[..size];
-        if (_last is not null && content.AsSpan().SequenceEqual(_last))
-            return null;
-        return _last = content;
+        return size > MaxSize ? throw new InvalidKeyException($"it is larger than {MaxSize} bytes") : buffer[..size];
     }
 }

@@ -27,7 +27,7 @@ internal sealed class SigningKeys : IDisposable
     private string? _loggedProblem;
     private volatile IReadOnlyList<SigningKey> _current;
 
-    /// <exception cref="OptionsValidationException">A setting is wrong, or the file cannot be used.</exception>
+    /// <exception cref="OptionsValidationException">A setting is wrong.</exception>
     public SigningKeys(IOptions<BearerOptions> options, IHostEnvironment environment, TimeProvider time, ILogger<SigningKeys> logger)
     {
         var settings = options.Value;
@@ -35,10 +35,10 @@ internal sealed class SigningKeys : IDisposable
         _configured = [.. ConfiguredKeys.Read(settings).Keys];
         _takesIssuer = !settings.Issuers.Any();
         _current = _configured;
-        if (!string.IsNullOrWhiteSpace(settings.JwksFile))
+        if (settings.JwksFileIn(environment) is { } file)
         {
-            _file = new JwksFile(Path.GetFullPath(settings.JwksFile, environment.ContentRootPath));
-            ReadFirst(_file);
+            _file = file;
+            Use(file.ReadIfChanged()!);
             _timer = time.CreateTimer(_ => Refresh(), null, RefreshInterval, RefreshInterval);
         }
         if (settings.KeysAddress is { } address)
@@ -91,19 +91,6 @@ internal sealed class SigningKeys : IDisposable
 
         SigningKey[] named = [.. all.Where(key => key.Id == keyId)];
         return named.Length > 0 ? named : [.. all.Where(key => key.Id is null)];
-    }
-
-    private void ReadFirst(JwksFile file)
-    {
-        try
-        {
-            Use(file.ReadIfChanged()!);
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException or InvalidKeyException)
-        {
-            throw new OptionsValidationException(Options.DefaultName, typeof(BearerOptions),
-                [$"{BearerOptions.Section}:JwksFile is '{file.Path}', which cannot be used: {e.Message}"]);
-        }
     }
 
     private void Refresh()

@@ -1,0 +1,35 @@
+using Realtime.Connections;
+using Realtime.Settings;
+using Realtime.Silo;
+using Realtime.Silo.Fronts;
+using Realtime.Silo.Hosting;
+using Realtime.Silo.Logs;
+using Realtime.Silo.Rooms;
+using Realtime.WebFront;
+using Realtime.WebFront.Security;
+
+namespace Realtime.Server;
+
+/// <summary>
+/// All sections, whatever the role: processes of a cluster often share a file, and a name that is wrong in it is wrong. What is
+/// needed is asked of the role's own sections only.
+/// </summary>
+internal static class AllSettings
+{
+    /// <exception cref="Microsoft.Extensions.Options.OptionsValidationException">Something is wrong; each failure is a line.</exception>
+    public static void Check(IConfiguration configuration, IHostEnvironment environment, string? role)
+    {
+        var (isSilo, isFront) = (role != "front", role != "silo");
+        SettingsCheck.All(configuration,
+            [
+                ClusterSettings.Settings,
+                LogSettings.Settings with { IsUsed = isSilo },
+                RoomOptions.Settings,
+                LeaseOptions.Settings with { IsUsed = isSilo },
+                StreamSettings.Settings,
+                new(ConnectionOptions.Section, typeof(ConnectionOptions)) { IsUsed = isFront },
+                FrontOptions.Settings with { IsUsed = isFront },
+                BearerOptions.Settings(environment) with { IsUsed = isFront },
+            ]);
+    }
+}
