@@ -176,6 +176,7 @@ public sealed class ApiTests(Cluster cluster) : IAsyncLifetime
     [InlineData("/api/rooms?limit=0", HttpStatusCode.BadRequest, "bad_request")]
     [InlineData("/api/rooms?limit=1001", HttpStatusCode.BadRequest, "bad_request")]
     [InlineData("/api/rooms?limit=x", HttpStatusCode.BadRequest, "bad_request")]
+    [InlineData("/api/rooms?limit=1%00", HttpStatusCode.BadRequest, "bad_request")]
     [InlineData("/api/rooms/a%0Ab", HttpStatusCode.BadRequest, "name_invalid")]
     [InlineData("/api/rooms/nobody-is-here", HttpStatusCode.NotFound, "room_not_found")]
     [InlineData("/api/rooms/nobody-is-here/members", HttpStatusCode.NotFound, "room_not_found")]

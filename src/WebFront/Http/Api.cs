@@ -28,7 +28,7 @@ internal sealed record ApiRoute(string Method, string Path, Func<ApiRequest, Tas
         return true;
     }
 
-    public bool Serves(string method) => Methods.Contains(method, StringComparer.OrdinalIgnoreCase);
+    public bool Serves(string method) => Methods.Contains(method, StringComparer.Ordinal); // RFC 9110 section 9.1
 
     public string[] Methods => Method == HttpMethods.Get ? [HttpMethods.Get, HttpMethods.Head] : [Method];
 }

@@ -35,7 +35,8 @@ internal sealed class ApiRequest(HttpContext context, string name, int maxBody)
     {
         if (Text(parameter) is not { } text)
             return null;
-        if (long.TryParse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var value) && value >= from && value <= to)
+        // .NET passes over NUL characters behind a number.
+        if (!text.Contains('\0') && long.TryParse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var value) && value >= from && value <= to)
             return value;
         throw new ApiException(Problems.BadRequest, to == long.MaxValue
             ? $"'{parameter}' is '{Shown(text)}'; it must be a whole number, {from} or more."
@@ -152,7 +153,8 @@ internal sealed class ApiRequest(HttpContext context, string name, int maxBody)
     private static bool IsJson(string? type) =>
         MediaTypeHeaderValue.TryParse(type, out var parsed)
         && parsed.MediaType.Equals("application/json", StringComparison.OrdinalIgnoreCase)
-        && (!parsed.Charset.HasValue || HeaderUtilities.RemoveQuotes(parsed.Charset).Equals("utf-8", StringComparison.OrdinalIgnoreCase));
+        && parsed.Parameters.Where(parameter => parameter.Name.Equals("charset", StringComparison.OrdinalIgnoreCase)).ToArray() is var charsets
+        && (charsets is [] || (charsets is [var only] && HeaderUtilities.RemoveQuotes(only.Value).Equals("utf-8", StringComparison.OrdinalIgnoreCase)));
 
     private static string Checked(string name, string what) =>
         Names.Problem(name, what) is { } problem ? throw new ApiException(Problems.NameInvalid, problem) : name;

@@ -32,9 +32,12 @@ internal static class JsonBody
         {
             if (!reader.Read() || reader.TokenType != JsonTokenType.StartObject)
                 throw NotAnObject();
+            var seen = new HashSet<JsonPropertyInfo>();
             while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
             {
                 var field = FieldOf(ref reader, type);
+                if (!seen.Add(field))
+                    throw new ApiException(Problems.BadRequest, $"'{field.Name}' is there twice; a field must be there once."); // as in frames
                 reader.Read();
                 if (field.PropertyType == typeof(string) && reader.TokenType != JsonTokenType.String)
                     throw new ApiException(Problems.BadRequest, $"'{field.Name}' must be a string, not {Describe(reader.TokenType)}.");
