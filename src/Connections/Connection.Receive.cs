@@ -142,7 +142,7 @@ public sealed partial class Connection
             {
                 Transport.Input.AdvanceTo(rest.Start);
                 if (_phase == Phase.InputEnded)
-                    await _endpoint.Handler.OnInputEnded(this);
+                    await InputEndedAsync();
                 BeginClose(_closeCode, _closeReason!); // the answer, unless ours went first
                 return false;
             }
@@ -270,6 +270,20 @@ public sealed partial class Connection
         }
     }
 
+    private ValueTask InputEndedAsync()
+    {
+        try
+        {
+            var task = _endpoint.Handler.OnInputEnded(this);
+            return task.IsCompletedSuccessfully ? default : WaitForHandlerAsync(task.AsTask());
+        }
+        catch (Exception e)
+        {
+            HandlerFailed(e);
+            return default;
+        }
+    }
+
     // What came before is handled and answered as before a close. Then says why, and waits until the peer has answered or gone, or the
     // bound has passed: a TCP connection that ends with unread input may take what was sent last with it. A peer whose close frame is
     // there already, valid or not, sends no answer.
@@ -277,7 +291,7 @@ public sealed partial class Connection
     {
         EndInput(failure.Code, failure.Message);
         if (_phase == Phase.InputEnded)
-            await _endpoint.Handler.OnInputEnded(this);
+            await InputEndedAsync();
         Fail(failure);
         await WrittenAsync();
         await Transport.CloseOutputAsync();

@@ -32,8 +32,11 @@ public abstract class ConnectionHandler
     /// <summary>Whether messages need arrays of their own, because they are kept after <see cref="OnMessage"/>.</summary>
     internal virtual bool KeepsMessages => false;
 
-    /// <summary>The peer began to close, or broke a rule: lets what it sent before be handled, and answered, first.</summary>
-    internal virtual ValueTask OnInputEnded(Connection connection) => default;
+    /// <summary>
+    /// The peer began to close, or broke a rule: nothing more comes from it, and until the task completes it can still be sent answers to
+    /// what came before. That is waited for up to <see cref="ConnectionOptions.CloseTimeout"/>. Not called when it went without a word.
+    /// </summary>
+    public virtual ValueTask OnInputEnded(Connection connection) => default;
 
     internal bool OverridesOnSend => GetType().GetMethod(nameof(OnSend), [typeof(Connection), typeof(Frame)])!.DeclaringType != typeof(ConnectionHandler);
 }

@@ -18,7 +18,7 @@ internal sealed class DelegateHandler(Func<Connection, Task> function) : Connect
         return default;
     }
 
-    internal override ValueTask OnInputEnded(Connection connection) => new(connection.Inbox!.DrainAsync());
+    public override ValueTask OnInputEnded(Connection connection) => new(connection.Inbox!.DrainAsync());
 
     private async Task RunAsync(Connection connection)
     {

@@ -120,6 +120,13 @@ public sealed class TestClient : IAsyncDisposable
         await _socket.CloseAsync(WebSocketCloseStatus.NormalClosure, null, bound.Token);
     }
 
+    /// <summary>Says goodbye, and can still receive.</summary>
+    public async Task CloseOutput()
+    {
+        using var bound = new CancellationTokenSource(Bound);
+        await _socket.CloseOutputAsync(WebSocketCloseStatus.NormalClosure, null, bound.Token);
+    }
+
     public ValueTask DisposeAsync()
     {
         _socket.Dispose();

@@ -39,6 +39,9 @@ internal sealed partial class RealtimeProtocol(
         await users.Attach(session);
     }
 
+    /// <summary>Who says goodbye behind a command has its answer first.</summary>
+    public override ValueTask OnInputEnded(Connection connection) => connection.State is Session session ? new(session.Answered()) : default;
+
     public override async ValueTask OnClosed(Connection connection, ushort code, string reason)
     {
         if (connection.State is not Session session)

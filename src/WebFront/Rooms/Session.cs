@@ -8,7 +8,7 @@ internal sealed class Session(Connection connection, string user)
 {
     private Membership[] _memberships = []; // replaced, never changed: read without a lock
     private int _inFlight;
-    private TaskCompletionSource? _capacity; // waits for a command to be answered
+    private TaskCompletionSource? _capacity, _answered; // wait for a command to be answered, and for all of them
 
     public Connection Connection { get; } = connection;
 
@@ -90,9 +90,21 @@ internal sealed class Session(Connection connection, string user)
     {
         lock (this)
         {
-            _inFlight--;
+            if (--_inFlight <= 0)
+                _answered?.TrySetResult();
             _capacity?.TrySetResult();
             _capacity = null;
+        }
+    }
+
+    /// <summary>Completes when all commands are answered; to be asked when no more come.</summary>
+    public Task Answered()
+    {
+        lock (this)
+        {
+            if (_inFlight <= 0)
+                return Task.CompletedTask;
+            return (_answered ??= new(TaskCreationOptions.RunContinuationsAsynchronously)).Task;
         }
     }
 }
