@@ -34,15 +34,17 @@ public static class ConnectionServiceCollectionExtensions
         {
             // Kestrel asks the one that was registered last first; its own is for the endpoints that ours leaves.
             services.TryAddEnumerable(ServiceDescriptor.Singleton<IConnectionListenerFactory, SocketTransportFactory>());
-            services.AddSingleton<IConnectionListenerFactory>(CreateListenerFactory);
+            var isKestrels = services.Last(service => service.ServiceType == typeof(IConnectionListenerFactory)).ImplementationType == typeof(SocketTransportFactory);
+            services.AddSingleton<IConnectionListenerFactory>(provider => CreateListenerFactory(provider, isKestrels));
         }
         return services;
     }
 
-    private static PolledListenerFactory CreateListenerFactory(IServiceProvider provider)
+    private static PolledListenerFactory CreateListenerFactory(IServiceProvider provider, bool isKestrels)
     {
         var connections = provider.GetRequiredService<ConnectionServices>();
-        return new(connections.Pollers, connections.Options.EnablePolling, provider.GetRequiredService<IOptions<SocketTransportOptions>>().Value,
-            provider.GetService<IMemoryPoolFactory<byte>>(), connections.Logger);
+        var options = provider.GetRequiredService<IOptions<SocketTransportOptions>>().Value;
+        var kestrels = isKestrels ? ActivatorUtilities.CreateInstance<SocketTransportFactory>(provider) : null;
+        return new(connections.Pollers, connections.Options.EnablePolling, options, provider.GetService<IMemoryPoolFactory<byte>>(), kestrels, connections.Logger);
     }
 }

@@ -56,10 +56,11 @@ internal sealed class ConnectionServices : IDisposable
     {
         _ = ConnectionId.New();
         _ = UpgradeRequest.Accept(Convert.ToBase64String(new byte[16]));
-        if (!Pollers.AreSupported || !Options.EnablePolling)
+        if (!Pollers.AreSupported)
             return;
         _ = DescriptorLimit.IsInReserve(0);
-        _ = Pollers.Next();
+        if (Options.EnablePolling)
+            _ = Pollers.Next();
     }
 
     public void Dispose()

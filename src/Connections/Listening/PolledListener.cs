@@ -18,7 +18,8 @@ internal sealed class PolledListener : IConnectionListener, IPolled
     // How long to wait when there are no descriptors: those of connections that end are there at once.
     private static readonly TimeSpan s_backOff = TimeSpan.FromMilliseconds(50);
 
-    private static ReadOnlySpan<byte> Refusal =>
+    /// <summary>The answer to who would take one of the last descriptors.</summary>
+    public static ReadOnlySpan<byte> Refusal =>
         "HTTP/1.1 503 Service Unavailable\r\nRetry-After: 1\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"u8;
 
     private readonly Socket _socket; // .NET's: it made it, as the application wants it
@@ -33,7 +34,7 @@ internal sealed class PolledListener : IConnectionListener, IPolled
     private TaskCompletionSource? _waiter;
     private bool _event; // something may have come since the last look
     private volatile bool _ended;
-    private bool _isFull;
+    private bool _isFull, _isFailing;
     private int _row;
 
     private PolledListener(Socket socket, PolledSocket listener, Pollers pollers, MemoryPool<byte> pool, long? mostToWrite, ILogger logger)
@@ -77,7 +78,7 @@ internal sealed class PolledListener : IConnectionListener, IPolled
             if (++_row > AcceptsInARow)
             {
                 _row = 0;
-                if (_isFull)
+                if (_isFull || _isFailing)
                     await Task.Delay(s_backOff, CancellationToken.None);
                 else
                     await Task.Yield();
@@ -107,10 +108,13 @@ internal sealed class PolledListener : IConnectionListener, IPolled
             }
             else if (error is Linux.BadDescriptor or Linux.InvalidArgument && !_ended)
             {
-                Log.AcceptFailed(_logger, EndPoint, error);
+                Failing(error);
                 await Task.Delay(s_backOff, CancellationToken.None);
             }
-            // Anything else is the end of a connection that was about to be accepted (accept(2), "Error handling").
+            // Anything else is the end of a connection that was about to be accepted (accept(2), "Error handling"). If it is not, and
+            // comes for ever, it is waited for as well.
+            else if (_row == AcceptsInARow && !_ended)
+                Failing(error);
         }
         return null;
     }
@@ -164,9 +168,9 @@ internal sealed class PolledListener : IConnectionListener, IPolled
 
     private PolledConnection? Make(int descriptor)
     {
-        if (_isFull)
+        if (_isFull || _isFailing)
         {
-            _isFull = false;
+            _isFull = _isFailing = false;
             Log.Accepting(_logger, EndPoint);
         }
         if (_pollers.Next() is not { } poller)
@@ -193,5 +197,14 @@ internal sealed class PolledListener : IConnectionListener, IPolled
             return;
         _isFull = true;
         Log.NoDescriptors(_logger, EndPoint);
+    }
+
+    // Told once, until somebody is accepted again.
+    private void Failing(int error)
+    {
+        if (_isFailing)
+            return;
+        _isFailing = true;
+        Log.AcceptFailed(_logger, EndPoint, error);
     }
 }

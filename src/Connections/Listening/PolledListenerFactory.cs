@@ -15,15 +15,21 @@ namespace Realtime.Connections;
 /// <param name="isEnabled">Whether it is to serve at all.</param>
 /// <param name="options">Settings of Kestrel's own transport, which apply here too, but for those of its queues.</param>
 /// <param name="pools">Where memory comes from; null for the shared pool.</param>
+/// <param name="kestrels">Kestrel's own transport for where this one does not serve, which is watched then; null when the host has put another in its place.</param>
 /// <param name="logger">The transport's log.</param>
-internal sealed class PolledListenerFactory(Pollers pollers, bool isEnabled, SocketTransportOptions options, IMemoryPoolFactory<byte>? pools, ILogger logger)
+internal sealed class PolledListenerFactory(Pollers pollers, bool isEnabled, SocketTransportOptions options, IMemoryPoolFactory<byte>? pools,
+    SocketTransportFactory? kestrels, ILogger logger)
     : IConnectionListenerFactory, IConnectionListenerFactorySelector
 {
-    public bool CanBind(EndPoint endpoint) => isEnabled && endpoint is IPEndPoint && pollers.Next() is not null;
+    private bool Serves => isEnabled && pollers.Next() is not null;
+
+    public bool CanBind(EndPoint endpoint) => endpoint is IPEndPoint && (Serves || kestrels is not null);
 
     /// <exception cref="AddressInUseException">Something listens there already.</exception>
-    public ValueTask<IConnectionListener> BindAsync(EndPoint endpoint, CancellationToken cancellationToken = default)
+    public async ValueTask<IConnectionListener> BindAsync(EndPoint endpoint, CancellationToken cancellationToken = default)
     {
+        if (!Serves)
+            return new ReservingListener(await kestrels!.BindAsync(endpoint, cancellationToken), logger);
         Socket socket;
         try
         {
@@ -38,7 +44,7 @@ internal sealed class PolledListenerFactory(Pollers pollers, bool isEnabled, Soc
             socket.Blocking = false; // an accept that finds nobody must not keep its thread
             socket.NoDelay = options.NoDelay; // accepted sockets have what the listening one has
             socket.Listen(options.Backlog);
-            return new(PolledListener.Start(socket, pollers, pools?.Create() ?? MemoryPool<byte>.Shared, options.MaxWriteBufferSize, logger));
+            return PolledListener.Start(socket, pollers, pools?.Create() ?? MemoryPool<byte>.Shared, options.MaxWriteBufferSize, logger);
         }
         catch
         {

@@ -12,9 +12,14 @@ internal static class DescriptorLimit
 {
     private const int Reserve = 64; // at most a quarter of all
 
-    private static readonly int s_limit = Linux.DescriptorLimit();
-    private static readonly int s_reserve = Math.Min(Reserve, s_limit / 4);
+    private static int s_first = First(); // of the reserve
 
-    /// <summary>Whether this descriptor is one of the last.</summary>
-    public static bool IsInReserve(int descriptor) => descriptor >= s_limit - s_reserve;
+    /// <summary>Whether this descriptor is one of the last. The limit can be raised while the process runs (prlimit).</summary>
+    public static bool IsInReserve(int descriptor) => descriptor >= s_first && descriptor >= (s_first = First());
+
+    private static int First()
+    {
+        var limit = Linux.DescriptorLimit();
+        return limit - Math.Min(Reserve, limit / 4);
+    }
 }

@@ -37,8 +37,8 @@ internal static unsafe partial class Linux
     /// <summary>Watches a descriptor; false when the system has no room for it.</summary>
     public static bool Watch(int epoll, int descriptor, uint events, ulong data) => Control(epoll, Add, descriptor, events, data) == 0;
 
-    /// <summary>Watches a descriptor that was watched for one event.</summary>
-    public static void WatchAgain(int epoll, int descriptor, uint events, ulong data) => _ = Control(epoll, Modify, descriptor, events, data);
+    /// <summary>Watches a descriptor that was watched for one event; false when that cannot be.</summary>
+    public static bool WatchAgain(int epoll, int descriptor, uint events, ulong data) => Control(epoll, Modify, descriptor, events, data) == 0;
 
     private static int Control(int epoll, int operation, int descriptor, uint events, ulong data)
     {
@@ -48,7 +48,7 @@ internal static unsafe partial class Linux
         return epoll_ctl(epoll, operation, descriptor, entry);
     }
 
-    /// <summary>Waits for events; their number, or less than 0 when it was interrupted.</summary>
+    /// <summary>Waits for events; their number, or less than 0 with <see cref="Marshal.GetLastPInvokeError"/>.</summary>
     public static int Wait(int epoll, Span<byte> events, int milliseconds)
     {
         fixed (byte* first = events)
@@ -122,10 +122,10 @@ internal static unsafe partial class Linux
     [LibraryImport("libc")]
     private static partial nint write(int descriptor, void* bytes, nint length);
 
-    [LibraryImport("libc")]
+    [LibraryImport("libc", SetLastError = true)]
     private static partial int epoll_ctl(int epoll, int operation, int descriptor, void* entry);
 
-    [LibraryImport("libc")]
+    [LibraryImport("libc", SetLastError = true)]
     private static partial int epoll_wait(int epoll, void* events, int most, int milliseconds);
 
     [LibraryImport("libc", SetLastError = true)]

@@ -45,8 +45,10 @@ internal sealed class PolledSocket : SafeHandle
         _user = user;
         if (!TryHold())
             return;
-        _poller.TellAgain(this, Descriptor, Watched);
+        bool isTold = _poller.TellAgain(this, Descriptor, Watched);
         Release();
+        if (!isTold)
+            user.OnEvents(Linux.In | Linux.Out); // it looks for itself
     }
 
     public void OnEvents(uint events) => _user?.OnEvents(events);

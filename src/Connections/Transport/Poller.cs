@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Runtime.InteropServices;
 using Microsoft.Extensions.Logging;
 
 namespace Realtime.Connections;
@@ -21,6 +22,9 @@ internal sealed class Poller : IThreadPoolWorkItem, IDisposable
     // Users that were aborted end by themselves; one whose application is stuck is not waited for.
     private static readonly TimeSpan s_mostAfterDispose = TimeSpan.FromSeconds(5);
 
+    // How long to wait when the system refuses what it should not.
+    private static readonly TimeSpan s_backOff = TimeSpan.FromMilliseconds(20);
+
     private readonly Lock _lock = new();
     private readonly ILogger _logger;
     private readonly byte[] _events = new byte[EventsAtOnce * Linux.EventSize];
@@ -34,6 +38,7 @@ internal sealed class Poller : IThreadPoolWorkItem, IDisposable
     private bool _polling; // the thread pool has it, or will
     private bool _disposed;
     private bool _ended;
+    private bool _isFailing; // and that was told
 
     public Poller(string name, ILogger logger)
     {
@@ -75,12 +80,11 @@ internal sealed class Poller : IThreadPoolWorkItem, IDisposable
         }
     }
 
-    /// <summary>Tells the socket's state once more, as if it had just been added.</summary>
-    public void TellAgain(PolledSocket socket, int descriptor, uint events)
+    /// <summary>Tells the socket's state once more, as if it had just been added. False when the system does not.</summary>
+    public bool TellAgain(PolledSocket socket, int descriptor, uint events)
     {
         lock (_lock)
-            if (!_ended && socket.Place != NoPlace)
-                Linux.WatchAgain(_epoll, descriptor, events, Data(socket.Place));
+            return _ended || socket.Place == NoPlace || Linux.WatchAgain(_epoll, descriptor, events, Data(socket.Place));
     }
 
     /// <summary>Forgets a socket that is about to be closed, which ends the watch. Events that are on their way find nobody.</summary>
@@ -131,9 +135,20 @@ internal sealed class Poller : IThreadPoolWorkItem, IDisposable
             _polling = false;
             if (_ended)
                 Linux.Close(_epoll);
-            else
-                Linux.WatchAgain(_waiting, _epoll, Linux.In | Linux.Once, Events);
+            else if (!Linux.WatchAgain(_waiting, _epoll, Linux.In | Linux.Once, Events))
+            {
+                _polling = true;
+                _ = PollLater();
+            }
         }
+    }
+
+    // Where the thread cannot be made to wait for the sockets they are looked at now and then: slow, and not deaf.
+    private async Task PollLater()
+    {
+        Failing();
+        await Task.Delay(s_backOff);
+        ThreadPool.UnsafeQueueUserWorkItem(this, preferLocal: false);
     }
 
     private void Wait()
@@ -143,6 +158,12 @@ internal sealed class Poller : IThreadPoolWorkItem, IDisposable
         while (true)
         {
             int count = Linux.Wait(_waiting, events, disposed == 0 ? Timeout.Infinite : 10);
+            if (count < 0 && Marshal.GetLastPInvokeError() != Linux.Interrupted)
+            {
+                Failing();
+                Thread.Sleep(s_backOff);
+                Start();
+            }
             for (int i = 0; i < count; i++)
                 if (Linux.Event(events, i).Data == Events)
                     Start();
@@ -166,8 +187,18 @@ internal sealed class Poller : IThreadPoolWorkItem, IDisposable
     private void Start()
     {
         lock (_lock)
+        {
+            if (_polling)
+                return;
             _polling = true;
+        }
         ThreadPool.UnsafeQueueUserWorkItem(this, preferLocal: false);
+    }
+
+    private void Failing()
+    {
+        if (!Interlocked.Exchange(ref _isFailing, true))
+            Log.PollerFailed(_logger, Marshal.GetLastPInvokeError());
     }
 
     private bool CloseWakeUpIfDisposed()

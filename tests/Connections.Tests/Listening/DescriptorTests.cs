@@ -12,14 +12,11 @@ public class DescriptorTests
 {
     private const int Limit = 400, More = 500;
 
-    [Fact]
-    public async Task At_the_limit_the_process_lives_and_recovers()
+    [Theory, InlineData(true), InlineData(false)]
+    public async Task At_the_limit_the_process_lives_and_recovers(bool enablePolling)
     {
         Assert.SkipUnless(OperatingSystem.IsLinux(), "The transport is for Linux.");
-        using var process = Process.Start(new ProcessStartInfo("/bin/sh", ["-c", $"ulimit -n {Limit}; exec dotnet '{EchoDll()}' --urls http://127.0.0.1:0"])
-        {
-            RedirectStandardOutput = true,
-        })!;
+        using var process = Start($"ulimit -n {Limit}; ", $"--Connections:EnablePolling={enablePolling}");
         try
         {
             var server = new IPEndPoint(IPAddress.Loopback, await PortAsync(process));
@@ -62,6 +59,54 @@ public class DescriptorTests
             process.Kill();
             await process.WaitForExitAsync().Within();
         }
+    }
+
+    // Not the number of a new descriptor but the system says that there is none: somebody else has used up what was in reserve.
+    [Theory, InlineData(true), InlineData(false)]
+    public async Task Without_any_descriptor_clients_wait_and_are_served_when_there_are_some(bool enablePolling)
+    {
+        Assert.SkipUnless(OperatingSystem.IsLinux(), "The transport is for Linux.");
+        using var process = Start("", $"--Connections:EnablePolling={enablePolling}");
+        try
+        {
+            var server = new IPEndPoint(IPAddress.Loopback, await PortAsync(process));
+            using (var warm = await RawClient.ConnectAsync(server, "/ws/echo")) // what is loaded at the first one
+                await warm.SendTextAsync("warm");
+            using var first = await RawClient.ConnectAsync(server, "/ws/echo");
+            await LimitAsync(process, "1");
+            var waiting = new List<RawClient>();
+            for (int i = 0; i < 3; i++)
+            {
+                waiting.Add(await RawClient.OpenAsync(server)); // the system has accepted it, and the process has not
+                await waiting[i].SendIfOpenAsync(Encoding.ASCII.GetBytes(RawClient.UpgradeRequest("/ws/echo")));
+            }
+            await first.SendTextAsync("still here");
+            Assert.Equal("still here", await first.ReceiveTextAsync());
+
+            await LimitAsync(process, "1000");
+            foreach (var client in waiting)
+            {
+                Assert.StartsWith("HTTP/1.1 101 ", await client.ReadHeadAsync());
+                client.Dispose();
+            }
+            Assert.False(process.HasExited);
+        }
+        finally
+        {
+            process.Kill();
+            await process.WaitForExitAsync().Within();
+        }
+    }
+
+    private static Process Start(string before, string setting) =>
+        Process.Start(new ProcessStartInfo("/bin/sh", ["-c", $"{before}exec dotnet '{EchoDll()}' --urls http://127.0.0.1:0 {setting}"]) { RedirectStandardOutput = true })!;
+
+    // Only the soft limit: a process may raise that again.
+    private static async Task LimitAsync(Process process, string descriptors)
+    {
+        using var limit = Process.Start("prlimit", ["--pid", $"{process.Id}", $"--nofile={descriptors}:"])!;
+        await limit.WaitForExitAsync().Within();
+        Assert.Equal(0, limit.ExitCode);
     }
 
     private static async Task<int> PortAsync(Process process)

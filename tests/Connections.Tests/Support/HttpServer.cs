@@ -58,7 +58,7 @@ public sealed class HttpServer : IAsyncDisposable
         var pollers = new Pollers(NullLogger.Instance);
         if (carrier == Carrier.Polled)
             builder.Services.AddSingleton<IConnectionListenerFactory>(services => new PolledListenerFactory(pollers, isEnabled: true,
-                services.GetRequiredService<IOptions<SocketTransportOptions>>().Value, services.GetService<IMemoryPoolFactory<byte>>(), NullLogger.Instance));
+                services.GetRequiredService<IOptions<SocketTransportOptions>>().Value, services.GetService<IMemoryPoolFactory<byte>>(), kestrels: null, NullLogger.Instance));
         var app = builder.Build();
         app.Run(serve);
         await app.StartAsync().Within();
