@@ -1,3 +1,4 @@
+using System.Reflection;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
@@ -51,9 +52,13 @@ internal sealed class ConnectionServices : IDisposable
 
     public void UncountLeft() => Interlocked.Decrement(ref _left);
 
-    // What takes descriptors once takes them while there are some: .NET remembers for ever that a library could not be loaded.
+    // What takes descriptors once takes them while there are some: .NET remembers for ever that a library could not be loaded, and has
+    // no thread for timers until the first one.
     private void Prepare()
     {
+        foreach (var library in typeof(ConnectionServices).Assembly.GetReferencedAssemblies())
+            _ = Assembly.Load(library);
+        _ = Task.Delay(1);
         _ = ConnectionId.New();
         _ = UpgradeRequest.Accept(Convert.ToBase64String(new byte[16]));
         if (!Pollers.AreSupported)

@@ -52,7 +52,7 @@ internal static partial class Log
     public static partial void Accepting(ILogger logger, EndPoint endPoint);
 
     [LoggerMessage(16, LogLevel.Error, "{EndPoint} could not accept a connection (error {Error}); it tries again")]
-    public static partial void AcceptFailed(ILogger logger, EndPoint endPoint, int error);
+    public static partial void AcceptFailed(ILogger logger, EndPoint endPoint, int error, Exception? exception);
 
     [LoggerMessage(18, LogLevel.Error, "A poller cannot wait for its sockets (error {Error}): it looks at them every few milliseconds")]
     public static partial void PollerFailed(ILogger logger, int error);

@@ -75,47 +75,60 @@ internal sealed class PolledListener : IConnectionListener, IPolled
     {
         while (!_ended && !cancellationToken.IsCancellationRequested)
         {
-            if (++_row > AcceptsInARow)
+            try
             {
-                _row = 0;
-                if (_isFull || _isFailing)
-                    await Task.Delay(s_backOff, CancellationToken.None);
-                else
-                    await Task.Yield();
-            }
-            lock (_lock)
-                _event = false;
-            int descriptor = _listener.Accept(_address, out int error);
-            if (descriptor >= 0)
-            {
-                if (DescriptorLimit.IsInReserve(descriptor))
-                {
-                    // To who speaks plain HTTP; it is no more than a failed handshake under TLS.
-                    Linux.TrySend(descriptor, Refusal);
-                    Linux.ShutDown(descriptor, Linux.ShutDownSide.Send);
-                    Linux.Close(descriptor);
-                    Full();
-                }
-                else if (Make(descriptor) is { } connection)
+                if (await TryAcceptAsync() is { } connection)
                     return connection;
             }
-            else if (error == Linux.WouldBlock)
-                await EventAsync();
-            else if (error is Linux.TooManyFiles or Linux.TooManyFilesOfAll or Linux.NoMemory or Linux.NoBuffers)
+            catch (Exception e)
             {
-                Full();
-                await Task.Delay(s_backOff, CancellationToken.None);
+                // Without descriptors .NET gives neither a thread nor a library that is needed for the first time.
+                Failing(0, e);
+                Thread.Sleep(s_backOff); // what waits otherwise may be what failed
             }
-            else if (error is Linux.BadDescriptor or Linux.InvalidArgument && !_ended)
-            {
-                Failing(error);
-                await Task.Delay(s_backOff, CancellationToken.None);
-            }
-            // Anything else is the end of a connection that was about to be accepted (accept(2), "Error handling"). If it is not, and
-            // comes for ever, it is waited for as well.
-            else if (_row == AcceptsInARow && !_ended)
-                Failing(error);
         }
+        return null;
+    }
+
+    private async ValueTask<PolledConnection?> TryAcceptAsync()
+    {
+        if (++_row > AcceptsInARow)
+        {
+            _row = 0;
+            if (_isFull || _isFailing)
+                await Task.Delay(s_backOff, CancellationToken.None);
+            else
+                await Task.Yield();
+        }
+        lock (_lock)
+            _event = false;
+        int descriptor = _listener.Accept(_address, out int error);
+        if (descriptor >= 0)
+        {
+            if (!DescriptorLimit.IsInReserve(descriptor))
+                return Make(descriptor);
+            // To who speaks plain HTTP; it is no more than a failed handshake under TLS.
+            Linux.TrySend(descriptor, Refusal);
+            Linux.ShutDown(descriptor, Linux.ShutDownSide.Send);
+            Linux.Close(descriptor);
+            Full();
+        }
+        else if (error == Linux.WouldBlock)
+            await EventAsync();
+        else if (error is Linux.TooManyFiles or Linux.TooManyFilesOfAll or Linux.NoMemory or Linux.NoBuffers)
+        {
+            Full();
+            await Task.Delay(s_backOff, CancellationToken.None);
+        }
+        else if (error is Linux.BadDescriptor or Linux.InvalidArgument && !_ended)
+        {
+            Failing(error);
+            await Task.Delay(s_backOff, CancellationToken.None);
+        }
+        // Anything else is the end of a connection that was about to be accepted (accept(2), "Error handling"). If it is not, and
+        // comes for ever, it is waited for as well.
+        else if (_row == AcceptsInARow && !_ended)
+            Failing(error);
         return null;
     }
 
@@ -168,24 +181,32 @@ internal sealed class PolledListener : IConnectionListener, IPolled
 
     private PolledConnection? Make(int descriptor)
     {
-        if (_isFull || _isFailing)
-        {
-            _isFull = _isFailing = false;
-            Log.Accepting(_logger, EndPoint);
-        }
         if (_pollers.Next() is not { } poller)
         {
             Linux.Close(descriptor);
             return null;
         }
         var socket = PolledSocket.Own(descriptor, poller);
-        var connection = new PolledConnection(socket, _pool, _logger, _mostToWrite)
+        try
         {
-            RemoteEndPoint = Linux.EndPoint(_address),
-            LocalEndPoint = _localEndPoint,
-        };
-        if (connection.Start())
-            return connection;
+            if (_isFull || _isFailing)
+            {
+                _isFull = _isFailing = false;
+                Log.Accepting(_logger, EndPoint);
+            }
+            var connection = new PolledConnection(socket, _pool, _logger, _mostToWrite)
+            {
+                RemoteEndPoint = Linux.EndPoint(_address),
+                LocalEndPoint = _localEndPoint,
+            };
+            if (connection.Start())
+                return connection;
+        }
+        catch
+        {
+            socket.Dispose();
+            throw;
+        }
         socket.Dispose();
         return null;
     }
@@ -200,11 +221,18 @@ internal sealed class PolledListener : IConnectionListener, IPolled
     }
 
     // Told once, until somebody is accepted again.
-    private void Failing(int error)
+    private void Failing(int error, Exception? exception = null)
     {
         if (_isFailing)
             return;
         _isFailing = true;
-        Log.AcceptFailed(_logger, EndPoint, error);
+        try
+        {
+            Log.AcceptFailed(_logger, EndPoint, error, exception);
+        }
+        catch (Exception)
+        {
+            // A log that cannot be written, for the same reason perhaps.
+        }
     }
 }

@@ -70,9 +70,9 @@ public class DescriptorTests
         try
         {
             var server = new IPEndPoint(IPAddress.Loopback, await PortAsync(process));
-            using (var warm = await RawClient.ConnectAsync(server, "/ws/echo")) // what is loaded at the first one
-                await warm.SendTextAsync("warm");
             using var first = await RawClient.ConnectAsync(server, "/ws/echo");
+            await first.SendTextAsync("hello");
+            Assert.Equal("hello", await first.ReceiveTextAsync()); // all that serves one is there
             await LimitAsync(process, "1");
             var waiting = new List<RawClient>();
             for (int i = 0; i < 3; i++)
