@@ -19,7 +19,7 @@ public sealed partial class Connection
             case Phase.Closing when now - _closeDeadline >= 0:
                 Abort();
                 return now + 1;
-            case Phase.Open when WriteDeadline is { } deadline && now - deadline >= 0:
+            case Phase.Open when IsWriteOverdue(now):
                 Cut(CloseCodes.WriteTimeout, "write timeout");
                 return now + 1;
             case Phase.Open when now - ReadDeadline(now) >= 0:
@@ -42,6 +42,12 @@ public sealed partial class Connection
 
     // While a handler is at work nothing is read, which is not the peer's silence.
     private int ReadDeadline(int now) => (_inHandler ? now : _lastSeen) + Heartbeat.Ticks(Options.ReadTimeout);
+
+    private bool IsWriteOverdue(int now)
+    {
+        lock (Gate)
+            return _outbox is { } outbox && now - outbox.WriteDeadline >= 0 && !outbox.HasProgress();
+    }
 
     private int? WriteDeadline
     {

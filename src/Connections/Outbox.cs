@@ -17,6 +17,7 @@ internal sealed partial class Outbox(Connection connection) : IThreadPoolWorkIte
     private int _count;
     private int _offset;   // bytes of the first entry that are written
     private int _inFlight; // entries that the write under way touches
+    private long? _acknowledged; // by the peer, when the deadline was set
     private byte[]? _pong;
     private byte[]? _close;
     private bool _ping;
@@ -29,7 +30,7 @@ internal sealed partial class Outbox(Connection connection) : IThreadPoolWorkIte
     /// <summary>Bytes not written yet, without control frames.</summary>
     public int Bytes { get; private set; }
 
-    /// <summary>When the write under way has to be done, in ticks of the <see cref="Heartbeat"/>.</summary>
+    /// <summary>When the peer has to have taken something of the write under way, in ticks of the <see cref="Heartbeat"/>.</summary>
     public int WriteDeadline { get; private set; }
 
     /// <summary>Ends when there is room again, or the connection closes.</summary>
@@ -153,7 +154,20 @@ internal sealed partial class Outbox(Connection connection) : IThreadPoolWorkIte
         }
     }
 
-    private void SetDeadline() => WriteDeadline = connection.ScheduleIn(connection.Options.WriteTimeout);
+    /// <summary>Whether the peer has taken something since the last look, though the write is not done; then it has as long again.</summary>
+    public bool HasProgress()
+    {
+        if (_acknowledged is not { } before || connection.Transport.Acknowledged is not { } now || now == before)
+            return false;
+        SetDeadline();
+        return true;
+    }
+
+    private void SetDeadline()
+    {
+        _acknowledged = connection.Transport.Acknowledged;
+        WriteDeadline = connection.ScheduleIn(connection.Options.WriteTimeout);
+    }
 
     // Chooses the next write. Control frames go between frames, never inside a half written one.
     private bool TryGather(ref byte[]? buffer, out ReadOnlyMemory<byte> next, out int control)

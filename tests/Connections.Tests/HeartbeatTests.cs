@@ -135,6 +135,30 @@ public class HeartbeatTests
     }
 
     [Theory, Combinatorial<Path>]
+    public async Task A_peer_that_reads_slowly_is_not_cut(Path path)
+    {
+        const int size = 64 * 1024 * 1024, piece = 8 * 1024;
+        await using var server = await StartAsync(path, options =>
+        {
+            options.PingInterval = TimeSpan.Zero;
+            options.ReadTimeout = TimeSpan.FromDays(1);
+        });
+        using var client = await RawClient.ConnectAsync(server.EndPoint, receiveBuffer: 4096); // a large one opens its window in large steps
+        var connection = await _recorder.ConnectionAsync();
+        Assert.True(connection.TrySend(Frame.Binary(new byte[size])));
+        await Waiting.Until(() => connection.QueuedMessages == 1);
+        var buffer = new byte[piece];
+        for (int seconds = 0; seconds < 100; seconds += 4) // ten times the time-out, for far less than waits
+        {
+            for (int read = 0; read < piece;)
+                read += await client.Socket.ReceiveAsync(buffer.AsMemory(read)).AsTask().Within();
+            _time.Advance(4);
+        }
+        Assert.True(connection.IsConnected);
+        Assert.Equal(1, connection.QueuedMessages);
+    }
+
+    [Theory, Combinatorial<Path>]
     public async Task Pings_and_the_read_timeout_can_be_set(Path path)
     {
         await using var server = await StartAsync(path, options =>

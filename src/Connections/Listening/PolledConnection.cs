@@ -66,6 +66,9 @@ internal sealed partial class PolledConnection : ConnectionContext, IPolled, IDu
     /// <summary>Whether somebody takes the socket over when HTTP is done with it.</summary>
     public bool Leaves => Volatile.Read(ref _heir) is not null;
 
+    /// <summary>See <see cref="ITransport.Acknowledged"/>.</summary>
+    public long? Acknowledged() => _socket.Acknowledged();
+
     /// <summary>Lets events come. False when the socket cannot be watched.</summary>
     public bool Start() => _socket.Start(this);
 

@@ -27,7 +27,7 @@ public sealed class ConnectionOptions : ISettings
     [Range(256, 1024 * 1024)]
     public int ReadBufferSize { get; set; } = 4096;
 
-    /// <summary>Most bytes that one write of the pump joins: 1,024 to 1,048,576. Also what has to be taken by the peer within <see cref="WriteTimeout"/>.</summary>
+    /// <summary>Most bytes that one write of the pump joins: 1,024 to 1,048,576.</summary>
     [Range(1024, 1024 * 1024)]
     public int WriteBufferSize { get; set; } = 64 * 1024;
 
@@ -43,7 +43,10 @@ public sealed class ConnectionOptions : ISettings
     [Range(typeof(TimeSpan), "00:00:01", "1.00:00:00")]
     public TimeSpan ReadTimeout { get; set; } = TimeSpan.FromSeconds(60);
 
-    /// <summary>A peer that does not take a write within this time is cut with <see cref="CloseCodes.WriteTimeout"/>: 1 second to 1 day.</summary>
+    /// <summary>
+    /// A peer that takes nothing of a write for so long is cut with <see cref="CloseCodes.WriteTimeout"/>: 1 second to 1 day. Over HTTP/2, and
+    /// on other systems than Linux, nobody tells what it has taken: there it has to take <see cref="WriteBufferSize"/>.
+    /// </summary>
     [Range(typeof(TimeSpan), "00:00:01", "1.00:00:00")]
     public TimeSpan WriteTimeout { get; set; } = TimeSpan.FromSeconds(10);
 

@@ -22,6 +22,9 @@ internal interface ITransport
     /// <summary>What comes from the peer, starting with the first byte after the upgrade request.</summary>
     PipeReader Input { get; }
 
+    /// <summary>How many bytes the peer's system has acknowledged, counted from anywhere; null when nobody knows. Never throws.</summary>
+    long? Acknowledged { get; }
+
     /// <summary>Gives bytes to the peer without waiting.</summary>
     /// <returns>How many were taken, 0 when it would have to wait, <see cref="Gone"/> when the peer is gone. Never throws.</returns>
     int TrySend(ReadOnlySpan<byte> bytes);

@@ -41,13 +41,28 @@ internal static unsafe partial class Linux
     }
 
     /// <summary>A descriptor of our own for somebody else's socket, or less than 0.</summary>
-    public static int Duplicate(SafeHandle socket)
+    public static int Duplicate(SafeHandle socket) => With(socket, Duplicate);
+
+    /// <summary>How many sent bytes of somebody else's socket the peer has not acknowledged, or less than 0; it may be closed.</summary>
+    public static int Unacknowledged(SafeHandle socket)
+    {
+        try
+        {
+            return With(socket, Unacknowledged);
+        }
+        catch (ObjectDisposedException)
+        {
+            return -1;
+        }
+    }
+
+    private static int With(SafeHandle socket, Func<int, int> call)
     {
         bool held = false;
         try
         {
             socket.DangerousAddRef(ref held);
-            return Duplicate((int)socket.DangerousGetHandle());
+            return call((int)socket.DangerousGetHandle());
         }
         finally
         {

@@ -17,6 +17,7 @@ internal static unsafe partial class Linux
     private const int DuplicateCloseOnExec = 1030; // F_DUPFD_CLOEXEC
     private const int DescriptorResource = 7; // RLIMIT_NOFILE
     private const nuint BytesToRead = 0x541B; // FIONREAD
+    private const nuint BytesToLeave = 0x5411; // SIOCOUTQ
 
     // struct epoll_event is packed on x86-64 only.
     private static readonly bool s_packed = RuntimeInformation.ProcessArchitecture == Architecture.X64;
@@ -102,6 +103,13 @@ internal static unsafe partial class Linux
     {
         int bytes = 0;
         return ioctl(socket, BytesToRead, &bytes) == 0 ? bytes : 0;
+    }
+
+    /// <summary>How many sent bytes the peer has not acknowledged, or less than 0.</summary>
+    public static int Unacknowledged(int socket)
+    {
+        int bytes = 0;
+        return ioctl(socket, BytesToLeave, &bytes) == 0 ? bytes : -1;
     }
 
     /// <summary>How many descriptors the process may have, counted from 0; as it is now.</summary>

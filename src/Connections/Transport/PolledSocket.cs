@@ -14,6 +14,7 @@ internal sealed class PolledSocket : SafeHandle
 
     private readonly Poller _poller;
     private volatile IPolled? _user;
+    private long _sent; // bytes
 
     private PolledSocket(int descriptor, Poller poller)
         : base(None, ownsHandle: true)
@@ -88,6 +89,7 @@ internal sealed class PolledSocket : SafeHandle
             return ITransport.Gone;
         int taken = Linux.TrySend(Descriptor, bytes);
         Release();
+        CountSent(taken);
         return taken;
     }
 
@@ -98,6 +100,7 @@ internal sealed class PolledSocket : SafeHandle
             return ITransport.Gone;
         int taken = Linux.TrySend(Descriptor, pieces);
         Release();
+        CountSent(taken);
         return taken;
     }
 
@@ -109,6 +112,16 @@ internal sealed class PolledSocket : SafeHandle
         int bytes = Linux.Unread(Descriptor);
         Release();
         return bytes;
+    }
+
+    /// <summary>How many bytes the peer has acknowledged; null when the socket is closed.</summary>
+    public long? Acknowledged()
+    {
+        if (!TryHold())
+            return null;
+        int rest = Linux.Unacknowledged(Descriptor);
+        Release();
+        return rest < 0 ? null : Volatile.Read(ref _sent) - rest;
     }
 
     /// <summary>The address of this end; null when the socket is closed.</summary>
@@ -147,6 +160,13 @@ internal sealed class PolledSocket : SafeHandle
         _poller.Remove(this);
         Linux.Close(Descriptor);
         return true;
+    }
+
+    // One thread at a time sends; others read it.
+    private void CountSent(int taken)
+    {
+        if (taken > 0)
+            Volatile.Write(ref _sent, _sent + taken);
     }
 
     private bool TryHold()

@@ -51,6 +51,8 @@ internal sealed class PolledTransport : PipeReader, ITransport, IPolled, IValueT
 
     // ---- writing -------------------------------------------------------------------------------------------------------
 
+    public long? Acknowledged => _socket.Acknowledged();
+
     public int TrySend(ReadOnlySpan<byte> bytes) => _socket.TrySend(bytes);
 
     public async ValueTask SendAsync(ReadOnlyMemory<byte> bytes)

@@ -10,21 +10,26 @@ internal sealed class StreamTransport : ITransport
 
     private readonly Stream _stream;
     private readonly Action _abort;
+    private readonly Func<long?> _acknowledged;
     private Task _writing = Task.CompletedTask; // what was taken by TrySend and did not complete at once
 
     /// <param name="stream">What the server's upgrade feature gave.</param>
     /// <param name="readBufferSize">Bytes asked for at once; the buffer is held only while there is something to read.</param>
     /// <param name="abort">Cuts the request.</param>
-    public StreamTransport(Stream stream, int readBufferSize, Action abort)
+    /// <param name="acknowledged">Asks the socket below for <see cref="ITransport.Acknowledged"/>.</param>
+    public StreamTransport(Stream stream, int readBufferSize, Action abort, Func<long?> acknowledged)
     {
         _stream = stream;
         _abort = abort;
+        _acknowledged = acknowledged;
         Input = PipeReader.Create(stream, new StreamPipeReaderOptions(bufferSize: readBufferSize, leaveOpen: true, useZeroByteReads: true));
     }
 
     public bool HasLeft => false;
 
     public PipeReader Input { get; }
+
+    public long? Acknowledged => _acknowledged();
 
     // The server's streams complete a write at once as long as their own buffer has room. One that does not is left to itself, and
     // nothing more is taken until it is done; whatever comes next then waits in the outbox, where the write timeout watches it.

@@ -95,7 +95,7 @@ public sealed class Upgrader
         if (await AcceptAsync(context, http2: agreed.Key is null, polled: null) is not { } stream)
             return false;
         context.Features.Get<IHttpRequestTimeoutFeature>()?.DisableTimeout(); // it is not meant for what may last for days
-        await new Connection(_endpoint, new StreamTransport(stream, options.ReadBufferSize, context.Abort), peer).RunAsync();
+        await new Connection(_endpoint, new StreamTransport(stream, options.ReadBufferSize, context.Abort, Acknowledged(context, http2: agreed.Key is null)), peer).RunAsync();
         return true;
     }
 
@@ -156,6 +156,19 @@ public sealed class Upgrader
         response.ContentType = "text/plain; charset=utf-8";
         await response.WriteAsync(refusal.Reason + "\n", context.RequestAborted);
         return false;
+    }
+
+    // Of the socket that is under whatever layers there are. That of HTTP/2 says nothing about one of its streams.
+    private static Func<long?> Acknowledged(HttpContext context, bool http2)
+    {
+        if (http2 || !OperatingSystem.IsLinux())
+            return static () => null;
+        if (context.Features.Get<IConnectionTransportFeature>() is PolledConnection polled)
+            return polled.Acknowledged;
+        if (context.Features.Get<IConnectionSocketFeature>()?.Socket.SafeHandle is not { } socket)
+            return static () => null;
+        // How much was sent is not known: what the system takes meanwhile counts as well, but there is an end to that.
+        return () => Linux.Unacknowledged(socket) is >= 0 and var rest ? -rest : null;
     }
 
     // The connection's own object if it says the same, which it does not when a proxy's headers were processed.
