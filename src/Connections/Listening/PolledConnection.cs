@@ -23,6 +23,9 @@ internal sealed partial class PolledConnection : ConnectionContext, IPolled, IDu
     // What a peer may take to read an answer to a request that was not read to its end: a reset for the rest would take the answer away.
     private static readonly TimeSpan s_linger = TimeSpan.FromSeconds(1), s_lingerStep = TimeSpan.FromMilliseconds(20);
 
+    // How long a peer may take nothing of what HTTP has left to be sent: its own limits have ended with it.
+    private static readonly TimeSpan s_nothingTaken = TimeSpan.FromSeconds(10);
+
     private readonly PolledSocket _socket;
     private readonly ILogger _logger;
     private readonly CancellationTokenSource _closed = new();
@@ -169,7 +172,7 @@ internal sealed partial class PolledConnection : ConnectionContext, IPolled, IDu
             Leave(heir);
         }
         else
-            await Writer.DrainAsync();
+            await DrainAsync();
         if (Leaves)
             Volatile.Write(ref _heir, null);
         else if (Volatile.Read(ref _isAborted) == 0)
@@ -200,6 +203,24 @@ internal sealed partial class PolledConnection : ConnectionContext, IPolled, IDu
         {
             _socket.Dispose();
             heir.Lose();
+        }
+    }
+
+    private async ValueTask DrainAsync()
+    {
+        var drained = Writer.DrainAsync();
+        while (!drained.IsCompleted)
+        {
+            var before = _socket.Acknowledged();
+            try
+            {
+                await drained.WaitAsync(s_nothingTaken);
+            }
+            catch (TimeoutException e)
+            {
+                if (_socket.Acknowledged() == before)
+                    Abort(new ConnectionAbortedException("The peer does not read the end of an answer.", e));
+            }
         }
     }
 

@@ -5,6 +5,10 @@ using System.Text;
 using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Connections.Features;
 using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Http.Features;
+using Microsoft.AspNetCore.Server.Kestrel.Transport.Sockets;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Options;
 using Realtime.Connections.Tests.Support;
 
 namespace Realtime.Connections.Tests.Listening;
@@ -92,6 +96,20 @@ public class LifetimeTests
             await downloads.ReadHeadAsync();
         }
         await Waiting.Until(() => ends.Count == 10);
+    }
+
+    [Fact]
+    public async Task An_answer_of_which_nothing_is_read_does_not_keep_its_connection()
+    {
+        var ended = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        await using var server = await HttpServer.StartAsync(Carrier.Polled, async context =>
+        {
+            context.Features.GetRequiredFeature<IConnectionLifetimeFeature>().ConnectionClosed.Register(ended.SetResult);
+            await context.Response.Body.WriteAsync(new byte[32 * 1024 * 1024]); // more than any socket buffer
+        }, kestrel => kestrel.ApplicationServices.GetRequiredService<IOptions<SocketTransportOptions>>().Value.MaxWriteBufferSize = null); // HTTP is done at once
+        using var client = await RawClient.OpenAsync(server.EndPoint, receiveBuffer: 4096);
+        await client.SendAsync("GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"u8.ToArray());
+        await ended.Task.Within(60);
     }
 
     [Theory, Combinatorial<Carrier>]
