@@ -4,6 +4,7 @@ using Orleans.Hosting;
 using Orleans.Runtime;
 using Orleans.TestingHost;
 using Realtime.Grains;
+using Realtime.Silo.Fronts;
 using Realtime.Silo.Rooms;
 using Realtime.Silo.Users;
 
@@ -33,6 +34,8 @@ public sealed class UnusedNamesTests : IAsyncLifetime
         builder.ConfigureSilo((_, silo) =>
         {
             silo.AddRealtime(options => (options.HistoryAge, options.DedupeWindow) = (TimeSpan.FromSeconds(1), TimeSpan.FromSeconds(1)));
+            // The front of these tests renews no lease: on a busy machine its members would be dropped before the test is over.
+            silo.Configure<LeaseOptions>(leases => leases.FrontLease = TimeSpan.FromMinutes(5));
             configure?.Invoke(silo);
         });
         builder.ConfigureClient(client => client.AddRealtimeClient());
