@@ -23,7 +23,7 @@ public class ProtocolBenchmarks
     public void Setup()
     {
         _server = Server.Start();
-        _room = new LocalRoom("lobby", _server.Services.GetRequiredService<RoomRouter>());
+        _room = _server.Services.GetRequiredService<LocalRooms>().Acquire("lobby");
         _memberships = [new Membership(_room)];
         _message = new FrontEvent
         {

@@ -3,6 +3,7 @@ using BenchmarkDotNet.Attributes;
 using Microsoft.Extensions.DependencyInjection;
 using Realtime.Connections;
 using Realtime.Grains;
+using Realtime.WebFront;
 using Realtime.WebFront.Rooms;
 
 namespace Realtime.Micro;
@@ -28,8 +29,8 @@ public class PublishBenchmarks
     public async Task Setup()
     {
         _server = Server.Start();
-        var router = _server.Services.GetRequiredService<RoomRouter>();
-        _room = router.Acquire("lobby");
+        var calls = _server.Services.GetRequiredService<GrainCalls>();
+        _room = _server.Services.GetRequiredService<LocalRooms>().Acquire("lobby");
         foreach (var connection in _server.Connect(Members + 1, read: true))
         {
             _sender = new Session(connection, "alice");
@@ -38,7 +39,7 @@ public class PublishBenchmarks
                 _server.Registry.Join(connection, "lobby");
         }
         // The room knows this front as one with members, so events come here.
-        await router.Grain("lobby").Submit(router.Front, router.NextBatch(), [new JoinCommand("alice", _sender.Connection.Id, null)]);
+        await calls.Room("lobby").Submit(calls.Front, calls.NextBatch(), [new JoinCommand("alice", _sender.Connection.Id, null)]);
     }
 
     [GlobalCleanup]

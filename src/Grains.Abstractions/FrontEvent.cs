@@ -74,6 +74,9 @@ public sealed record FrontEvent
     /// <summary>For <see cref="FrontEventKind.Positions"/>: the rooms that have had events since the last time.</summary>
     [Id(9)] public RoomOrder[]? Positions { get; init; }
 
+    /// <summary>An event of a room, which has an order; others are for users or for the front.</summary>
+    internal bool IsOfRoom => Kind < FrontEventKind.DirectMessage;
+
     /// <summary>A message of a room, which has a sequence.</summary>
     internal bool IsRoomMessage => Kind <= FrontEventKind.Binary;
 }

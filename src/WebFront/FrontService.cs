@@ -1,51 +1,39 @@
 using Orleans;
 using Orleans.Runtime;
-using Orleans.Streams;
 using Realtime.Connections;
 using Realtime.Grains;
 using Realtime.PushStreams;
-using Realtime.WebFront.Rooms;
-using Realtime.WebFront.Users;
 
 namespace Realtime.WebFront;
 
 /// <summary>
-/// The life of a front: hears its stream and holds its lease before clients are served, tells rooms and users anew who
-/// is here when their silo is lost, and takes itself out after the last client has gone.
+/// The life of a front: subscribes to its stream and holds its lease before clients are served, renews it, and takes itself out
+/// after the last client has gone.
 /// </summary>
 internal sealed partial class FrontService(
-    IClusterClient cluster, RoomRouter router, LocalUsers users, ConnectionRegistry registry, TimeProvider time, IHostApplicationLifetime lifetime,
-    ILogger<FrontService> logger)
-    : IHostedService, IFrontObserver, IDisposable
+    IClusterClient cluster, GrainCalls calls, FrontStream stream, FrontObserver observer, SiloRecovery recovery, ConnectionRegistry registry,
+    TimeProvider time, IHostApplicationLifetime lifetime, ILogger<FrontService> logger)
+    : IHostedService, IDisposable
 {
     // A third of the shortest lease, so that a late or lost call costs none.
     private static readonly TimeSpan s_period = TimeSpan.FromMilliseconds(500);
 
-    // After a silo is lost its grains come up elsewhere within seconds; so long everything is compared with the list.
-    private static readonly TimeSpan s_recovery = TimeSpan.FromSeconds(30);
-
-    // Each silo is heard every two seconds; a stream that is silent for three times that is dead.
-    private static readonly TimeSpan s_silence = TimeSpan.FromSeconds(6);
-
     // While the lease is not renewed for so long, new clients are better served elsewhere. Those that are here stay.
-    private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan s_readyTimeout = TimeSpan.FromSeconds(5);
 
     private readonly CancellationTokenSource _stopping = new();
-    private StreamSubscriptionHandle<FrontEvent>? _subscription;
     private IFrontObserver? _reference;
     private Task _renewing = Task.CompletedTask;
-    private string[] _silos = [];
-    private long _renewedAt;
-    private long _recoveringSince;
+    private long _renewedAt; // timestamp; 0 before the first time
     private bool _isReady;
-    private bool _isTroubled;
+    private bool _isFailing;
 
-    /// <summary>The front hears its stream and holds its lease, and does not stop.</summary>
+    /// <summary>The front receives its stream and holds its lease, and does not stop.</summary>
     public bool IsReady => _isReady && !lifetime.ApplicationStopping.IsCancellationRequested;
 
     private IFrontDirectoryGrain Directory => cluster.GetGrain<IFrontDirectoryGrain>(IFrontDirectoryGrain.Key);
 
-    private FrontReport Report => new(router.Front, FrontReport.Current, registry.Count);
+    private FrontReport Report => new(calls.Front, FrontReport.Current, registry.Count);
 
     public async Task StartAsync(CancellationToken cancellationToken)
     {
@@ -57,42 +45,21 @@ internal sealed partial class FrontService(
     {
         await _stopping.CancelAsync();
         await _renewing.WaitAsync(cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-        if (_subscription is null)
+        if (!stream.IsSubscribed)
             return;
         try
         {
-            await Directory.Unregister(router.Front);
-            await _subscription.UnsubscribeAsync();
+            await Directory.Unregister(calls.Front);
+            await stream.Unsubscribe();
             cluster.DeleteObjectReference<IFrontObserver>(_reference!);
         }
         catch (Exception exception)
         {
-            LogRenewFailed(exception); // the lease will run out
+            LogRenewFailed(exception); // the lease will end by itself
         }
     }
 
     public void Dispose() => _stopping.Dispose();
-
-    Task<string[]> IFrontObserver.RoomsOf(string user)
-    {
-        var rooms = registry.GetUser(user).SelectMany(registry.RoomsOf).Distinct();
-        return Task.FromResult(rooms.ToArray());
-    }
-
-    Task<FrontConnections> IFrontObserver.Connections(string? after, int limit)
-    {
-        ConnectionDescription[] page =
-        [
-            .. registry.Connections
-                .Where(connection => after is null || string.CompareOrdinal(connection.Id, after) > 0)
-                .OrderBy(connection => connection.Id, StringComparer.Ordinal)
-                .Take(limit)
-                .Select(connection => new ConnectionDescription(
-                    connection.Id, router.Front, connection.UserId, connection.RemoteAddress?.ToString(), connection.ConnectedAt,
-                    [.. registry.RoomsOf(connection)], connection.QueuedMessages)),
-        ];
-        return Task.FromResult(new FrontConnections(registry.Count, page));
-    }
 
     private async Task Renew()
     {
@@ -117,58 +84,22 @@ internal sealed partial class FrontService(
     {
         try
         {
-            if (_subscription is null || router.Silence > s_silence)
-                await Subscribe();
-            _reference ??= cluster.CreateObjectReference<IFrontObserver>(this);
-            Compare(await Directory.RenewFront(Report, _reference));
+            await stream.EnsureSubscribed();
+            _reference ??= cluster.CreateObjectReference<IFrontObserver>(observer);
+            recovery.Compare(await Directory.RenewFront(Report, _reference));
             _renewedAt = time.GetTimestamp();
             _isReady = true;
-            if (_isTroubled)
+            if (_isFailing)
                 LogRenewed();
-            _isTroubled = false;
+            _isFailing = false;
         }
         catch (Exception exception) when (!isFirst || exception is TimeoutException or OrleansException or OperationCanceledException or ArgumentException)
         {
-            _isReady = _renewedAt != 0 && time.GetElapsedTime(_renewedAt) < s_patience;
-            if (!_isTroubled)
+            _isReady = _renewedAt != 0 && time.GetElapsedTime(_renewedAt) < s_readyTimeout;
+            if (!_isFailing)
                 LogRenewFailed(exception);
-            _isTroubled = true;
+            _isFailing = true;
         }
-    }
-
-    private async Task Subscribe()
-    {
-        if (_subscription is { } dead)
-        {
-            LogSilent(router.Silence);
-            _subscription = null;
-            // What it still knows of the old one the cluster forgets by itself.
-            await dead.UnsubscribeAsync().ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-        }
-        var stream = cluster.GetStreamProvider(FrontStreams.Provider).GetStream<FrontEvent>(FrontStreams.Of(router.Front));
-        _subscription = await stream.SubscribeAsync(router);
-        router.Heard();
-        router.SyncAll();
-    }
-
-    private void Compare(ClusterView view)
-    {
-        var isFirst = _renewedAt == 0;
-        if (!isFirst && (!view.WasKnown || _silos.Except(view.Silos).Any()))
-        {
-            _recoveringSince = time.GetTimestamp();
-            LogRecovering(view.Silos.Length);
-            if (!view.WasKnown)
-                view = view with { Silos = [] }; // who has dropped us, or is too new to know: everything is told anew
-        }
-        _silos = view.Silos;
-        users.Compare(_recoveringSince == 0 ? null : view.Silos);
-        if (_recoveringSince == 0)
-            return;
-        foreach (var room in router.Rooms)
-            router.Sync(room, view.Silos);
-        if (time.GetElapsedTime(_recoveringSince) > s_recovery)
-            _recoveringSince = 0;
     }
 
     [LoggerMessage(1, LogLevel.Warning, "The front's lease could not be renewed; it is tried again, twice a second.")]
@@ -176,10 +107,4 @@ internal sealed partial class FrontService(
 
     [LoggerMessage(3, LogLevel.Information, "The front's lease is renewed again.")]
     private partial void LogRenewed();
-
-    [LoggerMessage(4, LogLevel.Warning, "The front's stream has brought nothing for {Silence}; it is subscribed to anew.")]
-    private partial void LogSilent(TimeSpan silence);
-
-    [LoggerMessage(2, LogLevel.Warning, "A silo is lost; {Silos} are up. Rooms and users are told anew who is here.")]
-    private partial void LogRecovering(int silos);
 }

@@ -33,7 +33,14 @@ public static class RealtimeFrontExtensions
         services.TryAddSingleton<MetricsText>();
         services.TryAddSingleton<FrontHealth>();
         services.TryAddSingleton<SlowConsumers>();
-        services.TryAddSingleton<RoomRouter>();
+        services.TryAddSingleton<GrainCalls>();
+        services.TryAddSingleton<RoomServices>();
+        services.TryAddSingleton<LocalRooms>();
+        services.TryAddSingleton<DirectEvents>();
+        services.TryAddSingleton<EventRouter>();
+        services.TryAddSingleton<FrontStream>();
+        services.TryAddSingleton<FrontObserver>();
+        services.TryAddSingleton<SiloRecovery>();
         services.TryAddSingleton<LocalUsers>();
         services.TryAddSingleton<TokenExpiry>();
         services.TryAddSingleton<FrontService>();

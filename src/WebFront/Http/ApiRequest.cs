@@ -17,7 +17,7 @@ internal sealed class ApiRequest(HttpContext context, string name, int maxBody)
 {
     private const string IdempotencyKey = "Idempotency-Key";
 
-    public RoomRouter Router { get; } = context.RequestServices.GetRequiredService<RoomRouter>();
+    public GrainCalls Calls { get; } = context.RequestServices.GetRequiredService<GrainCalls>();
 
     /// <exception cref="ApiException">The name in the path is not allowed.</exception>
     public string Room => Checked(name, "room");

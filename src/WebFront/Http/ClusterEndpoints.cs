@@ -14,22 +14,22 @@ internal static class ClusterEndpoints
 
     private static async Task Describe(ApiRequest request)
     {
-        var router = request.Router;
-        var found = await router.Call(router.Cluster.Describe);
-        await request.Ok(new ClusterResponse(router.Front, found.Connections, found.Fronts, found.Silos), ApiJson.Default.ClusterResponse);
+        var calls = request.Calls;
+        var found = await calls.Call(calls.Cluster.Describe);
+        await request.Ok(new ClusterResponse(calls.Front, found.Connections, found.Fronts, found.Silos), ApiJson.Default.ClusterResponse);
     }
 
     private static async Task List(ApiRequest request)
     {
-        var (router, after, front, limit) = (request.Router, request.After, request.Text("front"), request.Limit(Limits.PageSize));
-        var page = await router.Call(() => router.Cluster.Connections(after, limit, front));
+        var (calls, after, front, limit) = (request.Calls, request.After, request.Text("front"), request.Limit(Limits.PageSize));
+        var page = await calls.Call(() => calls.Cluster.Connections(after, limit, front));
         await request.Ok(new ConnectionsResponse(page.Total, page.Connections, page.Next), ApiJson.Default.ConnectionsResponse);
     }
 
     private static async Task Send(ApiRequest request)
     {
-        var router = request.Router;
+        var calls = request.Calls;
         var message = await request.Message(keepsIds: false, receiver: "everybody");
-        await request.Ok(new BroadcastResponse(await router.Call(() => router.Cluster.Broadcast(message))), ApiJson.Default.BroadcastResponse);
+        await request.Ok(new BroadcastResponse(await calls.Call(() => calls.Cluster.Broadcast(message))), ApiJson.Default.BroadcastResponse);
     }
 }

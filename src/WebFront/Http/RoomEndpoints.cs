@@ -17,15 +17,15 @@ internal static class RoomEndpoints
 
     private static async Task List(ApiRequest request)
     {
-        var (router, after, limit) = (request.Router, request.After, request.Limit(Limits.PageSize));
-        var page = await router.Call(() => router.Cluster.Rooms(after, limit));
+        var (calls, after, limit) = (request.Calls, request.After, request.Limit(Limits.PageSize));
+        var page = await calls.Call(() => calls.Cluster.Rooms(after, limit));
         await request.Ok(new RoomsResponse(page.Rooms, page.Next), ApiJson.Default.RoomsResponse);
     }
 
     private static async Task Describe(ApiRequest request)
     {
-        var (router, room) = (request.Router, request.Room);
-        var found = await router.Call(() => router.Grain(room).Describe());
+        var (calls, room) = (request.Calls, request.Room);
+        var found = await calls.Call(() => calls.Room(room).Describe());
         if (found.Members == 0)
             throw NotFound(room);
         await request.Ok(
@@ -34,8 +34,8 @@ internal static class RoomEndpoints
 
     private static async Task Members(ApiRequest request)
     {
-        var (router, room, after, limit) = (request.Router, request.Room, request.After, request.Limit(Limits.PageSize));
-        var page = await router.Call(() => router.Grain(room).Members(after, limit));
+        var (calls, room, after, limit) = (request.Calls, request.Room, request.After, request.Limit(Limits.PageSize));
+        var page = await calls.Call(() => calls.Room(room).Members(after, limit));
         if (page.Total == 0)
             throw NotFound(room);
         await request.Ok(new MembersResponse(room, page.Users, page.Total, page.Next), ApiJson.Default.MembersResponse);
@@ -43,20 +43,20 @@ internal static class RoomEndpoints
 
     private static async Task History(ApiRequest request)
     {
-        var (router, room, limit) = (request.Router, request.Room, request.Limit(Limits.HistoryPage));
+        var (calls, room, limit) = (request.Calls, request.Room, request.Limit(Limits.HistoryPage));
         var (before, epoch) = (request.Number("before", 1, long.MaxValue), request.Text("epoch"));
-        var page = await router.Call(() => router.Grain(room).History(before, limit, epoch));
+        var page = await calls.Call(() => calls.Room(room).History(before, limit, epoch));
         await request.Ok(
             new HistoryResponse(room, page.Epoch.Length == 0 ? null : page.Epoch, [.. page.Messages.Select(HistoryMessage.Of)], page.More), ApiJson.Default.HistoryResponse);
     }
 
     private static async Task Send(ApiRequest request)
     {
-        var (router, room) = (request.Router, request.Room);
+        var (calls, room) = (request.Calls, request.Room);
         var message = await request.Message(keepsIds: true, receiver: "a room");
         // With an id of its own, a call that is repeated because a silo died is still one message.
         message = message.Id is null ? message with { Id = Guid.NewGuid().ToString("N") } : message;
-        var receipt = await router.Call(() => router.Grain(room).Broadcast(message));
+        var receipt = await calls.Call(() => calls.Room(room).Broadcast(message));
         await request.Ok(new RoomSendResponse(room, receipt.Epoch, receipt.Sequence, receipt.Timestamp), ApiJson.Default.RoomSendResponse);
     }
 

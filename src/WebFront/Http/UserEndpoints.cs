@@ -15,8 +15,8 @@ internal static class UserEndpoints
 
     private static async Task Describe(ApiRequest request)
     {
-        var (router, user) = (request.Router, request.User);
-        var found = await router.Call(() => router.User(user).Describe());
+        var (calls, user) = (request.Calls, request.User);
+        var found = await calls.Call(() => calls.User(user).Describe());
         if (found.Connections.Length == 0)
             throw new ApiException(Problems.UserNotFound, $"The user '{user}' is not connected.");
         UserConnectionResponse[] connections =
@@ -26,18 +26,18 @@ internal static class UserEndpoints
 
     private static async Task Send(ApiRequest request)
     {
-        var (router, user) = (request.Router, request.User);
+        var (calls, user) = (request.Calls, request.User);
         var message = await request.Message(keepsIds: false, receiver: "a user");
-        await request.Ok(new UserSendResponse(user, await router.Call(() => router.User(user).Send(message))), ApiJson.Default.UserSendResponse);
+        await request.Ok(new UserSendResponse(user, await calls.Call(() => calls.User(user).Send(message))), ApiJson.Default.UserSendResponse);
     }
 
     private static async Task Disconnect(ApiRequest request)
     {
-        var (router, user) = (request.Router, request.User);
+        var (calls, user) = (request.Calls, request.User);
         request.RefuseKey("A disconnect");
         var reason = (await request.Body(ApiJson.Default.DisconnectRequest, mayBeAbsent: true)).Reason;
         if (reason is not null && Encoding.UTF8.GetByteCount(reason) > Limits.ReasonBytes)
             throw new ApiException(Problems.BadRequest, $"'reason' may have {Limits.ReasonBytes} bytes of UTF-8.");
-        await request.Ok(new UserSendResponse(user, await router.Call(() => router.User(user).Disconnect(reason))), ApiJson.Default.UserSendResponse);
+        await request.Ok(new UserSendResponse(user, await calls.Call(() => calls.User(user).Disconnect(reason))), ApiJson.Default.UserSendResponse);
     }
 }

@@ -12,7 +12,7 @@ namespace Realtime.WebFront.Protocol;
 /// rooms and users; answers come when those have answered, and the socket is read on meanwhile.
 /// </summary>
 internal sealed partial class RealtimeProtocol(
-    RoomRouter router, LocalUsers users, TokenExpiry expiry, IOptions<FrontOptions> options, TimeProvider time, ILogger<RealtimeProtocol> logger)
+    GrainCalls calls, LocalRooms rooms, LocalUsers users, TokenExpiry expiry, IOptions<FrontOptions> options, TimeProvider time, ILogger<RealtimeProtocol> logger)
     : ConnectionHandler
 {
     /// <summary>The WebSocket subprotocol's name.</summary>
@@ -96,7 +96,7 @@ internal sealed partial class RealtimeProtocol(
         if (session.Memberships.Length >= _options.MaxRoomsPerConnection)
             return Refuse(session, frame, ErrorCodes.TooManyRooms, $"A connection may be in {_options.MaxRoomsPerConnection} rooms; leave one first.");
         Position? since = frame.Epoch is null ? null : new Position(frame.Epoch, frame.Sequence!.Value);
-        var room = router.Acquire(name);
+        var room = rooms.Acquire(name);
         var membership = new Membership(room);
         session.Add(membership);
         var mayGoOn = session.BeginCommand(_options.MaxCommandsInFlight);
@@ -140,7 +140,7 @@ internal sealed partial class RealtimeProtocol(
         if ((RoomProblem(frame) ?? LimitProblem(limit, Limits.PageSize) ?? AfterProblem(frame)) is { } refusal)
             return Refuse(session, frame, refusal);
         var (id, room, after) = (frame.Id, frame.Room!, frame.After);
-        return Ask(session, id, new Target("room", room), () => router.Grain(room).Members(after, (int)limit),
+        return Ask(session, id, new Target("room", room), () => calls.Room(room).Members(after, (int)limit),
             page => ServerFrames.Members(id, room, page));
     }
 
@@ -152,7 +152,7 @@ internal sealed partial class RealtimeProtocol(
             return Refuse(session, frame, refusal);
         var room = membership.Room;
         var (id, before, epoch) = (frame.Id, frame.Before, frame.Epoch);
-        return Ask(session, id, new Target("room", room.Name), () => router.Grain(room.Name).History(before, (int)limit, epoch),
+        return Ask(session, id, new Target("room", room.Name), () => calls.Room(room.Name).History(before, (int)limit, epoch),
             page => MessageFrames.History(id, room, page));
     }
 
@@ -169,7 +169,7 @@ internal sealed partial class RealtimeProtocol(
     {
         try
         {
-            if (answer(await router.Call(call)) is { } frame)
+            if (answer(await calls.Call(call)) is { } frame)
                 session.Connection.Deliver(frame);
         }
         catch (Exception exception)

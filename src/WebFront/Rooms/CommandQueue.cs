@@ -7,7 +7,7 @@ namespace Realtime.WebFront.Rooms;
 /// The way of a front's commands to a room's grain: in one order and one call at a time. Commands that are added while a call is under
 /// way form the next batch, so a join precedes the messages that follow it, and a busy room costs few calls.
 /// </summary>
-internal sealed class CommandQueue(LocalRoom room, RoomRouter router) : IThreadPoolWorkItem
+internal sealed class CommandQueue(LocalRoom room, RoomServices services) : IThreadPoolWorkItem
 {
     private static readonly RefusedReply s_unreachable = new(ErrorCodes.Unavailable, "The room could not be reached; try again.");
 
@@ -100,7 +100,7 @@ internal sealed class CommandQueue(LocalRoom room, RoomRouter router) : IThreadP
     /// </summary>
     private void Abandon(Exception exception)
     {
-        router.LogCallFailed(room.Name, _current.Batch.Count, exception);
+        services.LogCallFailed(room.Name, _current.Batch.Count, exception);
         Answer(null);
         room.AbandonSync();
     }
@@ -122,9 +122,9 @@ internal sealed class CommandQueue(LocalRoom room, RoomRouter router) : IThreadP
         if (syncs)
             _current.Batch.Insert(new PendingCommand(null, null, room.CreateSync(), null));
         _current.Commands = _current.Batch.ToCommands();
-        _current.Number = router.NextBatch();
-        _current.HadMembers = router.Registry.CountRoom(room.Name) > 0;
-        _current.Start = router.Time.GetTimestamp();
+        _current.Number = services.Calls.NextBatch();
+        _current.HadMembers = services.Registry.CountRoom(room.Name) > 0;
+        _current.Start = services.Time.GetTimestamp();
         return true;
     }
 
@@ -132,7 +132,7 @@ internal sealed class CommandQueue(LocalRoom room, RoomRouter router) : IThreadP
     {
         try
         {
-            return (_grain ??= router.Grain(room.Name)).Submit(router.Front, _current.Number, _current.Commands);
+            return (_grain ??= services.Calls.Room(room.Name)).Submit(services.Calls.Front, _current.Number, _current.Commands);
         }
         catch (Exception exception)
         {
@@ -162,11 +162,11 @@ internal sealed class CommandQueue(LocalRoom room, RoomRouter router) : IThreadP
         SubmitReply? reply = null;
         try
         {
-            reply = await router.CallAgain(() => Call().AsTask(), failure, _current.Start);
+            reply = await services.Calls.Repeat(() => Call().AsTask(), failure, _current.Start);
         }
         catch (Exception exception)
         {
-            router.LogCallFailed(room.Name, _current.Commands.Length, exception);
+            services.LogCallFailed(room.Name, _current.Commands.Length, exception);
         }
         Answer(reply);
         Run();

@@ -14,23 +14,25 @@ internal sealed class LocalRoom : ITimelineHost
     /// <summary>A silo may be up and not yet in the list of those that are.</summary>
     private static readonly TimeSpan s_leastBetweenSyncs = TimeSpan.FromSeconds(1);
 
-    private readonly RoomRouter _router;
+    private readonly LocalRooms _rooms;
+    private readonly RoomServices _services;
     private readonly Lock _gate = new();
     private readonly RoomTimeline _timeline;
     private readonly FanOutPacer _pacer;
     private readonly CommandQueue _commands;
     private long _syncedAt; // timestamp
-    private int _references; // memberships and commands under way; at zero the router removes this room
+    private int _references; // memberships and commands under way; at zero this room is removed
     private byte[] _quotedFrom = [];
     private string? _from;
 
-    public LocalRoom(string name, RoomRouter router)
+    public LocalRoom(string name, LocalRooms rooms, RoomServices services)
     {
-        (Name, Utf8Name, QuotedName, _router) = (name, Encoding.UTF8.GetBytes(name), JsonText.Quoted(name), router);
-        Topic = router.SlowConsumers.TopicOf(name);
-        _timeline = new RoomTimeline(this, router.Options.MaxResumeBytes);
-        _pacer = new FanOutPacer(_timeline, router.Options.WriteDelay, router.Time, OnFanOutDue);
-        _commands = new CommandQueue(this, router);
+        (Name, Utf8Name, QuotedName) = (name, Encoding.UTF8.GetBytes(name), JsonText.Quoted(name));
+        (_rooms, _services) = (rooms, services);
+        Topic = services.SlowConsumers.TopicOf(name);
+        _timeline = new RoomTimeline(this, services.Options.MaxResumeBytes);
+        _pacer = new FanOutPacer(_timeline, services.Options.WriteDelay, services.Time, OnFanOutDue);
+        _commands = new CommandQueue(this, services);
     }
 
     public string Name { get; }
@@ -44,7 +46,7 @@ internal sealed class LocalRoom : ITimelineHost
     /// <summary>What its messages belong to in the queues of slow members; null when those are disconnected.</summary>
     public RoomTopic? Topic { get; }
 
-    bool ITimelineHost.HasMembers => _router.Registry.CountRoom(Name) > 0;
+    bool ITimelineHost.HasMembers => _services.Registry.CountRoom(Name) > 0;
 
     /// <summary>A user id as JSON text. The last one is kept: in a busy room the same sender often comes again.</summary>
     public byte[] Quoted(string from)
@@ -57,7 +59,7 @@ internal sealed class LocalRoom : ITimelineHost
         return _quotedFrom;
     }
 
-    /// <summary>Keeps the room in the router until <see cref="Release"/>; false when it is removed already.</summary>
+    /// <summary>Keeps the room among the front's until <see cref="Release"/>; false when it is removed already.</summary>
     public bool TryAcquire()
     {
         lock (_gate)
@@ -78,7 +80,7 @@ internal sealed class LocalRoom : ITimelineHost
             _references = -1;
             _pacer.Dispose();
         }
-        _router.Remove(this);
+        _rooms.Remove(this);
     }
 
     /// <summary>Sends a command to the grain. Its answer goes to the session.</summary>
@@ -122,7 +124,7 @@ internal sealed class LocalRoom : ITimelineHost
             return;
         lock (_gate)
         {
-            if (_syncedAt == 0 || _router.Time.GetElapsedTime(_syncedAt) >= s_leastBetweenSyncs)
+            if (_syncedAt == 0 || _services.Time.GetElapsedTime(_syncedAt) >= s_leastBetweenSyncs)
                 _timeline.BeginSync();
         }
     }
@@ -139,7 +141,7 @@ internal sealed class LocalRoom : ITimelineHost
     {
         lock (_gate)
         {
-            Member[] members = [.. _router.Registry.Members(Name).Select(member => new Member(Session.Of(member).User, member.Id))];
+            Member[] members = [.. _services.Registry.Members(Name).Select(member => new Member(Session.Of(member).User, member.Id))];
             return new SyncCommand(members, _timeline.Position);
         }
     }
@@ -168,7 +170,7 @@ internal sealed class LocalRoom : ITimelineHost
         }
         catch (Exception exception)
         {
-            _router.LogAnswerFailed(Name, exception);
+            _services.LogAnswerFailed(Name, exception);
             if (pending.Session is { } session)
                 _ = session.Connection.CloseAsync(CloseCodes.InternalError, "internal error");
             else
@@ -209,7 +211,7 @@ internal sealed class LocalRoom : ITimelineHost
             return;
         }
         FlushDelayed(); // it was published before
-        _router.Registry.Leave(session.Connection, Name);
+        _services.Registry.Leave(session.Connection, Name);
         if (session.Remove(membership))
             Release();
         session.Connection.Deliver(ServerFrames.Left(id, this));
@@ -239,7 +241,7 @@ internal sealed class LocalRoom : ITimelineHost
     private void Admit(Session session, string? id, Membership membership, JoinedReply reply)
     {
         var admission = _timeline.Admit(reply);
-        if (!admission.IsAtAnswer || reply.Missed.Sum(message => (long)message.Body.Length) > _router.Options.MaxResumeBytes)
+        if (!admission.IsAtAnswer || reply.Missed.Sum(message => (long)message.Body.Length) > _services.Options.MaxResumeBytes)
             reply = reply with { Position = admission.Position, Recovered = reply.Recovered is null ? null : false, Missed = [] };
         session.Connection.Deliver(ServerFrames.Joined(id, this, reply.Position, reply.Recovered, reply.Members));
         if (reply.Missed.Length > 0)
@@ -251,7 +253,7 @@ internal sealed class LocalRoom : ITimelineHost
                 session.Connection.Deliver(Encode([item]));
         }
         membership.State = MembershipState.Joined;
-        _router.Registry.Join(session.Connection, Name);
+        _services.Registry.Join(session.Connection, Name);
     }
 
     private void EndSync(SyncedReply? reply)
@@ -273,7 +275,7 @@ internal sealed class LocalRoom : ITimelineHost
         }
         catch (Exception exception)
         {
-            _router.LogDispatchFailed(Name, exception);
+            _services.LogDispatchFailed(Name, exception);
         }
     }
 
@@ -288,18 +290,18 @@ internal sealed class LocalRoom : ITimelineHost
         if (events[0].Kind == FrontEventKind.Joined)
         {
             var from = events[0].From;
-            _router.Registry.BroadcastToRoom(Name, Encode(events), member => Session.Of(member).User != from);
+            _services.Registry.BroadcastToRoom(Name, Encode(events), member => Session.Of(member).User != from);
             return;
         }
-        _router.Registry.BroadcastToRoom(Name, Encode(events));
+        _services.Registry.BroadcastToRoom(Name, Encode(events));
     }
 
     void ITimelineHost.FanOutToEarlier(FrontEvent item) =>
-        _router.Registry.BroadcastToRoom(Name, Encode([item]), member => Receives(member, item));
+        _services.Registry.BroadcastToRoom(Name, Encode([item]), member => Receives(member, item));
 
     void ITimelineHost.ResetJoinPoints()
     {
-        foreach (var member in _router.Registry.Members(Name))
+        foreach (var member in _services.Registry.Members(Name))
         {
             if (Session.Of(member).MembershipIn(this) is { } membership)
                 membership.JoinPoint = default;
@@ -307,18 +309,18 @@ internal sealed class LocalRoom : ITimelineHost
     }
 
     void ITimelineHost.AnnounceLoss(Position position, int members) =>
-        _router.Registry.BroadcastToRoom(Name, ServerFrames.Joined(null, this, position, recovered: false, members));
+        _services.Registry.BroadcastToRoom(Name, ServerFrames.Joined(null, this, position, recovered: false, members));
 
     void ITimelineHost.RequestSync()
     {
-        _router.Repairs.Add(1);
-        _syncedAt = _router.Time.GetTimestamp();
+        _services.Repairs.Add(1);
+        _syncedAt = _services.Time.GetTimestamp();
         _commands.RequestSync();
     }
 
-    void ITimelineHost.ReportGap(long events) => _router.LogGap(Name, events);
+    void ITimelineHost.ReportGap(long events) => _services.LogGap(Name, events);
 
-    void ITimelineHost.ReportLoss(long messages) => _router.LogLost(Name, messages);
+    void ITimelineHost.ReportLoss(long messages) => _services.LogLost(Name, messages);
 
     /// <summary>A member gets no event from before its join, and not its own user's join.</summary>
     private bool Receives(Connection member, FrontEvent item)

@@ -6,7 +6,7 @@ using Realtime.WebFront.Rooms;
 namespace Realtime.WebFront.Users;
 
 /// <summary>Tells the partitions of users who is connected to this front: what comes while a partition is called goes along in its next call.</summary>
-internal sealed partial class LocalUsers(IGrainFactory grains, RoomRouter router, ConnectionRegistry registry, ILogger<LocalUsers> logger)
+internal sealed partial class LocalUsers(IGrainFactory grains, GrainCalls calls, ConnectionRegistry registry, ILogger<LocalUsers> logger)
 {
     private readonly LocalPartition?[] _partitions = new LocalPartition?[IUserPartitionGrain.Count];
     private long _batch;
@@ -34,7 +34,7 @@ internal sealed partial class LocalUsers(IGrainFactory grains, RoomRouter router
     public Task<UsersReply> Submit(LocalPartition partition, bool isAll, UserChange[] changes)
     {
         var batch = Interlocked.Increment(ref _batch); // so that one that comes late is known to be over
-        return router.Call(() => partition.Grain.Submit(router.Front, batch, isAll, changes).AsTask());
+        return calls.Call(() => partition.Grain.Submit(calls.Front, batch, isAll, changes).AsTask());
     }
 
     /// <summary>Who of a partition is here.</summary>

@@ -1,0 +1,29 @@
+using Realtime.Connections;
+using Realtime.Grains;
+
+namespace Realtime.WebFront;
+
+/// <summary>Answers what only this front knows: its connections and their rooms.</summary>
+internal sealed class FrontObserver(GrainCalls calls, ConnectionRegistry registry) : IFrontObserver
+{
+    Task<string[]> IFrontObserver.RoomsOf(string user)
+    {
+        var rooms = registry.GetUser(user).SelectMany(registry.RoomsOf).Distinct();
+        return Task.FromResult(rooms.ToArray());
+    }
+
+    Task<FrontConnections> IFrontObserver.Connections(string? after, int limit)
+    {
+        ConnectionDescription[] page =
+        [
+            .. registry.Connections
+                .Where(connection => after is null || string.CompareOrdinal(connection.Id, after) > 0)
+                .OrderBy(connection => connection.Id, StringComparer.Ordinal)
+                .Take(limit)
+                .Select(connection => new ConnectionDescription(
+                    connection.Id, calls.Front, connection.UserId, connection.RemoteAddress?.ToString(), connection.ConnectedAt,
+                    [.. registry.RoomsOf(connection)], connection.QueuedMessages)),
+        ];
+        return Task.FromResult(new FrontConnections(registry.Count, page));
+    }
+}

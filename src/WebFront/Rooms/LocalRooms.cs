@@ -1,0 +1,53 @@
+using System.Collections.Concurrent;
+using Realtime.Grains;
+
+namespace Realtime.WebFront.Rooms;
+
+/// <summary>The rooms that connections of this front are in, or on their way into.</summary>
+internal sealed class LocalRooms
+{
+    private readonly ConcurrentDictionary<string, LocalRoom> _rooms = new();
+    private readonly RoomServices _services;
+
+    public LocalRooms(RoomServices services)
+    {
+        _services = services;
+        services.Meter.CreateObservableGauge("realtime.front.rooms", () => _rooms.Count, "{room}", "Rooms with connections at this front.");
+    }
+
+    /// <summary>The room, made if need be; until <see cref="LocalRoom.Release"/>.</summary>
+    public LocalRoom Acquire(string name)
+    {
+        while (true)
+        {
+            var room = _rooms.GetOrAdd(name, static (key, rooms) => new LocalRoom(key, rooms, rooms._services), this);
+            if (room.TryAcquire())
+                return room;
+            Remove(room);
+        }
+    }
+
+    /// <summary>The room; null when no connection is in it.</summary>
+    public LocalRoom? Find(string name) => _rooms.GetValueOrDefault(name);
+
+    public void Remove(LocalRoom room) => _rooms.TryRemove(KeyValuePair.Create(room.Name, room));
+
+    /// <summary>Syncs every room with its grain.</summary>
+    public void Sync() => SyncUnlessOn([]);
+
+    /// <summary>Syncs every room that was on none of these silos, which are up. A failure costs the room alone.</summary>
+    public void SyncUnlessOn(string[] silos)
+    {
+        foreach (var room in _rooms.Values)
+        {
+            try
+            {
+                room.SyncUnlessOn(silos);
+            }
+            catch (Exception exception)
+            {
+                _services.LogDispatchFailed(room.Name, exception);
+            }
+        }
+    }
+}
