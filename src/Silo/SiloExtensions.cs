@@ -27,7 +27,7 @@ public static class SiloExtensions
         silo.Services.AddSettings<LeaseOptions>(LeaseOptions.Settings);
         // A line for each grain that is placed. First of all rules, so that the configuration's own rule for it counts.
         silo.Services.PostConfigure<LoggerFilterOptions>(options => options.Rules.Insert(0, new LoggerFilterRule(null, "Polly", LogLevel.Warning, null)));
-        silo.Configure<GrainCollectionOptions>(Departure.Configure);
+        silo.Configure<GrainCollectionOptions>(IdleDeactivation.Configure);
         silo.Services.TryAddSingleton(TimeProvider.System);
         silo.Services.TryAddSingleton<FrontPublisher>();
         silo.Services.TryAddSingleton<RoomRegistry>();

@@ -1,4 +1,5 @@
 using Orleans;
+using Orleans.Runtime;
 using Orleans.Streams;
 using Realtime.Grains;
 using Realtime.WebFront.Rooms;

@@ -6,8 +6,8 @@ using Realtime.Silo.Rooms;
 namespace Realtime.Silo.Fronts;
 
 /// <summary>
-/// Renews this silo's lease, and tells the rooms and users on this silo when a front that they know is gone: one call
-/// in half a second for all of them.
+/// Renews this silo's lease, and calls the rooms and users on this silo that have connections on a front whose lease has ended:
+/// one call to the directory in half a second for all of them.
 /// </summary>
 internal sealed partial class SiloLease(
     IGrainFactory grains, ILocalSiloDetails silo, RoomRegistry rooms, FrontPublisher publisher, TimeProvider time, ILogger<SiloLease> logger)
@@ -16,17 +16,17 @@ internal sealed partial class SiloLease(
     /// <summary>How often a lease is renewed: a third of the shortest lease, so that a late or lost call costs none.</summary>
     public static readonly TimeSpan Period = TimeSpan.FromMilliseconds(500);
 
-    // A front takes silence of three times this for the death of its stream.
+    // A front takes three times this without an event for the death of its stream.
     private const int RenewalsPerPositions = 4;
 
-    // How many grains are told at once that a front is gone.
+    // How many grains are called at once.
     private const int Concurrency = 64;
 
     private readonly Dictionary<string, Watched> _watched = [];
-    private HashSet<string> _suspects = []; // missing in the last view
+    private HashSet<string> _missing = []; // missing in the last view
     private ISiloObserver? _reference;
     private int _renewals;
-    private Task _telling = Task.CompletedTask;
+    private Task _dropping = Task.CompletedTask;
     private Task _sending = Task.CompletedTask;
 
     private IFrontDirectoryGrain Directory => grains.GetGrain<IFrontDirectoryGrain>(IFrontDirectoryGrain.Key);
@@ -37,13 +37,13 @@ internal sealed partial class SiloLease(
     /// <summary>This silo stops, and no other one is up.</summary>
     public bool IsAlone { get; private set; }
 
-    /// <summary>The room wants to know when the front is gone.</summary>
+    /// <summary>The room is called when the front's lease has ended.</summary>
     public void WatchRoom(string front, string room) => Change(front, watched => watched.Rooms.Add(room));
 
     /// <summary>The room has no member on the front any more.</summary>
     public void UnwatchRoom(string front, string room) => Change(front, watched => watched.Rooms.Remove(room));
 
-    /// <summary>The partition of users wants to know when the front is gone.</summary>
+    /// <summary>The partition of users is called when the front's lease has ended.</summary>
     public void WatchUsers(string front, long partition) => Change(front, watched => watched.Partitions.Add(partition));
 
     /// <summary>The partition of users has no connection on the front any more.</summary>
@@ -76,8 +76,8 @@ internal sealed partial class SiloLease(
         {
             var view = await Directory.RenewSilo(Id, _reference ??= grains.CreateObjectReference<ISiloObserver>(this));
             // Both wait for others, rooms and fronts, and the next renewal must not.
-            if (view.IsSettled && _telling.IsCompleted)
-                _telling = Guarded(Tell(view), "The rooms and users of fronts that are gone");
+            if (view.IsSettled && _dropping.IsCompleted)
+                _dropping = Guarded(DropFronts(view), "The rooms and users of fronts that are gone");
             if (++_renewals % RenewalsPerPositions == 0 && _sending.IsCompleted)
                 _sending = Guarded(SendPositions(view.Fronts), "The fronts");
         }
@@ -95,7 +95,7 @@ internal sealed partial class SiloLease(
         }
         catch (Exception exception)
         {
-            SafeLog.Write(() => LogNotTold(who, exception));
+            SafeLog.Write(() => LogDropFailed(who, exception));
         }
     }
 
@@ -131,15 +131,15 @@ internal sealed partial class SiloLease(
         }
     }
 
-    private async Task Tell(ClusterView view)
+    private async Task DropFronts(ClusterView view)
     {
         List<(string Front, Watched Watched)> gone;
         lock (_watched)
         {
-            // Missing in two views: one may have been made just before the front was first heard of.
+            // Missing in two views: one may have been made just before the front was first registered.
             string[] missing = [.. _watched.Keys.Where(front => !view.Fronts.Contains(front))];
-            gone = [.. missing.Where(_suspects.Contains).Select(front => (front, _watched[front]))];
-            _suspects = [.. missing];
+            gone = [.. missing.Where(_missing.Contains).Select(front => (front, _watched[front]))];
+            _missing = [.. missing];
             // A front that comes back is watched anew.
             foreach (var (front, _) in gone)
                 _watched.Remove(front);
@@ -163,7 +163,7 @@ internal sealed partial class SiloLease(
             catch (Exception exception)
             {
                 watch(key);
-                SafeLog.Write(() => LogNotTold($"{key}", exception));
+                SafeLog.Write(() => LogDropFailed($"{key}", exception));
             }
         });
 
@@ -185,8 +185,8 @@ internal sealed partial class SiloLease(
     [LoggerMessage(2, LogLevel.Warning, "Front {Front} is gone: {Rooms} rooms, and users of {Partitions} partitions, lose its connections.")]
     private partial void LogFrontGone(string front, int rooms, int partitions);
 
-    [LoggerMessage(3, LogLevel.Warning, "{Name} could not be told that a front is gone; it is told again.")]
-    private partial void LogNotTold(string name, Exception exception);
+    [LoggerMessage(3, LogLevel.Warning, "{Name} could not be told that a front is gone; it is tried again.")]
+    private partial void LogDropFailed(string name, Exception exception);
 
     private readonly record struct Watched(HashSet<string> Rooms, HashSet<long> Partitions);
 }

@@ -13,7 +13,8 @@ namespace Realtime.Silo.Rooms;
 /// </summary>
 /// <remarks>
 /// The log is opened by the first turn that needs it. After an append that failed it is opened again, by the next turn, and
-/// then has the last sequence; members stay meanwhile, and fronts detect the gap in the order.
+/// then has the last sequence; members stay meanwhile, and fronts detect the gap in the order. Of its fields six are what
+/// Orleans injects, and the rules are in the others' classes.
 /// </remarks>
 internal sealed partial class RoomGrain(
     IOptions<RoomOptions> options, IRoomLogs logs, TimeProvider time, FrontPublisher publisher, SiloLease lease, RoomRegistry registry)
@@ -26,7 +27,7 @@ internal sealed partial class RoomGrain(
     private Task<bool>? _opening;
     private RoomState? _migrated;
     private IGrainTimer? _countTimer;
-    private Departure? _departure;
+    private IdleDeactivation? _idle;
     private long _published; // the order of the last event that the streams have accepted
     private int _isActive; // 1 from a publish until its order is announced
 
@@ -300,7 +301,7 @@ internal sealed partial class RoomGrain(
     private void DeactivateIfUnused()
     {
         if (IsUnused)
-            (_departure ??= new Departure(this, () => IsUnused)).Soon();
+            (_idle ??= new IdleDeactivation(this, () => IsUnused)).Schedule();
     }
 
     /// <summary>Nobody has joined or published, or it is so long ago that nothing is left of it.</summary>

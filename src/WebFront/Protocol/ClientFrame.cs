@@ -9,7 +9,7 @@ internal enum ClientFrameType : byte { None, Join, Leave, Message, Members, Hist
 
 /// <summary>
 /// One decoded frame of the protocol. <c>content</c> and <c>data</c> stay the JSON text that they came as and are
-/// copied once, by <see cref="CopyBody"/>: they are needed decoded by clients only.
+/// copied once, by <see cref="CopyBody"/>: they are needed decoded by clients only. It has a property for each field of the protocol.
 /// </summary>
 internal ref struct ClientFrame
 {

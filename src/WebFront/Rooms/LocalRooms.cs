@@ -28,7 +28,7 @@ internal sealed class LocalRooms
     }
 
     /// <summary>The room; null when no connection is in it.</summary>
-    public LocalRoom? Find(string name) => _rooms.GetValueOrDefault(name);
+    public LocalRoom? Find(string name) => _rooms.TryGetValue(name, out var room) ? room : null;
 
     public void Remove(LocalRoom room) => _rooms.TryRemove(KeyValuePair.Create(room.Name, room));
 

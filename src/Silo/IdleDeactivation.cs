@@ -5,20 +5,20 @@ using Realtime.Silo.Users;
 namespace Realtime.Silo;
 
 /// <summary>
-/// Takes a grain out of memory soon after it was asked for and holds nothing: who reads names that nobody uses would fill
-/// the silo with them.
+/// Deactivates a grain soon after a call when it has no state: reads of unused names would fill the silo with grains
+/// otherwise.
 /// </summary>
 /// <remarks>
-/// Not at once: calls that come together meet one activation, and are not passed on from one that goes to the next. What is
-/// not caught here, as after a call that was refused, goes with the collector.
+/// Not at once: calls that come together meet one activation, and are not forwarded from one that ends to the next. Others, as
+/// after a call that was refused, are left to the collector.
 /// </remarks>
-internal sealed class Departure(IGrainBase grain, Func<bool> holdsNothing)
+internal sealed class IdleDeactivation(IGrainBase grain, Func<bool> isUnused)
 {
     private static readonly TimeSpan s_delay = TimeSpan.FromSeconds(1);
 
     /// <summary>
-    /// How long the collector leaves a grain that holds nothing. In that time a front makes a call again whose answer was lost,
-    /// and who was away for a moment comes back.
+    /// How long the collector leaves a grain without state. In that time a front repeats a call whose answer was lost, and a client
+    /// that was cut off reconnects.
     /// </summary>
     private static readonly TimeSpan s_idle = TimeSpan.FromSeconds(30);
 
@@ -33,14 +33,14 @@ internal sealed class Departure(IGrainBase grain, Func<bool> holdsNothing)
         options.ClassSpecificCollectionAge[typeof(UserPartitionGrain).FullName!] = s_idle;
     }
 
-    public void Soon() => _timer ??= grain.RegisterGrainTimer(
-        static (departure, _) => departure.Go(), this, new GrainTimerCreationOptions(s_delay, Timeout.InfiniteTimeSpan));
+    public void Schedule() => _timer ??= grain.RegisterGrainTimer(
+        static (deactivation, _) => deactivation.Run(), this, new GrainTimerCreationOptions(s_delay, Timeout.InfiniteTimeSpan));
 
-    private Task Go()
+    private Task Run()
     {
         _timer?.Dispose();
         _timer = null;
-        if (holdsNothing())
+        if (isUnused())
             grain.DeactivateOnIdle();
         return Task.CompletedTask;
     }
