@@ -47,6 +47,10 @@ internal static class HostProcess
         OptionsValidationException validation => string.Join('\n', validation.Failures),
         StartException or OrleansConfigurationException => exception.Message,
         IOException { InnerException: AddressInUseException } => exception.Message,
+        // What the framework reads by itself, as the section Kestrel, and says what is wrong with.
+        InvalidOperationException or FormatException when exception.Source is "Microsoft.Extensions.Configuration.Binder" or "Microsoft.AspNetCore.Server.Kestrel.Core" =>
+            exception.Message.ReplaceLineEndings(" "),
+        DirectoryNotFoundException { Source: "Microsoft.Extensions.FileProviders.Physical" } missing => $"There is no folder {missing.Message}; contentRoot must name one.",
         // A settings file that is not JSON, which says where.
         InvalidDataException { InnerException: FormatException { InnerException: { } inner } } bad => $"{bad.Message} {inner.Message}".ReplaceLineEndings(" "),
         AggregateException many when many.InnerExceptions.Select(Explain).ToArray() is var reasons && reasons.All(reason => reason is not null) => string.Join('\n', reasons),

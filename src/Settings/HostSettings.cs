@@ -15,7 +15,9 @@ internal static class HostSettings
             if (!IsAddress(url))
                 yield return $"Urls is '{SettingValue.Shown(url)}'; it must be addresses as http://127.0.0.1:5080, with ports from 0 to 65535 and ';' between them.";
         }
-        foreach (var level in configuration.GetSection("Logging:LogLevel").GetChildren())
+        // For all logs, and for a single one, as Logging:Console:LogLevel.
+        foreach (var level in configuration.GetSection("Logging").GetChildren().Append(configuration.GetSection("Logging"))
+            .SelectMany(section => section.GetSection("LogLevel").GetChildren()))
         {
             if (level.Value is { Length: > 0 } text && !Enum.GetNames<LogLevel>().Contains(text, StringComparer.OrdinalIgnoreCase))
                 yield return $"{level.Path} is '{SettingValue.Shown(text)}'; it must be {string.Join(", ", Enum.GetNames<LogLevel>()[..^1])} or None.";

@@ -81,8 +81,8 @@ internal static class SettingValue
             value = large;
         else if (type == typeof(double) && double.TryParse(text, NumberStyles.Float, invariant, out var real))
             value = real;
-        // A bare number would be days, which nobody means by it.
-        else if (type == typeof(TimeSpan) && (text.Contains(':') || text == "0") && TimeSpan.TryParse(text, invariant, out var time))
+        // A bare number would be days, which nobody means by it; so would 24:00:00 be, but for the exact format.
+        else if (type == typeof(TimeSpan) && (text.Contains(':') || text == "0") && TimeSpan.TryParseExact(text, "c", invariant, out var time))
             value = time;
         else if (type.IsEnum && Enum.GetNames(type).FirstOrDefault(name => name.Equals(text, StringComparison.OrdinalIgnoreCase)) is { } named)
             value = Enum.Parse(type, named);

@@ -51,6 +51,8 @@ public sealed class StartTests(PostgresFixture postgres)
     [InlineData("Log:Provider", "postgres", "Log:ConnectionString is missing; with Log:Provider = postgres it names the database")]
     [InlineData("Urls", "http://127.0.0.1:99999", "Urls is 'http://127.0.0.1:99999'; it must be addresses as http://127.0.0.1:5080, with ports from 0 to 65535")]
     [InlineData("Logging:LogLevel:Default", "Warn", "Logging:LogLevel:Default is 'Warn'; it must be Trace, Debug, Information, Warning, Error, Critical or None.")]
+    [InlineData("Logging:Console:LogLevel:Orleans", "Loud", "Logging:Console:LogLevel:Orleans is 'Loud'; it must be Trace, Debug, Information, Warning, Error, Critical or None.")]
+    [InlineData("Log:RoomAge", "48:00:00", "Log:RoomAge is '48:00:00'; it must be a time as hh:mm:ss or d.hh:mm:ss from 01:00:00 to 3650.00:00:00.")]
     public async Task What_is_wrong_with_a_front_s_setting_is_one_line_that_says_what_is_allowed(string setting, string value, string told)
     {
         await using var process = Clusters.StartOne("single", null, $"--{setting}={value}");
