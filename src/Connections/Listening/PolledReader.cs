@@ -1,6 +1,5 @@
 using System.Buffers;
 using System.IO.Pipelines;
-using System.Threading.Tasks.Sources;
 using Microsoft.AspNetCore.Connections;
 
 namespace Realtime.Connections;
@@ -13,15 +12,13 @@ namespace Realtime.Connections;
 /// One thread at a time reads: the one that calls, or the work item of a read that waits. What others may touch is under the lock.
 /// </remarks>
 internal sealed class PolledReader(PolledConnection connection, PolledSocket socket, MemoryPool<byte> pool)
-    : PipeReader, IValueTaskSource<ReadResult>, IThreadPoolWorkItem
+    : PipeReader, IThreadPoolWorkItem
 {
     // How much one connection may read before it gives way to others, whether in one go or in reads that are answered at once.
     private const int ReceivesInARow = 16, ReadsInARow = 16, BytesInARow = 256 * 1024;
 
     private readonly Lock _lock = new();
-    private ManualResetValueTaskSourceCore<ReadResult> _read;
-    private CancellationToken _token; // of the read that waits
-    private CancellationTokenRegistration _registration;
+    private readonly PendingOperation<ReadResult> _read = new();
 
     private Block? _first, _last;
     private int _start;             // of what is not consumed, in the first block
@@ -32,10 +29,8 @@ internal sealed class PolledReader(PolledConnection connection, PolledSocket soc
     private volatile bool _mayHaveMore = true; // the socket, since it was last found empty
     private volatile bool _loose;              // a short read does not mean that it is empty
     private volatile bool _ended;              // the peer's last byte was read
-    private bool _waiting;                     // a read waits
-    private bool _running;                     // and somebody sees to it
+    private bool _running;                     // a read waits, and somebody sees to it
     private bool _canceled, _completed;
-    private volatile bool _taken;              // the result of the last read that waited
     private Exception? _failure;
 
     /// <summary>Whether a read waits, which will notice the end of the stream.</summary>
@@ -44,7 +39,7 @@ internal sealed class PolledReader(PolledConnection connection, PolledSocket soc
         get
         {
             lock (_lock)
-                return _waiting;
+                return _read.IsWaiting;
         }
     }
 
@@ -72,7 +67,7 @@ internal sealed class PolledReader(PolledConnection connection, PolledSocket soc
                 Receive();
         }
         var registration = cancellationToken.UnsafeRegister(static reader => ((PolledReader)reader!).Wake(), this); // nothing, for a token that never fires
-        short token;
+        ValueTask<ReadResult> read;
         bool run;
         lock (_lock)
         {
@@ -81,17 +76,13 @@ internal sealed class PolledReader(PolledConnection connection, PolledSocket soc
                 registration.Unregister();
                 return new(result);
             }
-            _read.Reset();
-            _taken = false;
-            token = _read.Version;
-            _waiting = true;
+            read = _read.Begin(cancellationToken, registration);
             run = _running = givesWay || _mayHaveMore || cancellationToken.IsCancellationRequested;
             _reads = _bytes = 0;
-            (_token, _registration) = (cancellationToken, registration);
         }
         if (run)
             ThreadPool.UnsafeQueueUserWorkItem(this, preferLocal: false);
-        return new(this, token);
+        return read;
     }
 
     public override bool TryRead(out ReadResult result)
@@ -137,7 +128,7 @@ internal sealed class PolledReader(PolledConnection connection, PolledSocket soc
         lock (_lock)
         {
             _completed = true;
-            if (!_waiting && !connection.Leaves)
+            if (!_read.IsWaiting && !connection.Leaves)
                 ReturnAll(); // else the work item does it, or whoever takes the connection over
         }
         Wake();
@@ -163,8 +154,7 @@ internal sealed class PolledReader(PolledConnection connection, PolledSocket soc
     public void Forget()
     {
         lock (_lock)
-            if (_taken)
-                _read.Reset();
+            _read.Forget();
     }
 
     /// <summary>The poller says that something has come, or the end.</summary>
@@ -188,30 +178,13 @@ internal sealed class PolledReader(PolledConnection connection, PolledSocket soc
         }
     }
 
-    ReadResult IValueTaskSource<ReadResult>.GetResult(short token)
-    {
-        try
-        {
-            return _read.GetResult(token);
-        }
-        finally
-        {
-            _taken = true;
-        }
-    }
-
-    ValueTaskSourceStatus IValueTaskSource<ReadResult>.GetStatus(short token) => _read.GetStatus(token);
-
-    void IValueTaskSource<ReadResult>.OnCompleted(Action<object?> continuation, object? state, short token, ValueTaskSourceOnCompletedFlags flags) =>
-        _read.OnCompleted(continuation, state, token, flags);
-
     private ReadOnlySequence<byte> Unconsumed => _first is null ? default : new(_first, _start, _last!, _last!.Length);
 
     private void Wake()
     {
         lock (_lock)
         {
-            if (!_waiting || _running)
+            if (!_read.IsWaiting || _running)
                 return;
             _running = true;
         }
@@ -235,8 +208,8 @@ internal sealed class PolledReader(PolledConnection connection, PolledSocket soc
                     ReturnAll();
                     result = new(default, isCanceled: false, isCompleted: true);
                 }
-                else if (_token.IsCancellationRequested)
-                    failure = new OperationCanceledException(_token);
+                else if (_read.Token.IsCancellationRequested)
+                    failure = new OperationCanceledException(_read.Token);
                 else
                 {
                     try
@@ -254,9 +227,9 @@ internal sealed class PolledReader(PolledConnection connection, PolledSocket soc
                         failure = e;
                     }
                 }
-                _waiting = _running = false;
+                _running = false;
                 _reads = _bytes = 0;
-                (registration, _registration, _token) = (_registration, default, default);
+                registration = _read.End();
             }
             break;
         }

@@ -1,6 +1,5 @@
 using System.Buffers;
 using System.IO.Pipelines;
-using System.Threading.Tasks.Sources;
 
 namespace Realtime.Connections;
 
@@ -12,7 +11,7 @@ namespace Realtime.Connections;
 /// One thread at a time sends, outside of the lock, from blocks that nobody else touches meanwhile. Memory that was given out stays with
 /// the writer until it flushes or completes, whatever happens to the connection.
 /// </remarks>
-internal sealed class PolledWriter : PipeWriter, IValueTaskSource<FlushResult>, IThreadPoolWorkItem
+internal sealed class PolledWriter : PipeWriter, IThreadPoolWorkItem
 {
     private const int SendsAtOnce = 64 * 1024;                       // flushed bytes that are not left to the work item
     private const int SendsInARow = 16, BytesInARow = 256 * 1024;    // then others have their turn
@@ -25,9 +24,7 @@ internal sealed class PolledWriter : PipeWriter, IValueTaskSource<FlushResult>, 
     private readonly BlockChain _chain;
     private readonly long _most, _resume; // bytes that wait: a flush waits above the one, and goes on below the other
     private readonly Lock _lock = new();
-    private ManualResetValueTaskSourceCore<FlushResult> _flush;
-    private CancellationToken _token; // of the flush that waits
-    private CancellationTokenRegistration _registration;
+    private readonly PendingOperation<FlushResult> _flush = new();
     private TaskCompletionSource? _drained;
 
     private long _unflushed, _flushed; // bytes of the chain
@@ -37,8 +34,7 @@ internal sealed class PolledWriter : PipeWriter, IValueTaskSource<FlushResult>, 
     private bool _blocked;         // the socket was full
     private bool _hasRoom;         // and has room since the last look
     private bool _queued;          // the work item
-    private volatile bool _taken;  // the result of the last flush that waited
-    private bool _flushWaits, _givesWay, _canceled, _completed, _gone;
+    private bool _givesWay, _canceled, _completed, _gone;
 
     public PolledWriter(PolledConnection connection, PolledSocket socket, MemoryPool<byte> pool, long? most)
     {
@@ -106,7 +102,7 @@ internal sealed class PolledWriter : PipeWriter, IValueTaskSource<FlushResult>, 
     private ValueTask<FlushResult> WaitAsync(CancellationToken cancellationToken)
     {
         var registration = cancellationToken.UnsafeRegister(static writer => ((PolledWriter)writer!).Wake(), this);
-        short token;
+        ValueTask<FlushResult> flush;
         bool queue;
         lock (_lock)
         {
@@ -115,18 +111,14 @@ internal sealed class PolledWriter : PipeWriter, IValueTaskSource<FlushResult>, 
                 registration.Unregister();
                 return new(TakeResult());
             }
-            _flush.Reset();
-            _taken = false;
-            token = _flush.Version;
-            _flushWaits = true;
+            flush = _flush.Begin(cancellationToken, registration);
             _givesWay = givesWay;
-            (_token, _registration) = (cancellationToken, registration);
             queue = !_queued && (givesWay || cancellationToken.IsCancellationRequested || _flushed <= _resume);
             _queued |= queue;
         }
         if (queue)
             ThreadPool.UnsafeQueueUserWorkItem(this, preferLocal: false);
-        return new(this, token);
+        return flush;
     }
 
     public override void CancelPendingFlush()
@@ -188,8 +180,7 @@ internal sealed class PolledWriter : PipeWriter, IValueTaskSource<FlushResult>, 
     public void Forget()
     {
         lock (_lock)
-            if (_taken)
-                _flush.Reset();
+            _flush.Forget();
     }
 
     /// <summary>The poller says that there is room, or that the peer is gone.</summary>
@@ -260,28 +251,11 @@ internal sealed class PolledWriter : PipeWriter, IValueTaskSource<FlushResult>, 
         }
     }
 
-    FlushResult IValueTaskSource<FlushResult>.GetResult(short token)
-    {
-        try
-        {
-            return _flush.GetResult(token);
-        }
-        finally
-        {
-            _taken = true;
-        }
-    }
-
-    ValueTaskSourceStatus IValueTaskSource<FlushResult>.GetStatus(short token) => _flush.GetStatus(token);
-
-    void IValueTaskSource<FlushResult>.OnCompleted(Action<object?> continuation, object? state, short token, ValueTaskSourceOnCompletedFlags flags) =>
-        _flush.OnCompleted(continuation, state, token, flags);
-
     private void Wake()
     {
         lock (_lock)
         {
-            if (!_flushWaits || _queued)
+            if (!_flush.IsWaiting || _queued)
                 return;
             _queued = true;
         }
@@ -302,17 +276,16 @@ internal sealed class PolledWriter : PipeWriter, IValueTaskSource<FlushResult>, 
                 _queued = true;
                 ThreadPool.UnsafeQueueUserWorkItem(this, preferLocal: false);
             }
-            if (!_flushWaits)
+            if (!_flush.IsWaiting)
                 return;
-            if (_token.IsCancellationRequested)
-                canceled = _token;
+            if (_flush.Token.IsCancellationRequested)
+                canceled = _flush.Token;
             else if (_gone || _canceled || _flushed <= (_givesWay ? _most : _resume))
                 result = TakeResult();
             else
                 return;
-            _flushWaits = false;
             _row = 0;
-            (registration, _registration, _token) = (_registration, default, default);
+            registration = _flush.End();
         }
         registration.Dispose();
         if (canceled.IsCancellationRequested)
@@ -374,7 +347,7 @@ internal sealed class PolledWriter : PipeWriter, IValueTaskSource<FlushResult>, 
         if (_gone || _flushed == 0)
             Drop();
         // A flush may go on; it does so in the work item.
-        if (_flushWaits && !_queued && (_gone || _flushed <= _resume))
+        if (_flush.IsWaiting && !_queued && (_gone || _flushed <= _resume))
         {
             _queued = true;
             ThreadPool.UnsafeQueueUserWorkItem(this, preferLocal: false);
