@@ -42,8 +42,8 @@ public class FrameBenchmarks
     {
         var reader = new MessageReader();
         var input = _received;
-        var turn = default(Turn);
-        reader.TryRead(ref input, new ReadSettings(1 << 20, Compression: false, OwnArrays: false), inbox: null, ref turn, out var received, out _);
+        var budget = default(ReadBudget);
+        reader.TryRead(ref input, new ReadSettings(1 << 20, Compression: false, OwnArrays: false), queue: null, ref budget, out var received, out _);
         received.Release();
         return received.Length;
     }

@@ -55,7 +55,7 @@ public sealed partial class DocsTests
         Assert.Equal(["ReadLoop", "Connection", "SendAsync", "Front", "MaxContentBytes"],
             new[] { "socket -> ReadLoop", "Connection.SendAsync(text)", "Front:MaxContentBytes", "--silos N", "a word" }.SelectMany(NamesIn));
         Assert.False(Exists(Path.Combine(s_root, "src/Connections/ReadLoop")));
-        Assert.True(Exists(Path.Combine(s_root, "src/Connections/Outbox")));
+        Assert.True(Exists(Path.Combine(s_root, "src/Connections/Sending/SendQueue")));
         Assert.NotEmpty(Docs);
 
         Assert.Equal([("Room", "Silo/Rooms"), ("Connection", "Connections")], Places("`Room` (Silo/Rooms) and a `Connection` (Connections), `other` (words)"));

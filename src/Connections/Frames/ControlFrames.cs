@@ -92,7 +92,7 @@ internal static class ControlFrames
     }
 }
 
-/// <summary>The answers to the pings of a turn: each with its payload, all in one write.</summary>
+/// <summary>The answers to the pings of one go: each with its payload, all in one write.</summary>
 internal struct Pongs
 {
     private byte[]? _joined; // pooled; null until there are two
@@ -107,7 +107,7 @@ internal struct Pongs
     {
         if (Last is { } first && _joined is null)
         {
-            _joined = ArrayPool<byte>.Shared.Rent(Turn.MostFrames * (2 + FrameHeader.MaxShort));
+            _joined = ArrayPool<byte>.Shared.Rent(ReadBudget.MostFrames * (2 + FrameHeader.MaxShort));
             Append(first);
         }
         Last = ControlFrames.Pong(ping);

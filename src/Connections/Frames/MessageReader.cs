@@ -36,22 +36,22 @@ internal struct MessageReader
     /// </summary>
     /// <param name="input">What has come.</param>
     /// <param name="settings">The connection's.</param>
-    /// <param name="inbox">Where messages will wait; null when they do not. A frame for which it has no room is left in the input.</param>
-    /// <param name="turn">Counts what is taken; nothing is any more when it is over.</param>
+    /// <param name="queue">Where messages will wait; null when they do not. A frame for which it has no space is left in the input.</param>
+    /// <param name="budget">Counts what is taken; nothing is any more when it is spent.</param>
     /// <param name="received">The message or control frame.</param>
-    /// <param name="noRoomFor">How many bytes the inbox must have room for before more can be read; 0 for none.</param>
+    /// <param name="noSpaceFor">How many bytes the queue must have space for before more can be read; 0 for none.</param>
     /// <exception cref="ReceiveException">The peer broke a rule; nothing can be read any more.</exception>
-    public bool TryRead(ref ReadOnlySequence<byte> input, ReadSettings settings, Inbox? inbox, ref Turn turn, out Received received, out long noRoomFor)
+    public bool TryRead(ref ReadOnlySequence<byte> input, ReadSettings settings, ReceiveQueue? queue, ref ReadBudget budget, out Received received, out long noSpaceFor)
     {
         received = default;
-        noRoomFor = 0;
-        while (!turn.IsOver)
+        noSpaceFor = 0;
+        while (!budget.IsSpent)
         {
             if (_partial is { InFrame: true } partial)
             {
                 long before = input.Length;
                 partial.Append(ref input);
-                turn.CountBytes((int)(before - input.Length));
+                budget.CountBytes((int)(before - input.Length));
                 if (partial.InFrame)
                     return false;
                 if (!partial.IsLastFrame)
@@ -66,21 +66,21 @@ internal struct MessageReader
             bool whole = input.Length - head.Size >= head.Payload;
             if (head.IsControl && !whole)
                 return false;
-            if (!head.IsControl && inbox is not null)
+            if (!head.IsControl && queue is not null)
             {
                 long message = (long)head.Payload + (_partial?.Length ?? 0);
-                if (!inbox.HasRoom(message))
+                if (!queue.HasSpace(message))
                 {
-                    noRoomFor = Math.Max(message, 1);
+                    noSpaceFor = Math.Max(message, 1);
                     return false;
                 }
             }
-            turn.CountFrame();
+            budget.CountFrame();
             if (head.IsControl || (whole && head.Fin && _partial is null))
             {
                 received = TakeWhole(input.Slice(head.Size, head.Payload), head, settings);
                 input = input.Slice(head.Size + head.Payload);
-                turn.CountBytes(head.Payload);
+                budget.CountBytes(head.Payload);
                 return true;
             }
             _partial ??= new PartialMessage(head.Type, head.Compressed);

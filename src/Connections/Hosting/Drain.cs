@@ -36,7 +36,7 @@ internal sealed class Drain(Heartbeat heartbeat, TimeProvider time, ConnectionOp
 
     /// <summary>Closes with 1001 and a hint when to come back.</summary>
     public void Close(Connection connection) =>
-        connection.BeginClose(CloseCodes.GoingAway, $"server shuts down; retry after {NextRetry()} ms");
+        connection.Lifecycle.BeginClose(CloseCodes.GoingAway, $"server shuts down; retry after {NextRetry()} ms");
 
     /// <summary>The same hint for an upgrade that is refused: Retry-After in whole seconds (RFC 9110 section 10.2.3).</summary>
     public int NextRetrySeconds() => 1 + NextRetry() / 1000;

@@ -1,4 +1,4 @@
-namespace Realtime.Connections;
+namespace Realtime.Connections.Receiving;
 
 /// <summary>Runs one function per connection, which receives when it likes; the connection closes when it returns.</summary>
 internal sealed class DelegateHandler(Func<Connection, Task> function) : ConnectionHandler
@@ -7,25 +7,25 @@ internal sealed class DelegateHandler(Func<Connection, Task> function) : Connect
 
     public override ValueTask OnConnected(Connection connection)
     {
-        connection.Inbox = new Inbox(connection.Options.ReceiveQueue, connection.Options.ReceiveQueueBytes);
+        connection.Input.Queue = new ReceiveQueue(connection.Options.ReceiveQueue, connection.Options.ReceiveQueueBytes);
         _ = Task.Run(() => RunAsync(connection)); // not in the read loop, which must go on whatever the function does
         return default;
     }
 
     public override ValueTask OnMessage(Connection connection, Message message)
     {
-        connection.Inbox!.Write(message); // the connection has waited for room
+        connection.Input.Queue!.Write(message); // the connection has waited for space
         return default;
     }
 
-    public override ValueTask OnInputEnded(Connection connection) => new(connection.Inbox!.DrainAsync());
+    public override ValueTask OnInputEnded(Connection connection) => new(connection.Input.Queue!.DrainAsync());
 
     private async Task RunAsync(Connection connection)
     {
         try
         {
             await function(connection);
-            connection.BeginClose(CloseCodes.Normal, "");
+            connection.Lifecycle.BeginClose(CloseCodes.Normal, "");
         }
         catch (Exception e)
         {
@@ -33,7 +33,7 @@ internal sealed class DelegateHandler(Func<Connection, Task> function) : Connect
         }
         finally
         {
-            connection.Inbox!.ReceiverEnded();
+            connection.Input.Queue!.ReceiverEnded();
         }
     }
 }

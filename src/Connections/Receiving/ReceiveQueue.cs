@@ -1,44 +1,44 @@
 using System.Threading.Channels;
 
-namespace Realtime.Connections;
+namespace Realtime.Connections.Receiving;
 
 /// <summary>Received messages that wait for <see cref="Connection.ReceiveAsync"/>: as many as fit, or one of any size.</summary>
-internal sealed class Inbox(int maxMessages, int maxBytes)
+internal sealed class ReceiveQueue(int maxMessages, int maxBytes)
 {
     private readonly Channel<Message> _channel = Channel.CreateUnbounded<Message>(new() { SingleWriter = true });
     private readonly TaskCompletionSource _drained = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly Lock _lock = new();
-    private TaskCompletionSource? _roomMade;
+    private TaskCompletionSource? _spaceMade;
     private int _messages;
     private int _bytes;
     private bool _completed;
     private bool _receives; // the function has taken a message
     private bool _waits;    // and now waits for the next, so it is done with those before
 
-    /// <summary>Whether a message of so many bytes may be written. Only <see cref="Write"/> makes less room; what has room keeps it until then.</summary>
-    public bool HasRoom(long bytes)
+    /// <summary>Whether a message of so many bytes may be written. Only <see cref="Write"/> takes space; what has space keeps it until then.</summary>
+    public bool HasSpace(long bytes)
     {
         lock (_lock)
-            return HasRoomLocked(bytes);
+            return HasSpaceLocked(bytes);
     }
 
-    /// <summary>Waits until there is room, or the inbox is complete.</summary>
-    public async ValueTask WaitForRoomAsync(long bytes)
+    /// <summary>Waits until there is space, or the queue is complete.</summary>
+    public async ValueTask WaitForSpaceAsync(long bytes)
     {
         while (true)
         {
             Task made;
             lock (_lock)
             {
-                if (HasRoomLocked(bytes))
+                if (HasSpaceLocked(bytes))
                     return;
-                made = (_roomMade ??= new(TaskCreationOptions.RunContinuationsAsynchronously)).Task;
+                made = (_spaceMade ??= new(TaskCreationOptions.RunContinuationsAsynchronously)).Task;
             }
             await made;
         }
     }
 
-    /// <summary>Adds a message for which there is room. Once the inbox is complete messages are dropped.</summary>
+    /// <summary>Adds a message for which there is space. Once the queue is complete messages are dropped.</summary>
     public void Write(Message message)
     {
         lock (_lock)
@@ -87,7 +87,7 @@ internal sealed class Inbox(int maxMessages, int maxBytes)
     }
 
     /// <summary>
-    /// Completes the inbox; the task ends when what waits in it has been read and dealt with: when the receiver asks for more, or has
+    /// Completes the queue; the task ends when what waits in it has been read and dealt with: when the receiver asks for more, or has
     /// never asked for any and nothing waits, or has ended, or after <see cref="GiveUp"/>.
     /// </summary>
     public Task DrainAsync()
@@ -103,12 +103,12 @@ internal sealed class Inbox(int maxMessages, int maxBytes)
 
     public void GiveUp() => _drained.TrySetResult();
 
-    private bool HasRoomLocked(long bytes) =>
+    private bool HasSpaceLocked(long bytes) =>
         _completed || _messages == 0 || (_messages < maxMessages && _bytes + bytes <= maxBytes);
 
     private void WakeWriter()
     {
-        _roomMade?.TrySetResult();
-        _roomMade = null;
+        _spaceMade?.TrySetResult();
+        _spaceMade = null;
     }
 }

@@ -1,4 +1,4 @@
-namespace Realtime.Connections;
+namespace Realtime.Connections.Receiving;
 
 /// <summary>
 /// The read loop's wait for a handler that did not finish at once: ends with it, or when the connection begins to close, so that a

@@ -2,44 +2,40 @@ using System.Buffers;
 using System.IO.Pipelines;
 using System.Runtime.CompilerServices;
 
-namespace Realtime.Connections;
+namespace Realtime.Connections.Receiving;
 
-// Receiving: one loop per connection that always runs, so that pings are answered and closes and dead peers are noticed.
-public sealed partial class Connection
+/// <summary>
+/// Reads one connection from its begin to its end and calls the handler. The loop always runs, so that pings are answered and closes and
+/// dead peers are noticed. Between messages nothing but <see cref="RunAsync"/>'s few variables is held.
+/// </summary>
+internal sealed class ReceiveLoop(Connection connection, ConnectionEndpoint endpoint)
 {
     private MessageReader _reader;
     private HandlerWait? _handling; // set while the loop waits for a handler that did not finish at once
     private volatile bool _inHandler;
-    private Turn _turn;
-    private int _lastSeen;          // ticks of the heartbeat
-    private int _nextPing;
+    private ReadBudget _budget;
+    private int _lastReceived; // ticks of the heartbeat
 
-    /// <summary>The next message; for endpoints whose handler is a function.</summary>
-    /// <exception cref="ConnectionClosedException">The connection is closed and everything that came before was received.</exception>
-    /// <exception cref="InvalidOperationException">The endpoint has a <see cref="ConnectionHandler"/>, whose OnMessage receives.</exception>
-    public async ValueTask<Message> ReceiveAsync(CancellationToken cancellationToken = default) =>
-        await OpenInbox().ReadAsync(cancellationToken) ?? throw ClosedException();
+    /// <summary>Where messages wait for a function; null for those that go to a handler's OnMessage.</summary>
+    public ReceiveQueue? Queue { get; set; }
 
-    /// <summary>The messages to come; ends when the connection is closed. See <see cref="ReceiveAsync"/>.</summary>
-    public async IAsyncEnumerable<Message> ReceiveAllAsync([EnumeratorCancellation] CancellationToken cancellationToken = default)
-    {
-        var inbox = OpenInbox();
-        while (await inbox.ReadAsync(cancellationToken) is { } message)
-            yield return message;
-    }
+    private ConnectionServices Services => endpoint.Services;
 
-    private Inbox OpenInbox() => Inbox ?? throw new InvalidOperationException("This endpoint's messages go to its handler's OnMessage.");
+    private ConnectionLifecycle Lifecycle => connection.Lifecycle;
 
-    /// <summary>
-    /// The connection's life; returns when it has ended and the handler knows. Between messages nothing but this method's few variables
-    /// is held: what a message needs lives in ProcessAsync.
-    /// </summary>
-    internal async Task RunAsync()
+    private PipeReader Input => connection.Transport.Input;
+
+    /// <summary>When the peer has been silent for too long. While a handler is at work nothing is read, which is not the peer's silence.</summary>
+    public int ReadDeadline(int now) => (_inHandler ? now : _lastReceived) + Heartbeat.Ticks(endpoint.Options.ReadTimeout);
+
+    /// <summary>Returns when the connection has ended and the handler knows.</summary>
+    public async Task RunAsync()
     {
         Services.Drain.Enter();
         try
         {
-            Begin();
+            _lastReceived = Services.Heartbeat.Now;
+            connection.Begin();
             var connected = Call(connecting: true, default);
             if (!connected.IsCompletedSuccessfully)
                 await connected;
@@ -48,84 +44,82 @@ public sealed partial class Connection
                 ReadResult read;
                 try
                 {
-                    var reading = Transport.Input.ReadAsync();
+                    var reading = Input.ReadAsync();
                     if (!reading.IsCompleted)
-                        _turn = default; // others have theirs until something comes
+                        _budget = default; // others have their time until something comes
                     read = await reading;
                 }
                 catch (Exception)
                 {
                     break; // reset by the peer or cut by us; transports have many words for it
                 }
-                _lastSeen = Services.Heartbeat.Now;
+                _lastReceived = Services.Heartbeat.Now;
                 var going = ProcessAsync(read);
                 if (!(going.IsCompletedSuccessfully ? going.Result : await going))
                     break;
-                if (_turn.IsOver)
+                if (_budget.IsSpent)
                 {
                     await Task.Yield(); // behind whatever else the thread pool has to do
-                    _turn = default;
+                    _budget = default;
                 }
             }
         }
         catch (Exception e)
         {
-            HandlerFailed(e); // a mistake of this library, which must not leave a dead connection in the registry
+            connection.HandlerFailed(e); // a mistake of this library, which must not leave a dead connection in the registry
         }
         await EndAsync();
         Services.Drain.Leave();
     }
 
-    private void Begin()
+    /// <summary>The connection is not open any more: what waits can be read, or, when it is closing, need not be.</summary>
+    public void StopReceiving(bool isClosing)
     {
-        int now = Services.Heartbeat.Now;
-        _lastSeen = now;
-        _nextPing = now + PingTicks - Random.Shared.Next(1 + PingTicks / 4); // those of an accept storm spread
-        Services.Metrics.Opened();
-        Services.Heartbeat.Add(this, NextVisit(now));
-        Services.Registry.Register(this);
-        if (Services.Drain.HasBegun)
-            Services.Drain.Close(this); // it was accepted before, and the drain may not know it
+        Queue?.Complete();
+        if (!isClosing)
+            return;
+        Queue?.GiveUp();
+        Volatile.Read(ref _handling)?.ConnectionCloses();
     }
 
-    /// <summary>Handles what was read, up to the end of the connection's turn; false when nothing more is to be read.</summary>
+    /// <summary>Handles what was read, as far as the budget goes; false when nothing more is to be read.</summary>
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
     private async ValueTask<bool> ProcessAsync(ReadResult read)
     {
-        var settings = new ReadSettings(Options.MaxMessageSize, _windowBits != 0, _endpoint.Handler.KeepsMessages);
+        var settings = new ReadSettings(endpoint.Options.MaxMessageSize, connection.Output.Compresses, endpoint.Handler.KeepsMessages);
         var rest = read.Buffer;
         var pongs = default(Pongs);
         bool goesOn;
         while (true)
         {
             Received received = default;
-            long noRoomFor;
+            long noSpaceFor;
             try
             {
-                if (!_reader.TryRead(ref rest, settings, Inbox, ref _turn, out received, out noRoomFor))
+                if (!_reader.TryRead(ref rest, settings, Queue, ref _budget, out received, out noSpaceFor))
                 {
-                    SendPongs(ref pongs);
-                    if (noRoomFor == 0 && !_turn.IsOver)
+                    connection.Output.SendPongs(ref pongs);
+                    if (noSpaceFor == 0 && !_budget.IsSpent)
                         break;
                     goesOn = GoesOn(read, rest);
-                    Transport.Input.AdvanceTo(rest.Start);
-                    if (noRoomFor > 0)
-                        await WaitForRoomAsync(noRoomFor);
+                    Input.AdvanceTo(rest.Start);
+                    if (noSpaceFor > 0)
+                        await WaitForSpaceAsync(noSpaceFor);
                     return goesOn;
                 }
                 if (received.Type == MessageType.Close)
                 {
                     var (code, reason) = ControlFrames.ReadClose(received.Payload.Span);
-                    EndInput(code, reason);
+                    Lifecycle.EndInput(code, reason);
                 }
-                else if (received.Compressed && _phase == Phase.Open)
-                    noRoomFor = Inflate(ref received, settings);
+                else if (received.Compressed && Lifecycle.IsOpen)
+                    noSpaceFor = Inflate(ref received, settings);
             }
             catch (ReceiveException failure)
             {
-                SendPongs(ref pongs);
+                connection.Output.SendPongs(ref pongs);
                 bool last = received.Type == MessageType.Close || ControlFrames.StartsWithClose(rest) || ControlFrames.EndsWithClose(read.Buffer, out _);
-                Transport.Input.AdvanceTo(read.Buffer.End);
+                Input.AdvanceTo(read.Buffer.End);
                 await FailAsync(failure, last);
                 return false;
             }
@@ -137,34 +131,34 @@ public sealed partial class Connection
             }
             if (received.Type == MessageType.Pong)
                 continue; // that something came is all it says
-            SendPongs(ref pongs);
+            connection.Output.SendPongs(ref pongs);
             if (received.Type == MessageType.Close)
             {
-                Transport.Input.AdvanceTo(rest.Start);
-                if (_phase == Phase.InputEnded)
+                Input.AdvanceTo(rest.Start);
+                if (Lifecycle.State == ConnectionState.InputEnded)
                     await InputEndedAsync();
-                BeginClose(_closeCode, _closeReason!); // the answer, unless ours went first
+                Lifecycle.AnswerClose();
                 return false;
             }
 
-            var handled = noRoomFor > 0 ? HandleWithRoomAsync(noRoomFor, received, settings) : Handle(received);
+            var handled = noSpaceFor > 0 ? HandleWithSpaceAsync(noSpaceFor, received, settings) : Handle(received);
             if (!handled.IsCompletedSuccessfully)
             {
                 // What came after it stays with the transport, whose buffer may be one that others read into.
                 goesOn = GoesOn(read, rest);
-                Transport.Input.AdvanceTo(rest.Start);
+                Input.AdvanceTo(rest.Start);
                 await handled;
                 return goesOn;
             }
         }
-        Transport.Input.AdvanceTo(rest.Start, read.Buffer.End);
+        Input.AdvanceTo(rest.Start, read.Buffer.End);
         return !read.IsCompleted;
     }
 
     // To be asked before the input is advanced, which may give away what the rest is made of.
     private static bool GoesOn(in ReadResult read, in ReadOnlySequence<byte> rest) => !(read.IsCompleted && rest.IsEmpty);
 
-    // Inflates a message, unless the inbox has no room for it: then it waits as small as it came. Returns what there must be room for.
+    // Inflates a message, unless the queue has no space for it: then it waits as small as it came. Returns what there must be space for.
     private long Inflate(ref Received received, ReadSettings settings)
     {
         Received inflated;
@@ -177,36 +171,36 @@ public sealed partial class Connection
             received.Release();
             throw;
         }
-        if (Inbox is { } inbox && !inbox.HasRoom(inflated.Length))
+        if (Queue is { } queue && !queue.HasSpace(inflated.Length))
         {
             inflated.Release();
             return Math.Max(inflated.Length, 1);
         }
         received.Release();
         received = settings.OwnArrays ? MessageReader.Own(inflated) : inflated;
-        _turn.CountBytes(received.Length);
+        _budget.CountBytes(received.Length);
         return 0;
     }
 
-    // While the inbox is full nothing is read, as while a handler is at work.
-    private async ValueTask WaitForRoomAsync(long bytes)
+    // While the queue is full nothing is read, as while a handler is at work.
+    private async ValueTask WaitForSpaceAsync(long bytes)
     {
         _inHandler = true;
-        await Inbox!.WaitForRoomAsync(bytes);
-        _lastSeen = Services.Heartbeat.Now;
+        await Queue!.WaitForSpaceAsync(bytes);
+        _lastReceived = Services.Heartbeat.Now;
         _inHandler = false;
     }
 
-    private async ValueTask HandleWithRoomAsync(long bytes, Received received, ReadSettings settings)
+    private async ValueTask HandleWithSpaceAsync(long bytes, Received received, ReadSettings settings)
     {
-        await WaitForRoomAsync(bytes);
+        await WaitForSpaceAsync(bytes);
         Inflate(ref received, settings); // it has been inflated once
         await Handle(received);
     }
 
     private ValueTask Handle(Received received)
     {
-        if (_phase == Phase.Open)
+        if (Lifecycle.IsOpen)
         {
             Services.Metrics.Received(received.Length);
             var handled = Call(connecting: false, new Message(received.Type, received.Payload));
@@ -234,15 +228,15 @@ public sealed partial class Connection
         _inHandler = true;
         try
         {
-            var handler = _endpoint.Handler;
-            var task = connecting ? handler.OnConnected(this) : handler.OnMessage(this, message);
+            var handler = endpoint.Handler;
+            var task = connecting ? handler.OnConnected(connection) : handler.OnMessage(connection, message);
             if (!task.IsCompletedSuccessfully)
                 return WaitForHandlerAsync(task.AsTask());
             task.GetAwaiter().GetResult();
         }
         catch (Exception e)
         {
-            HandlerFailed(e);
+            connection.HandlerFailed(e);
         }
         _inHandler = false;
         return default;
@@ -252,12 +246,12 @@ public sealed partial class Connection
     {
         var wait = new HandlerWait(handler);
         Interlocked.Exchange(ref _handling, wait); // a full fence: either this sees the close below, or the close sees this
-        if (_phase >= Phase.Closing)
+        if (Lifecycle.IsClosing)
             wait.ConnectionCloses();
         await wait.Task;
         if (!handler.IsCompleted)
             return; // abandoned, because the connection closes; EndAsync waits for it
-        _lastSeen = Services.Heartbeat.Now;
+        _lastReceived = Services.Heartbeat.Now;
         _handling = null;
         _inHandler = false;
         try
@@ -266,7 +260,7 @@ public sealed partial class Connection
         }
         catch (Exception e)
         {
-            HandlerFailed(e);
+            connection.HandlerFailed(e);
         }
     }
 
@@ -274,12 +268,12 @@ public sealed partial class Connection
     {
         try
         {
-            var task = _endpoint.Handler.OnInputEnded(this);
+            var task = endpoint.Handler.OnInputEnded(connection);
             return task.IsCompletedSuccessfully ? default : WaitForHandlerAsync(task.AsTask());
         }
         catch (Exception e)
         {
-            HandlerFailed(e);
+            connection.HandlerFailed(e);
             return default;
         }
     }
@@ -289,19 +283,19 @@ public sealed partial class Connection
     // there already, valid or not, sends no answer.
     private async ValueTask FailAsync(ReceiveException failure, bool answered)
     {
-        EndInput(failure.Code, failure.Message);
-        if (_phase == Phase.InputEnded)
+        Lifecycle.EndInput(failure.Code, failure.Message);
+        if (Lifecycle.State == ConnectionState.InputEnded)
             await InputEndedAsync();
-        Fail(failure);
-        await WrittenAsync();
-        await Transport.CloseOutputAsync();
+        Lifecycle.Fail(failure);
+        await connection.Output.WrittenAsync();
+        await connection.Transport.CloseOutputAsync();
         try
         {
             while (!answered)
             {
-                var read = await Transport.Input.ReadAsync();
+                var read = await Input.ReadAsync();
                 answered = ControlFrames.EndsWithClose(read.Buffer, out var rest) || read.IsCompleted;
-                Transport.Input.AdvanceTo(rest, read.Buffer.End);
+                Input.AdvanceTo(rest, read.Buffer.End);
             }
         }
         catch (Exception)
@@ -310,29 +304,22 @@ public sealed partial class Connection
         }
     }
 
-    // Everything that waits is written, or the heartbeat has cut the connection.
-    private Task WrittenAsync()
-    {
-        lock (Gate)
-            return _outbox?.Empty ?? Task.CompletedTask;
-    }
-
     private async Task EndAsync()
     {
-        if (_phase < Phase.Closing)
-            Abort(); // the peer went without a close frame
-        await WrittenAsync();
-        await Transport.CloseOutputAsync();
-        Transport.Input.Complete();
-        if (Transport.HasLeft)
+        if (!Lifecycle.IsClosing)
+            connection.Abort(); // the peer went without a close frame
+        await connection.Output.WrittenAsync();
+        await connection.Transport.CloseOutputAsync();
+        Input.Complete();
+        if (connection.Transport.HasLeft)
             Services.UncountLeft();
         _reader.Release();
-        Services.Heartbeat.Remove(this);
-        Services.Registry.Unregister(this);
-        End();
-        var (code, reason) = CloseStatus!.Value;
+        Services.Heartbeat.Remove(connection);
+        Services.Registry.Unregister(connection);
+        Lifecycle.End();
+        var (code, reason) = Lifecycle.Status!.Value;
         Services.Metrics.Closed(code);
-        Log.Closed(Services.Logger, Id, code, reason);
+        Log.Closed(Services.Logger, connection.Id, code, reason);
         if (_handling is { } abandoned)
             _ = EndAfterAsync(abandoned.Handler, code, reason); // a stuck handler does not hold the server's connection
         else
@@ -347,7 +334,7 @@ public sealed partial class Connection
         }
         catch (Exception e)
         {
-            HandlerFailed(e);
+            connection.HandlerFailed(e);
         }
         await CallClosedAsync(code, reason);
     }
@@ -356,11 +343,11 @@ public sealed partial class Connection
     {
         try
         {
-            await _endpoint.Handler.OnClosed(this, code, reason);
+            await endpoint.Handler.OnClosed(connection, code, reason);
         }
         catch (Exception e)
         {
-            Log.OnClosedFailed(Services.Logger, Id, e);
+            Log.OnClosedFailed(Services.Logger, connection.Id, e);
         }
     }
 }

@@ -1,11 +1,11 @@
-namespace Realtime.Connections;
+namespace Realtime.Connections.Sending;
 
-/// <summary>Messages of a topic that gave way in one queue; it stands there in their place until it is told.</summary>
-internal sealed class OutboxGap(FramePlace lost)
+/// <summary>Messages of a topic that one queue has evicted; it stands there in their place until it is written.</summary>
+internal sealed class TopicGap(FramePlace evicted)
 {
-    public FrameTopic Topic => lost.Topic;
+    public FrameTopic Topic => evicted.Topic;
 
-    public MissingMessages Missing { get; private set; } = lost.AsMissing;
+    public MissingMessages Missing { get; private set; } = evicted.AsMissing;
 
     /// <summary>Adds what is missing of the topic right after it; false when it does not go on where this ends.</summary>
     public bool TryAdd(in MissingMessages next)

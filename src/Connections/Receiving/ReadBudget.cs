@@ -1,0 +1,19 @@
+namespace Realtime.Connections.Receiving;
+
+/// <summary>What a connection may take of a thread's time in one go; when it is spent, others have theirs.</summary>
+internal struct ReadBudget
+{
+    /// <summary>Frames in one go, those among them that are answered without a handler.</summary>
+    public const int MostFrames = 32;
+
+    private const int MostBytes = 64 * 1024; // the last frame may go over it
+
+    private int _frames;
+    private int _bytes;
+
+    public readonly bool IsSpent => _frames >= MostFrames || _bytes >= MostBytes;
+
+    public void CountFrame() => _frames++;
+
+    public void CountBytes(int bytes) => _bytes += Math.Min(bytes, MostBytes);
+}
