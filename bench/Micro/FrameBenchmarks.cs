@@ -2,6 +2,8 @@ using System.Buffers;
 using System.Text;
 using BenchmarkDotNet.Attributes;
 using Realtime.Connections;
+using Realtime.Connections.Frames;
+using Realtime.Connections.Receiving;
 
 namespace Realtime.Micro;
 

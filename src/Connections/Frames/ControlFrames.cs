@@ -2,7 +2,7 @@ using System.Buffers;
 using System.Buffers.Binary;
 using System.Text;
 
-namespace Realtime.Connections;
+namespace Realtime.Connections.Frames;
 
 /// <summary>Pings, pongs and closes (RFC 6455 section 5.5).</summary>
 internal static class ControlFrames

@@ -1,7 +1,7 @@
 using System.Buffers;
 using System.IO.Compression;
 
-namespace Realtime.Connections;
+namespace Realtime.Connections.Frames;
 
 /// <summary>Compression as in permessage-deflate (RFC 7692) without context takeover: each message is compressed by itself.</summary>
 internal static class Deflate

@@ -1,6 +1,6 @@
 using System.Buffers.Binary;
 
-namespace Realtime.Connections;
+namespace Realtime.Connections.Frames;
 
 /// <summary>The head of a frame (RFC 6455 section 5.2), read and written.</summary>
 internal static class FrameHeader

@@ -1,4 +1,4 @@
-namespace Realtime.Connections;
+namespace Realtime.Connections.Frames;
 
 /// <summary>Where the messages of a frame stand in their topic: one after the other from <see cref="First"/> on. Shared by all queues.</summary>
 internal sealed class FramePlace(FrameTopic topic, string? epoch, long first, int messages)

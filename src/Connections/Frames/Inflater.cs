@@ -2,7 +2,7 @@ using System.Buffers;
 using System.IO.Compression;
 using System.Security.Cryptography;
 
-namespace Realtime.Connections;
+namespace Realtime.Connections.Frames;
 
 /// <summary>Inflates messages of permessage-deflate (RFC 7692 section 7.2.2), which must be whole.</summary>
 /// <remarks>

@@ -1,7 +1,7 @@
 using System.Numerics;
 using System.Runtime.InteropServices;
 
-namespace Realtime.Connections;
+namespace Realtime.Connections.Frames;
 
 /// <summary>The masking of client frames (RFC 6455 section 5.3): each byte is combined with one byte of a four-byte key.</summary>
 internal static class Masking

@@ -2,7 +2,7 @@ using System.Buffers;
 using System.Buffers.Binary;
 using System.Text.Unicode;
 
-namespace Realtime.Connections;
+namespace Realtime.Connections.Frames;
 
 /// <summary>What the reader has to know about the connection.</summary>
 /// <param name="MaxMessageSize">Largest message, in bytes.</param>

@@ -1,6 +1,6 @@
 using System.Buffers;
 
-namespace Realtime.Connections;
+namespace Realtime.Connections.Frames;
 
 /// <summary>A message of which only a part has come: a frame cut by the end of the input, or fragments (RFC 6455 section 5.4).</summary>
 internal sealed class PartialMessage(MessageType type, bool compressed)

@@ -1,4 +1,4 @@
-namespace Realtime.Connections;
+namespace Realtime.Connections.Frames;
 
 /// <summary>What the peer sent ends the connection with this code and reason.</summary>
 internal sealed class ReceiveException(ushort code, string reason) : Exception(reason)

@@ -2,7 +2,7 @@ using System.Buffers;
 using System.Text;
 using System.Text.Unicode;
 
-namespace Realtime.Connections;
+namespace Realtime.Connections.Frames;
 
 /// <summary>Checks text that comes in pieces, which may end inside a character (RFC 6455 section 8.1).</summary>
 internal static class Utf8Check

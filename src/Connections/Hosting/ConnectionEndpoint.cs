@@ -1,4 +1,4 @@
-namespace Realtime.Connections;
+namespace Realtime.Connections.Hosting;
 
 /// <summary>What all connections of one endpoint share.</summary>
 internal sealed class ConnectionEndpoint

@@ -1,7 +1,7 @@
 using System.Diagnostics.Metrics;
 using System.Globalization;
 
-namespace Realtime.Connections;
+namespace Realtime.Connections.Hosting;
 
 /// <summary>
 /// The meter <c>Realtime.Connections</c>. What happens often is only counted; the instruments read the counts when somebody looks.

@@ -4,7 +4,7 @@ using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
 
-namespace Realtime.Connections;
+namespace Realtime.Connections.Hosting;
 
 /// <summary>What all connections of the process share.</summary>
 internal sealed class ConnectionServices : IDisposable

@@ -2,7 +2,7 @@ using System.Runtime.InteropServices;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 
-namespace Realtime.Connections;
+namespace Realtime.Connections.Hosting;
 
 /// <summary>
 /// How the process's connections end when the host stops: a few at a time, so that their clients do not all come back in one moment,

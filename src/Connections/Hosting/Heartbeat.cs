@@ -1,6 +1,6 @@
 using Microsoft.Extensions.Logging;
 
-namespace Realtime.Connections;
+namespace Realtime.Connections.Hosting;
 
 /// <summary>
 /// One timer for all connections: a hashed wheel whose slots are visited one a second. Each connection says when it wants to be visited

@@ -1,7 +1,7 @@
 using System.Net;
 using Microsoft.Extensions.Logging;
 
-namespace Realtime.Connections;
+namespace Realtime.Connections.Hosting;
 
 /// <summary>Everything that is logged, with its event id.</summary>
 internal static partial class Log

@@ -1,6 +1,6 @@
 using System.Buffers;
 
-namespace Realtime.Connections;
+namespace Realtime.Connections.Listening;
 
 /// <summary>A piece of pooled memory that is filled from its start: a link of what was read or is to be sent.</summary>
 internal sealed class Block : ReadOnlySequenceSegment<byte>

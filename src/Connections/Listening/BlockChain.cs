@@ -1,6 +1,6 @@
 using System.Buffers;
 
-namespace Realtime.Connections;
+namespace Realtime.Connections.Listening;
 
 /// <summary>Blocks of what is to be sent: filled at one end, sent from the other. The caller sees to it that one thread at a time is here.</summary>
 internal sealed class BlockChain(MemoryPool<byte> pool)

@@ -1,4 +1,4 @@
-namespace Realtime.Connections;
+namespace Realtime.Connections.Listening;
 
 /// <summary>Who takes a socket over when HTTP is done with it.</summary>
 internal interface IPolledHeir

@@ -1,6 +1,6 @@
 using System.Threading.Tasks.Sources;
 
-namespace Realtime.Connections;
+namespace Realtime.Connections.Listening;
 
 /// <summary>The read or flush of a pipe that waits: its value task and the token that may end it. There is one at a time, used again and again.</summary>
 /// <remarks>All is under the lock of the pipe that it belongs to, but for the results: what they continue must not run under a lock.</remarks>

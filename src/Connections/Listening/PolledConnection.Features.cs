@@ -1,7 +1,7 @@
 using System.Collections;
 using Microsoft.AspNetCore.Http.Features;
 
-namespace Realtime.Connections;
+namespace Realtime.Connections.Listening;
 
 // The features: what this object is itself, and a list of what others set. There are few, and HTTP asks for most of them once.
 internal sealed partial class PolledConnection : IFeatureCollection

@@ -6,7 +6,7 @@ using Microsoft.AspNetCore.Connections.Features;
 using Microsoft.AspNetCore.Http.Features;
 using Microsoft.Extensions.Logging;
 
-namespace Realtime.Connections;
+namespace Realtime.Connections.Listening;
 
 /// <summary>
 /// A TCP connection as Kestrel sees it: context, features and pipes in one object, as long as HTTP has it. A WebSocket leaves it: the

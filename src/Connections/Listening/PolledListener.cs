@@ -5,7 +5,7 @@ using System.Runtime.InteropServices;
 using Microsoft.AspNetCore.Connections;
 using Microsoft.Extensions.Logging;
 
-namespace Realtime.Connections;
+namespace Realtime.Connections.Listening;
 
 /// <summary>
 /// Accepts connections. Nothing that happens to one of them, nor a lack of descriptors, ends it: Kestrel does not accept again after an

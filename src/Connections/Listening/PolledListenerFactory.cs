@@ -5,7 +5,7 @@ using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Server.Kestrel.Transport.Sockets;
 using Microsoft.Extensions.Logging;
 
-namespace Realtime.Connections;
+namespace Realtime.Connections.Listening;
 
 /// <summary>
 /// Kestrel's transport for TCP on Linux: sockets are accepted, polled, read and written by this library from the start, so that a WebSocket

@@ -2,7 +2,7 @@ using System.Buffers;
 using System.IO.Pipelines;
 using Microsoft.AspNetCore.Connections;
 
-namespace Realtime.Connections;
+namespace Realtime.Connections.Listening;
 
 /// <summary>
 /// What comes from the peer, read when somebody asks for it: what nobody asks for stays with the system, whose window then closes. While
@@ -14,7 +14,7 @@ namespace Realtime.Connections;
 internal sealed class PolledReader(PolledConnection connection, PolledSocket socket, MemoryPool<byte> pool)
     : PipeReader, IThreadPoolWorkItem
 {
-    // How much one connection may read before it gives way to others, whether in one go or in reads that are answered at once.
+    // How much one connection may read before it lets others have their turn, whether in one go or in reads that are answered at once.
     private const int ReceivesInARow = 16, ReadsInARow = 16, BytesInARow = 256 * 1024;
 
     private readonly Lock _lock = new();
@@ -27,7 +27,7 @@ internal sealed class PolledReader(PolledConnection connection, PolledSocket soc
     private int _reads, _bytes;     // in a row
 
     private volatile bool _mayHaveMore = true; // the socket, since it was last found empty
-    private volatile bool _loose;              // a short read does not mean that it is empty
+    private volatile bool _hidesMore;              // a short read does not mean that it is empty
     private volatile bool _ended;              // the peer's last byte was read
     private bool _running;                     // a read waits, and somebody sees to it
     private bool _canceled, _completed;
@@ -52,15 +52,15 @@ internal sealed class PolledReader(PolledConnection connection, PolledSocket soc
     {
         if (cancellationToken.IsCancellationRequested)
             return ValueTask.FromCanceled<ReadResult>(cancellationToken);
-        bool givesWay;
+        bool yields;
         lock (_lock)
         {
             ObjectDisposedException.ThrowIf(_completed, this);
-            givesWay = _reads >= ReadsInARow || _bytes >= BytesInARow;
-            if (!givesWay && TryTake(out var result))
+            yields = _reads >= ReadsInARow || _bytes >= BytesInARow;
+            if (!yields && TryTake(out var result))
                 return new(result);
         }
-        if (!givesWay)
+        if (!yields)
         {
             connection.Writer.Send(); // before it waits for an answer
             if (_mayHaveMore)
@@ -71,13 +71,13 @@ internal sealed class PolledReader(PolledConnection connection, PolledSocket soc
         bool run;
         lock (_lock)
         {
-            if (!givesWay && TryTake(out var result))
+            if (!yields && TryTake(out var result))
             {
                 registration.Unregister();
                 return new(result);
             }
             read = _read.Begin(cancellationToken, registration);
-            run = _running = givesWay || _mayHaveMore || cancellationToken.IsCancellationRequested;
+            run = _running = yields || _mayHaveMore || cancellationToken.IsCancellationRequested;
             _reads = _bytes = 0;
         }
         if (run)
@@ -161,7 +161,7 @@ internal sealed class PolledReader(PolledConnection connection, PolledSocket soc
     public void OnEvents(uint events)
     {
         if ((events & ~(Linux.In | Linux.Out)) != 0)
-            _loose = true; // urgent data, or the end, of which no event will tell again
+            _hidesMore = true; // urgent data, or the end, of which no event will tell again
         _mayHaveMore = true;
         Wake();
     }
@@ -272,7 +272,7 @@ internal sealed class PolledReader(PolledConnection connection, PolledSocket soc
                 _examined = false;
                 _bytes += received;
                 _buffered += received;
-                if (received == room.Length || _loose)
+                if (received == room.Length || _hidesMore)
                     continue;
                 return;
             }

@@ -1,7 +1,7 @@
 using System.Buffers;
 using System.IO.Pipelines;
 
-namespace Realtime.Connections;
+namespace Realtime.Connections.Listening;
 
 /// <summary>
 /// What goes to the peer. A flush leaves the send to a work item, or to the next read if that comes first, so that what is flushed in
@@ -34,7 +34,7 @@ internal sealed class PolledWriter : PipeWriter, IThreadPoolWorkItem
     private bool _blocked;         // the socket was full
     private bool _hasRoom;         // and has room since the last look
     private bool _queued;          // the work item
-    private bool _givesWay, _canceled, _completed, _gone;
+    private bool _yields, _canceled, _completed, _gone;
 
     public PolledWriter(PolledConnection connection, PolledSocket socket, MemoryPool<byte> pool, long? most)
     {
@@ -106,14 +106,14 @@ internal sealed class PolledWriter : PipeWriter, IThreadPoolWorkItem
         bool queue;
         lock (_lock)
         {
-            if (!MustWait(out bool givesWay))
+            if (!MustWait(out bool yields))
             {
                 registration.Unregister();
                 return new(TakeResult());
             }
             flush = _flush.Begin(cancellationToken, registration);
-            _givesWay = givesWay;
-            queue = !_queued && (givesWay || cancellationToken.IsCancellationRequested || _flushed <= _resume);
+            _yields = yields;
+            queue = !_queued && (yields || cancellationToken.IsCancellationRequested || _flushed <= _resume);
             _queued |= queue;
         }
         if (queue)
@@ -280,7 +280,7 @@ internal sealed class PolledWriter : PipeWriter, IThreadPoolWorkItem
                 return;
             if (_flush.Token.IsCancellationRequested)
                 canceled = _flush.Token;
-            else if (_gone || _canceled || _flushed <= (_givesWay ? _most : _resume))
+            else if (_gone || _canceled || _flushed <= (_yields ? _most : _resume))
                 result = TakeResult();
             else
                 return;
@@ -296,10 +296,10 @@ internal sealed class PolledWriter : PipeWriter, IThreadPoolWorkItem
 
     // The rest is under the lock.
 
-    private bool MustWait(out bool givesWay)
+    private bool MustWait(out bool yields)
     {
-        givesWay = _row >= BytesInARow;
-        return !_gone && !_canceled && (givesWay || _flushed > _most);
+        yields = _row >= BytesInARow;
+        return !_gone && !_canceled && (yields || _flushed > _most);
     }
 
     private FlushResult TakeResult()

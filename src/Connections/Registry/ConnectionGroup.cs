@@ -1,4 +1,4 @@
-namespace Realtime.Connections;
+namespace Realtime.Connections.Registry;
 
 /// <summary>
 /// A set of connections that is read much more often than it changes: the fan-out loops over an array that is made again only after a

@@ -1,4 +1,4 @@
-namespace Realtime.Connections;
+namespace Realtime.Connections.Registry;
 
 /// <summary>The loop that gives a frame to many connections; for very many, on several cores at once.</summary>
 internal static class FanOut

@@ -1,4 +1,4 @@
-namespace Realtime.Connections;
+namespace Realtime.Connections.Transport;
 
 /// <summary>
 /// Which descriptors are left alone when one more would only be convenient: a process that has none left cannot start a thread, load a

@@ -1,4 +1,4 @@
-namespace Realtime.Connections;
+namespace Realtime.Connections.Transport;
 
 /// <summary>Who uses a <see cref="PolledSocket"/>.</summary>
 internal interface IPolled

@@ -1,6 +1,6 @@
 using System.IO.Pipelines;
 
-namespace Realtime.Connections;
+namespace Realtime.Connections.Transport;
 
 /// <summary>
 /// The way to the peer's bytes after the upgrade. Two implementations stand side by side: <see cref="PolledTransport"/>, the quick

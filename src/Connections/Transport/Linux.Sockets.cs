@@ -2,7 +2,7 @@ using System.Buffers.Binary;
 using System.Net;
 using System.Runtime.InteropServices;
 
-namespace Realtime.Connections;
+namespace Realtime.Connections.Transport;
 
 // What a transport needs beyond a poller: accepting, scattered sends, addresses.
 internal static unsafe partial class Linux

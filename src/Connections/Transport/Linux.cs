@@ -1,6 +1,6 @@
 using System.Runtime.InteropServices;
 
-namespace Realtime.Connections;
+namespace Realtime.Connections.Transport;
 
 /// <summary>The system calls of Linux that the pollers need and .NET does not offer. The numbers are those of asm-generic, the same on every architecture that .NET runs on.</summary>
 internal static unsafe partial class Linux

@@ -1,7 +1,7 @@
 using System.Net;
 using System.Runtime.InteropServices;
 
-namespace Realtime.Connections;
+namespace Realtime.Connections.Transport;
 
 /// <summary>
 /// Owns the descriptor of a TCP connection from accept to close. Every system call holds a reference, so that a number which the system

@@ -2,7 +2,7 @@ using System.Diagnostics;
 using System.Runtime.InteropServices;
 using Microsoft.Extensions.Logging;
 
-namespace Realtime.Connections;
+namespace Realtime.Connections.Transport;
 
 /// <summary>
 /// Watches many sockets with one epoll. Each is watched once, for all that can happen and edge by edge (EPOLLET), so that it costs no

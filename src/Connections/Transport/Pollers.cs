@@ -1,6 +1,6 @@
 using Microsoft.Extensions.Logging;
 
-namespace Realtime.Connections;
+namespace Realtime.Connections.Transport;
 
 /// <summary>The process's pollers: made when the first listener comes, taken in turn.</summary>
 internal sealed class Pollers(ILogger logger) : IDisposable

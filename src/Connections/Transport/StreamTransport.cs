@@ -1,7 +1,7 @@
 using System.Buffers;
 using System.IO.Pipelines;
 
-namespace Realtime.Connections;
+namespace Realtime.Connections.Transport;
 
 /// <summary>The portable transport: the stream of an upgraded request, which stays open as long as the connection.</summary>
 internal sealed class StreamTransport : ITransport

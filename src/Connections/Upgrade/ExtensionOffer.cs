@@ -1,6 +1,6 @@
 using Microsoft.Extensions.Primitives;
 
-namespace Realtime.Connections;
+namespace Realtime.Connections.Upgrade;
 
 /// <summary>An extension that a client offers, with its parameters in order; one without a value has null (RFC 6455 section 9.1).</summary>
 internal sealed record ExtensionOffer(string Name, List<(string Name, string? Value)> Parameters)

@@ -2,7 +2,7 @@ using System.Buffers;
 using System.Text;
 using Microsoft.Extensions.Primitives;
 
-namespace Realtime.Connections;
+namespace Realtime.Connections.Upgrade;
 
 /// <summary>The small parts of header syntax (RFC 9110 section 5.6) that the upgrade needs.</summary>
 internal static class HeaderText

@@ -1,4 +1,4 @@
-namespace Realtime.Connections;
+namespace Realtime.Connections.Upgrade;
 
 /// <summary>A WebSocket that leaves HTTP: takes the socket over when its 101 is sent, and runs the connection.</summary>
 internal sealed class Leaving(ConnectionEndpoint endpoint, Peer peer) : IPolledHeir

@@ -1,7 +1,7 @@
 using System.Diagnostics.CodeAnalysis;
 using Microsoft.AspNetCore.Http;
 
-namespace Realtime.Connections;
+namespace Realtime.Connections.Upgrade;
 
 /// <summary>The check that keeps foreign pages from connecting with a user's cookies (RFC 6455 section 10.2).</summary>
 internal static class Origin

@@ -1,4 +1,4 @@
-namespace Realtime.Connections;
+namespace Realtime.Connections.Upgrade;
 
 /// <summary>The negotiation of permessage-deflate (RFC 7692 section 7.1).</summary>
 internal static class PerMessageDeflate

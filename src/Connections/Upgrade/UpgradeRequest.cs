@@ -3,7 +3,7 @@ using System.Text;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Features;
 
-namespace Realtime.Connections;
+namespace Realtime.Connections.Upgrade;
 
 /// <summary>What client and server agreed on.</summary>
 /// <param name="Key">The client's key; null for HTTP/2, which needs none (RFC 8441 section 5).</param>

@@ -1,6 +1,5 @@
 using System.Text;
 using System.Threading.Channels;
-using Realtime.Connections.Sending;
 using Realtime.Connections.Tests.Support;
 
 namespace Realtime.Connections.Tests.Sending;

@@ -1,4 +1,3 @@
-using Realtime.Connections.Sending;
 using Realtime.Connections.Tests.Support;
 
 namespace Realtime.Connections.Tests.Sending;

@@ -1,5 +1,4 @@
 using System.Text;
-using Realtime.Connections.Sending;
 using Realtime.Connections.Tests.Support;
 
 namespace Realtime.Connections.Tests.Sending;

@@ -10,7 +10,7 @@ public enum SlowConsumerPolicy
     /// <summary>Its queue is dropped and it is closed with <see cref="CloseCodes.SlowConsumer"/>, so that it can reconnect and resume.</summary>
     Disconnect,
 
-    /// <summary>The oldest messages that have not begun to be written give way.</summary>
+    /// <summary>The oldest messages that have not begun to be written are dropped.</summary>
     DropOldest,
 }
 

@@ -2,7 +2,7 @@ namespace Realtime.Connections;
 
 /// <summary>
 /// Numbered messages of which a slow peer may miss some, and is told which: those of a room, for one. When a connection's queue is full,
-/// waiting messages of topics give way, before any policy of the connection applies: first those with a newer one of the same key behind
+/// waiting messages of topics are evicted, before any policy of the connection applies: first those with a newer one of the same key behind
 /// them, then the oldest of the topic that wants in, then the oldest of any. One object stands for a topic in all its frames; see <see cref="FrameBuilder.Build(FrameTopic, string, long)"/>.
 /// </summary>
 public abstract class FrameTopic
@@ -26,7 +26,7 @@ public abstract class FrameTopic
     public abstract Frame Missing(in MissingMessages missing);
 }
 
-/// <summary>Messages of a topic that gave way: a range of numbers, or unnumbered ones, or both.</summary>
+/// <summary>Messages of a topic that were evicted: a range of numbers, or unnumbered ones, or both.</summary>
 /// <param name="Epoch">Of the numbers; null when there are none.</param>
 /// <param name="From">The first number; 0 when there are none.</param>
 /// <param name="To">The last number.</param>
