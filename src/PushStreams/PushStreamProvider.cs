@@ -52,7 +52,7 @@ internal sealed partial class PushStreamProvider : IStreamProvider, IAsyncDispos
     /// <summary>The process stops: a producer's call now completes when its events are delivered.</summary>
     public bool IsDraining => _isDraining;
 
-    /// <summary>The stop waits for what is taken now, until it is delivered or its subscriber is mute: who has produced it need not.</summary>
+    /// <summary>The stop waits for what is taken now, until it is delivered or its subscriber is unresponsive: who has produced it need not.</summary>
     public bool StopWaits => _stopWaits;
 
     /// <summary>Nothing is delivered any more.</summary>

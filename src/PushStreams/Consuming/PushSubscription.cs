@@ -16,7 +16,7 @@ internal interface IPushSubscription
 internal sealed partial class PushSubscription<T> : StreamSubscriptionHandle<T>, IPushSubscription
 {
     // So long a stream's silo may take to be replaced, and more.
-    private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(15);
+    private static readonly TimeSpan s_callTimeout = TimeSpan.FromSeconds(15);
     private static readonly TimeSpan s_firstDelay = TimeSpan.FromMilliseconds(100);
     private static readonly TimeSpan s_longestDelay = TimeSpan.FromMilliseconds(500);
 
@@ -61,7 +61,7 @@ internal sealed partial class PushSubscription<T> : StreamSubscriptionHandle<T>,
         var subscription = new PushSubscription<T>(provider, stream, observer);
         try
         {
-            await subscription.Insist(() => subscription.Announce(subscription._subscriber), "subscribe to");
+            await subscription.Retry(() => subscription.Announce(subscription._subscriber), "subscribe to");
         }
         catch
         {
@@ -84,7 +84,7 @@ internal sealed partial class PushSubscription<T> : StreamSubscriptionHandle<T>,
         await _announcing.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         try
         {
-            await Insist(() => _subscriptions.Remove(Id), "unsubscribe from");
+            await Retry(() => _subscriptions.Remove(Id), "unsubscribe from");
         }
         finally
         {
@@ -144,7 +144,7 @@ internal sealed partial class PushSubscription<T> : StreamSubscriptionHandle<T>,
         }
     }
 
-    private async Task Insist(Func<Task> call, string what)
+    private async Task Retry(Func<Task> call, string what)
     {
         var began = _provider.Time.GetTimestamp();
         var backoff = new Backoff(s_firstDelay, s_longestDelay);
@@ -157,8 +157,8 @@ internal sealed partial class PushSubscription<T> : StreamSubscriptionHandle<T>,
             }
             catch (Exception exception) when (exception is OrleansException or TimeoutException or OperationCanceledException)
             {
-                if (_provider.Time.GetElapsedTime(began) > s_patience)
-                    throw new TimeoutException($"Could not {what} stream {StreamId} within {s_patience}.", exception);
+                if (_provider.Time.GetElapsedTime(began) > s_callTimeout)
+                    throw new TimeoutException($"Could not {what} stream {StreamId} within {s_callTimeout}.", exception);
                 await Task.Delay(backoff.Next(), _provider.Time);
             }
         }

@@ -9,32 +9,32 @@ namespace Realtime.PushStreams.Consuming;
 /// </summary>
 internal sealed partial class Receiver<T>(PushStreamProvider provider, StreamId stream, object observer) : IPushObserver<T>
 {
-    // An outbox is new with each start of a producer's process. If so many have followed it, it is long gone.
-    private const int MostOutboxes = 1024;
+    // A sender is new with each start of a producer's process. If so many have followed it, it is long gone.
+    private const int MostSenders = 1024;
 
     private readonly SemaphoreSlim _turn = new(1); // producers of this process come besides calls from outside
-    private readonly Dictionary<Guid, (long Next, long Use)> _outboxes = [];
+    private readonly Dictionary<Guid, (long Next, long Use)> _senders = [];
     private long _calls;
 
     /// <summary>An <see cref="IAsyncObserver{T}"/> or an <see cref="IAsyncBatchObserver{T}"/>; null when unsubscribed.</summary>
     public volatile object? Observer = observer;
 
-    Task IPushObserver<T>.Push(Guid outbox, long first, T[] events) => Take(outbox, new EventBatch<T>(first, events)).AsTask();
+    Task IPushObserver<T>.Push(Guid sender, long first, T[] events) => Receive(sender, new EventBatch<T>(first, events)).AsTask();
 
     /// <summary>As <see cref="IPushObserver{T}.Push"/>, for producers of this process.</summary>
-    public async ValueTask Take(Guid outbox, EventBatch<T> batch)
+    public async ValueTask Receive(Guid sender, EventBatch<T> batch)
     {
         await _turn.WaitAsync();
         try
         {
             if (Observer is not { } observer)
                 return;
-            var next = _outboxes.TryGetValue(outbox, out var known) ? known.Next : 1;
+            var next = _senders.TryGetValue(sender, out var known) ? known.Next : 1;
             if (batch.End <= next)
                 return; // a repeat
-            if (_outboxes.Count == MostOutboxes && known.Next == 0)
-                _outboxes.Remove(_outboxes.MinBy(entry => entry.Value.Use).Key);
-            _outboxes[outbox] = (batch.End, ++_calls);
+            if (_senders.Count == MostSenders && known.Next == 0)
+                _senders.Remove(_senders.MinBy(entry => entry.Value.Use).Key);
+            _senders[sender] = (batch.End, ++_calls);
             if (batch.First > next)
                 await Report(observer, new PushGapException(stream, batch.First - next));
             if (batch.First < next)
@@ -43,9 +43,9 @@ internal sealed partial class Receiver<T>(PushStreamProvider provider, StreamId 
                 return;
             batch.Token = _calls;
             if (Observer is IAsyncBatchObserver<T> batches)
-                await GiveBatch(batches, batch);
+                await DeliverBatch(batches, batch);
             else
-                await GiveEach(batch);
+                await DeliverEach(batch);
         }
         finally
         {
@@ -53,7 +53,7 @@ internal sealed partial class Receiver<T>(PushStreamProvider provider, StreamId 
         }
     }
 
-    private async ValueTask GiveBatch(IAsyncBatchObserver<T> observer, EventBatch<T> batch)
+    private async ValueTask DeliverBatch(IAsyncBatchObserver<T> observer, EventBatch<T> batch)
     {
         try
         {
@@ -66,7 +66,7 @@ internal sealed partial class Receiver<T>(PushStreamProvider provider, StreamId 
     }
 
     /// <summary>Whoever observes may change on the way: then the rest is the new one's.</summary>
-    private async ValueTask GiveEach(EventBatch<T> batch)
+    private async ValueTask DeliverEach(EventBatch<T> batch)
     {
         for (var at = 0; at < batch.Count; at++)
         {
@@ -77,16 +77,16 @@ internal sealed partial class Receiver<T>(PushStreamProvider provider, StreamId 
                 case IAsyncBatchObserver<T> batches:
                     var rest = batch.From(batch.First + at);
                     rest.Token = ++_calls;
-                    await GiveBatch(batches, rest);
+                    await DeliverBatch(batches, rest);
                     return;
                 case IAsyncObserver<T> observer:
-                    await GiveOne(observer, batch, at);
+                    await DeliverOne(observer, batch, at);
                     break;
             }
         }
     }
 
-    private async ValueTask GiveOne(IAsyncObserver<T> observer, EventBatch<T> batch, int at)
+    private async ValueTask DeliverOne(IAsyncObserver<T> observer, EventBatch<T> batch, int at)
     {
         try
         {

@@ -5,7 +5,7 @@ namespace Realtime.PushStreams.Producing;
 /// <summary>What a provider drains.</summary>
 internal interface IOutput
 {
-    /// <summary>Completes when all that was taken before has been delivered or dropped, or its subscriber is mute.</summary>
+    /// <summary>Completes when all that was taken before has been delivered or dropped, or its subscriber is unresponsive.</summary>
     Task Idle();
 
     /// <summary>How many events wait.</summary>
@@ -15,7 +15,7 @@ internal interface IOutput
 }
 
 /// <summary>
-/// A stream as one process produces it: an outbox for each subscriber, and, while the subscribers are not known, a queue of
+/// A stream as one process produces it: a sender for each subscriber, and, while the subscribers are not known, a queue of
 /// what waits until they are.
 /// </summary>
 internal sealed partial class Output<T> : IOutput
@@ -27,12 +27,12 @@ internal sealed partial class Output<T> : IOutput
     private readonly IPushSubscriptionsGrain _subscriptions;
 
     // Kept when their subscriber goes: if it comes back, it learns from the numbers what it missed. About 300 bytes each.
-    private readonly Dictionary<Guid, Outbox<T>> _outboxes = [];
-    private Outbox<T>[] _listening = [];
+    private readonly Dictionary<Guid, SubscriberSender<T>> _senders = [];
+    private SubscriberSender<T>[] _listening = [];
     private PendingEvents<T>? _unaddressed;
     private TaskCompletionSource? _addressed;
     private PushSubscribers? _known;
-    private long _total; // events that the outboxes had, or would have had while closed or not there yet
+    private long _total; // events that the senders had, or would have had while closed or not there yet
     private long _learned; // when _known was last confirmed
     private long _refreshed; // when that was last tried
     private int _isRefreshing;
@@ -56,7 +56,7 @@ internal sealed partial class Output<T> : IOutput
         get
         {
             lock (_lock)
-                return (_unaddressed?.Count ?? 0) + _listening.Sum(outbox => outbox.Pending);
+                return (_unaddressed?.Count ?? 0) + _listening.Sum(sender => sender.Pending);
         }
     }
 
@@ -64,7 +64,7 @@ internal sealed partial class Output<T> : IOutput
     private bool IsNobodyThere => _unaddressed is null && _known is { IsComplete: true } && !IsOld(Volatile.Read(ref _learned));
 
     /// <summary>
-    /// Gives events to every subscriber's outbox. Completes when they have taken them; while the process stops, when they
+    /// Gives events to every subscriber's sender. Completes when they have taken them; while the process stops, when they
     /// have delivered them, since nobody would do so afterwards.
     /// </summary>
     public Task Publish(ReadOnlySpan<T> events)
@@ -81,14 +81,14 @@ internal sealed partial class Output<T> : IOutput
         }
     }
 
-    public Task Idle() => Each(static outbox => outbox.Idle());
+    public Task Idle() => Each(static sender => sender.Idle());
 
-    private Task Handled() => Each(static outbox => outbox.Handled());
+    private Task Handled() => Each(static sender => sender.Handled());
 
-    private async Task Each(Func<Outbox<T>, Task> wait)
+    private async Task Each(Func<SubscriberSender<T>, Task> wait)
     {
         Task? addressed;
-        Outbox<T>[] listening;
+        SubscriberSender<T>[] listening;
         lock (_lock)
             addressed = _unaddressed is null ? null : (_addressed ??= new(TaskCreationOptions.RunContinuationsAsynchronously)).Task;
         if (addressed is not null)
@@ -125,32 +125,32 @@ internal sealed partial class Output<T> : IOutput
             if (_known is { } known && known.Activation == now.Activation && known.Version > now.Version)
                 return; // overtaken
             // Who is not named is gone if all are named now, or if the same activation named it before.
-            var gone = now.IsComplete ? [.. _outboxes.Keys]
+            var gone = now.IsComplete ? [.. _senders.Keys]
                 : _known?.Activation == now.Activation ? _known.All.Select(subscriber => subscriber.Id).ToHashSet()
                 : new HashSet<Guid>();
             _known = now;
             foreach (var subscriber in now.All)
             {
                 gone.Remove(subscriber.Id);
-                if (_outboxes.TryGetValue(subscriber.Id, out var outbox))
+                if (_senders.TryGetValue(subscriber.Id, out var sender))
                 {
-                    outbox.Open(_total);
+                    sender.Open(_total);
                     continue;
                 }
-                _outboxes.Add(subscriber.Id, outbox = new Outbox<T>(this, subscriber));
+                _senders.Add(subscriber.Id, sender = new SubscriberSender<T>(this, subscriber));
                 if (!subscriber.IsNew && _total > 0)
-                    outbox.HasMissed(_total);
+                    sender.HasMissed(_total);
             }
             foreach (var id in gone)
-                _outboxes[id].Close(_total);
+                _senders[id].Close(_total);
             // The others, that were lost with the silo of the subscriptions and have not repeated themselves yet, stay.
-            _listening = [.. _listening.Where(outbox => !gone.Contains(outbox.Subscriber.Id))
-                .UnionBy(now.All.Select(subscriber => _outboxes[subscriber.Id]), outbox => outbox.Subscriber.Id)];
+            _listening = [.. _listening.Where(sender => !gone.Contains(sender.Subscriber.Id))
+                .UnionBy(now.All.Select(subscriber => _senders[subscriber.Id]), sender => sender.Subscriber.Id)];
             if (_unaddressed is null || (_listening.Length == 0 && !now.IsComplete))
                 return;
             _total += _unaddressed.Total;
-            foreach (var outbox in _listening)
-                outbox.Add(_unaddressed);
+            foreach (var sender in _listening)
+                sender.Add(_unaddressed);
             _unaddressed.Clear();
             _unaddressed = null;
             _addressed?.TrySetResult();
@@ -190,9 +190,9 @@ internal sealed partial class Output<T> : IOutput
     private Task AddToAll(ReadOnlySpan<T> events)
     {
         List<Task>? waiting = null;
-        foreach (var outbox in _listening)
+        foreach (var sender in _listening)
         {
-            var added = outbox.Add(events);
+            var added = sender.Add(events);
             if (!added.IsCompletedSuccessfully)
                 (waiting ??= []).Add(added);
         }

@@ -17,7 +17,7 @@ internal sealed partial class PendingEvents<T>(PushStreamProvider provider) : ID
     private int _count;
     private long _next = 1; // the number of the next event
     private long _told = 1; // less than _next where there is a gap that the subscriber was not told of yet
-    private ITimer? _patience;
+    private ITimer? _fullWait;
     private TaskCompletionSource<bool>? _idle;
     private bool _isTaken; // someone calls TryTake until it answers no
     private bool _drops;
@@ -76,7 +76,7 @@ internal sealed partial class PendingEvents<T>(PushStreamProvider provider) : ID
                 return Task.CompletedTask;
             }
             if (_waiters.Count == 0)
-                StartPatience();
+                StartFullWait();
             var waiter = new Waiter(events.ToArray(), _time.GetTimestamp());
             _waiters.Enqueue(waiter);
             return waiter.Done.Task;
@@ -167,7 +167,7 @@ internal sealed partial class PendingEvents<T>(PushStreamProvider provider) : ID
     }
 
     /// <summary>What was taken last did not arrive: the subscriber must be told of the gap, even if nothing follows.</summary>
-    public void NotTold(long first)
+    public void NotDelivered(long first)
     {
         lock (_lock)
             _told = Math.Min(_told, first - 1);
@@ -208,7 +208,7 @@ internal sealed partial class PendingEvents<T>(PushStreamProvider provider) : ID
         Dispose();
     }
 
-    public void Dispose() => _patience?.Dispose();
+    public void Dispose() => _fullWait?.Dispose();
 
     /// <summary>All events, those of the producers that wait too, each with how many were dropped before them.</summary>
     private List<(long Dropped, T[] Events)> Peek()
@@ -253,23 +253,23 @@ internal sealed partial class PendingEvents<T>(PushStreamProvider provider) : ID
             (admitted ??= []).Add(waiter);
         }
         if (admitted is not null && _waiters.Count > 0)
-            StartPatience();
+            StartFullWait();
         return admitted;
     }
 
     /// <summary>For the producer that waits longest.</summary>
-    private void StartPatience()
+    private void StartFullWait()
     {
-        _patience ??= _time.CreateTimer(static queue => ((PendingEvents<T>)queue!).OnPatienceOver(), this, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
+        _fullWait ??= _time.CreateTimer(static queue => ((PendingEvents<T>)queue!).OnFullWaitOver(), this, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
         var waited = _waiters.TryPeek(out var first) ? _time.GetElapsedTime(first.Since) : TimeSpan.Zero;
-        _patience.Change(waited < _options.FullWait ? _options.FullWait - waited : TimeSpan.Zero, Timeout.InfiniteTimeSpan);
+        _fullWait.Change(waited < _options.FullWait ? _options.FullWait - waited : TimeSpan.Zero, Timeout.InfiniteTimeSpan);
     }
 
-    private void OnPatienceOver()
+    private void OnFullWaitOver()
     {
         try
         {
-            LosePatience();
+            EndFullWait();
         }
         catch (Exception exception)
         {
@@ -277,7 +277,7 @@ internal sealed partial class PendingEvents<T>(PushStreamProvider provider) : ID
         }
     }
 
-    private void LosePatience()
+    private void EndFullWait()
     {
         List<Waiter> waiters;
         int dropped;
@@ -287,7 +287,7 @@ internal sealed partial class PendingEvents<T>(PushStreamProvider provider) : ID
                 return;
             if (_time.GetElapsedTime(first.Since) < _options.FullWait)
             {
-                StartPatience();
+                StartFullWait();
                 return;
             }
             // From now on nobody waits any more, until the subscriber takes something.

@@ -19,11 +19,11 @@ internal interface IPushObserver<T> : IGrainObserver
     /// Takes events; completes when the subscriber has handled them. What it has had already it leaves out, so a call may
     /// be repeated.
     /// </summary>
-    /// <param name="outbox">Who numbers the events: one producer's process, for this subscriber.</param>
+    /// <param name="sender">Who numbers the events: one producer's process, for this subscriber.</param>
     /// <param name="first">The number of the first event; of the one that will come next, if there are none.</param>
     /// <param name="events">Events with consecutive numbers.</param>
     [ResponseTimeout(PushCalls.TimeoutText)]
-    Task Push(Guid outbox, long first, [Immutable] T[] events);
+    Task Push(Guid sender, long first, [Immutable] T[] events);
 }
 
 /// <summary>A producer's process, as the subscriptions of a stream tell it of changes.</summary>

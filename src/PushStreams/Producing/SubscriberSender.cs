@@ -8,7 +8,7 @@ namespace Realtime.PushStreams.Producing;
 /// What one process has for one subscriber: events that wait, and one awaited call at a time, with everything that waited
 /// when it began. So the order is kept, the subscriber sets the pace, and the busier it is the larger the batches.
 /// </summary>
-internal sealed partial class Outbox<T>(Output<T> output, PushSubscriber subscriber) : IThreadPoolWorkItem
+internal sealed partial class SubscriberSender<T>(Output<T> output, PushSubscriber subscriber) : IThreadPoolWorkItem
 {
     // The first retry is soon, for a call that met a closing connection; the last ones are as far apart as the call's time-out.
     private static readonly TimeSpan s_firstDelay = TimeSpan.FromMilliseconds(20);
@@ -16,22 +16,22 @@ internal sealed partial class Outbox<T>(Output<T> output, PushSubscriber subscri
 
     // Three calls without an answer: a slow subscriber has answered by then, and one that was killed does not hold up a stop,
     // in which producers wait for every delivery.
-    private static readonly TimeSpan s_mute = TimeSpan.FromSeconds(3);
+    private static readonly TimeSpan s_unresponsive = TimeSpan.FromSeconds(3);
 
     private readonly Guid _id = Guid.NewGuid();
     private readonly IPushObserver<T> _observer = output.Provider.Grains.GetGrain<IPushObserver<T>>(subscriber.Observer);
     private readonly PendingEvents<T> _pending = new(output.Provider);
     private long _closedAt;
     private volatile bool _isClosed;
-    private volatile bool _isMute; // no call has been answered for s_mute
+    private volatile bool _isUnresponsive; // no call has been answered for s_unresponsive
     private volatile bool _hasMissed; // the last call was not answered
 
     public PushSubscriber Subscriber => subscriber;
 
-    /// <summary>Completes when all that was added before has been delivered or dropped, or its subscriber is mute.</summary>
+    /// <summary>Completes when all that was added before has been delivered or dropped, or its subscriber is unresponsive.</summary>
     public async Task Idle()
     {
-        while (!output.Provider.HasEnded && !_isMute)
+        while (!output.Provider.HasEnded && !_isUnresponsive)
         {
             if (await _pending.Idle)
                 return;
@@ -43,7 +43,7 @@ internal sealed partial class Outbox<T>(Output<T> output, PushSubscriber subscri
     /// </summary>
     public async Task Handled()
     {
-        while (!output.Provider.HasEnded && !_isMute && !(output.Provider.StopWaits && _hasMissed))
+        while (!output.Provider.HasEnded && !_isUnresponsive && !(output.Provider.StopWaits && _hasMissed))
         {
             if (await _pending.Idle)
                 return;
@@ -106,7 +106,7 @@ internal sealed partial class Outbox<T>(Output<T> output, PushSubscriber subscri
         if (output.Provider.FindReceiver<T>(subscriber.Id) is not null)
             ThreadPool.UnsafeQueueUserWorkItem(this, preferLocal: true);
         else
-            output.Provider.Pump.Start(static outbox => ((Outbox<T>)outbox!).Pump(), this);
+            output.Provider.Pump.Start(static sender => ((SubscriberSender<T>)sender!).Pump(), this);
     }
 
     void IThreadPoolWorkItem.Execute() => _ = Pump();
@@ -141,7 +141,7 @@ internal sealed partial class Outbox<T>(Output<T> output, PushSubscriber subscri
         catch (Exception exception)
         {
             SafeLog.Write(() => LogFailed(output.Provider.Log, output.StreamId, batch.Count, exception));
-            _pending.NotTold(batch.First);
+            _pending.NotDelivered(batch.First);
         }
     }
 
@@ -153,7 +153,7 @@ internal sealed partial class Outbox<T>(Output<T> output, PushSubscriber subscri
     {
         if (output.Provider.FindReceiver<T>(subscriber.Id) is not { } receiver)
             return _observer.Push(_id, batch.First, batch.ToArray());
-        var taken = receiver.Take(_id, batch);
+        var taken = receiver.Receive(_id, batch);
         return taken.IsCompletedSuccessfully ? Task.CompletedTask : taken.AsTask().WaitAsync(PushCalls.Timeout);
     }
 
@@ -167,7 +167,7 @@ internal sealed partial class Outbox<T>(Output<T> output, PushSubscriber subscri
             try
             {
                 await Send(batch);
-                _isMute = _hasMissed = false;
+                _isUnresponsive = _hasMissed = false;
                 PushMetrics.Batches.Add(1, output.Provider.Tag);
                 PushMetrics.Events.Add(batch.Count, output.Provider.Tag);
                 return;
@@ -190,7 +190,7 @@ internal sealed partial class Outbox<T>(Output<T> output, PushSubscriber subscri
                 PushMetrics.Retries.Add(1, output.Provider.Tag);
                 SafeLog.Write(() => LogNotAcknowledged(output.Provider.Log, output.StreamId, batch.Count, exception.GetType().Name));
                 _hasMissed = true;
-                _isMute |= time.GetElapsedTime(began) > s_mute;
+                _isUnresponsive |= time.GetElapsedTime(began) > s_unresponsive;
                 _pending.StopWaiting();
                 // Is it still there? If that cannot be known either, it counts as there.
                 await output.Refresh();
@@ -204,7 +204,7 @@ internal sealed partial class Outbox<T>(Output<T> output, PushSubscriber subscri
             }
         }
         PushMetrics.Drops.Add(batch.Count, output.Provider.Tag);
-        _pending.NotTold(batch.First);
+        _pending.NotDelivered(batch.First);
     }
 
     [LoggerMessage(1, LogLevel.Debug, "A subscriber of stream {Stream} did not acknowledge {Events} events: {Error}.")]
