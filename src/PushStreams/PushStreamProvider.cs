@@ -8,6 +8,7 @@ using Realtime.PushStreams.Subscriptions;
 namespace Realtime.PushStreams;
 
 /// <summary>Push streams of one name in one process: what it produces, and what it listens to.</summary>
+/// <remarks>More than ten fields: it has the process's services for all its streams.</remarks>
 internal sealed partial class PushStreamProvider : IStreamProvider, IAsyncDisposable
 {
     private readonly ConcurrentDictionary<string, IOutput> _outputs = new();

@@ -12,6 +12,7 @@ namespace Realtime.Connections.Listening;
 /// A TCP connection as Kestrel sees it: context, features and pipes in one object, as long as HTTP has it. A WebSocket leaves it: the
 /// socket stays, this object and its pipes go.
 /// </summary>
+/// <remarks>More than ten fields: half of them are what Kestrel's context and features have.</remarks>
 internal sealed partial class PolledConnection : ConnectionContext, IPolled, IDuplexPipe,
     IConnectionIdFeature, IConnectionTransportFeature, IConnectionItemsFeature, IConnectionLifetimeFeature, IConnectionEndPointFeature, IMemoryPoolFeature
 {

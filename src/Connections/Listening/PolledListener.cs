@@ -11,6 +11,7 @@ namespace Realtime.Connections.Listening;
 /// Accepts connections. Nothing that happens to one of them, nor a lack of descriptors, ends it: Kestrel does not accept again after an
 /// exception.
 /// </summary>
+/// <remarks>More than ten fields: half of them are what each connection gets.</remarks>
 internal sealed class PolledListener : IConnectionListener, IPolled
 {
     private const int AcceptsInARow = 64; // then others have their turn

@@ -9,7 +9,8 @@ namespace Realtime.Connections.Listening;
 /// nothing is unconsumed no memory is held.
 /// </summary>
 /// <remarks>
-/// One thread at a time reads: the one that calls, or the work item of a read that waits. What others may touch is under the lock.
+/// One thread at a time reads: the one that calls, or the work item of a read that waits. What others may touch is under the lock. More than
+/// ten fields, as the buffer, what is known of the socket and the read that waits change together.
 /// </remarks>
 internal sealed class PolledReader(PolledConnection connection, PolledSocket socket, MemoryPool<byte> pool)
     : PipeReader, IThreadPoolWorkItem

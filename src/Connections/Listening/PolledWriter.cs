@@ -9,7 +9,8 @@ namespace Realtime.Connections.Listening;
 /// </summary>
 /// <remarks>
 /// One thread at a time sends, outside of the lock, from blocks that nobody else touches meanwhile. Memory that was given out stays with
-/// the writer until it flushes or completes, whatever happens to the connection.
+/// the writer until it flushes or completes, whatever happens to the connection. More than ten fields, as what was written, what is known of
+/// the socket and the flush that waits change together.
 /// </remarks>
 internal sealed class PolledWriter : PipeWriter, IThreadPoolWorkItem
 {

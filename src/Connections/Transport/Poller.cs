@@ -11,7 +11,7 @@ namespace Realtime.Connections.Transport;
 /// <remarks>
 /// As long as events keep coming it is polled from the thread pool, in turn with the work that they cause: under load nothing waits for a
 /// thread to wake up, and what came meanwhile is taken at once. Only when there is nothing does a thread of its own wait, which does
-/// nothing but to start that again.
+/// nothing but to start that again. More than ten fields: the table of sockets and the three descriptors are used up and closed together.
 /// </remarks>
 internal sealed class Poller : IThreadPoolWorkItem, IDisposable
 {

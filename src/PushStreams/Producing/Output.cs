@@ -18,6 +18,7 @@ internal interface IOutput
 /// A stream as one process produces it: a sender for each subscriber, and, while the subscribers are not known, a queue of
 /// what waits until they are.
 /// </summary>
+/// <remarks>More than ten fields: who listens, how old that knowledge is and what waits for it are under one lock.</remarks>
 internal sealed partial class Output<T> : IOutput
 {
     private static readonly TimeSpan s_firstDelay = TimeSpan.FromMilliseconds(20);

@@ -6,6 +6,7 @@ namespace Realtime.PushStreams.Producing;
 /// The events that wait for one subscriber, numbered 1, 2, 3 ...: in order, bounded, and with the waiting producers behind
 /// them. An event that is dropped keeps its number, which is how the subscriber sees the gap.
 /// </summary>
+/// <remarks>More than ten fields: the queue, its numbers and who waits for it are under one lock.</remarks>
 internal sealed partial class PendingEvents<T>(PushStreamProvider provider) : IDisposable
 {
     private readonly PushStreamOptions _options = provider.Options;
