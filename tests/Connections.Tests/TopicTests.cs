@@ -4,7 +4,7 @@ using Path = Realtime.Connections.Tests.Support.Path;
 
 namespace Realtime.Connections.Tests;
 
-/// <summary>What gives way in a full queue when frames belong to topics, and how the peer learns of it.</summary>
+/// <summary>What a full queue evicts when frames belong to topics, and how the peer learns of it.</summary>
 public class TopicTests
 {
     private const int Clog = 16 * 1024 * 1024; // more than the kernel takes for a peer that does not read
@@ -103,7 +103,7 @@ public class TopicTests
         Deliver(connection, _a.Of("e", 1, " "), _a.Of("e", 2, " "), _b.Of("e", 1, " "), _b.Of("e", 2, " "), Frame.Text("x0"), _b.Of("e", 3, " "));
         for (int i = 1; i <= 5; i++)
             Deliver(connection, Frame.Text($"x{i}"));
-        // Nothing is left that could give way: a message of a topic is lost itself, one of none is too much.
+        // Nothing is left to evict: a message of a topic is lost itself, one of none is too much.
         Deliver(connection, _b.Of("e", 4, " "));
         Assert.True(connection.IsConnected);
         Assert.False(connection.Deliver(Frame.Text("x6")));

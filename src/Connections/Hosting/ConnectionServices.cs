@@ -6,7 +6,7 @@ using Microsoft.Extensions.Options;
 
 namespace Realtime.Connections.Hosting;
 
-/// <summary>What all connections of the process share.</summary>
+/// <summary>What all connections of the process share; so it has more than ten fields.</summary>
 internal sealed class ConnectionServices : IDisposable
 {
     private readonly CancellationTokenRegistration _stopping;

@@ -32,7 +32,7 @@ internal sealed class StreamTransport : ITransport
     public long? Acknowledged => _acknowledged();
 
     // The server's streams complete a write at once as long as their own buffer has room. One that does not is left to itself, and
-    // nothing more is taken until it is done; whatever comes next then waits in the outbox, where the write timeout watches it.
+    // nothing more is taken until it is done; whatever comes next then waits in the send queue, where the write timeout watches it.
     public int TrySend(ReadOnlySpan<byte> bytes)
     {
         bytes = bytes[..Math.Min(bytes.Length, MostAtOnce)];

@@ -3,7 +3,7 @@ using System.Text;
 
 namespace Realtime.Connections.Tests.Support;
 
-/// <summary>A topic of binary messages that begin with their number and their key; what gives way is told in words.</summary>
+/// <summary>A topic of binary messages that begin with their number and their key; what is evicted is told in words.</summary>
 public sealed class NumberedTopic(string name, bool keys = false) : FrameTopic
 {
     private const int NoKey = 0;
