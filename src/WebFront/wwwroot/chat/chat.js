@@ -1,14 +1,16 @@
 import { RealtimeClient } from '../realtime.js';
 import { bdi, byId, el } from '../shared/dom.js';
 import { subjectOf, typedNameProblem } from '../shared/names.js';
+import { grow } from './composer.js';
 import { Conversation } from './conversation.js';
+import { codeOf, wordsOf } from './errors.js';
+import { memberLists } from './members.js';
+import { notice, openForm, showPeople, signinError } from './panels.js';
 import { peopleList } from './people.js';
+import { refusalOf } from './refusal.js';
 import { statusLine } from './status.js';
+import { read, write } from './storage.js';
 
-/** Names asked for at once. */
-const membersPage = 200;
-/** The least time (ms) between two looks at who is in a room that tells only how many come and go. */
-const membersPause = 3_000;
 /** Closer to the end than this (px) counts as "at the end": a new line then scrolls along. */
 const endMargin = 48;
 
@@ -35,7 +37,8 @@ let scrolledFrom = 0;
 let listFrame = 0;
 
 const showStatus = statusLine();
-const people = peopleList({ onPick: openPerson, onMore: () => active && loadMembers(active) });
+const lists = memberLists({ client: () => client, isOpen: which => conversations.get(which.key) === which, onChange: refresh });
+const people = peopleList({ onPick: openPerson, onMore: () => active && lists.load(active) });
 
 // --- signing in ---
 
@@ -56,12 +59,6 @@ byId('signin-form').addEventListener('submit', (/** @type {Event} */ event) => {
   if (problem) return signinError(problem);
   start(name, bearer, [room]);
 });
-
-function signinError(/** @type {string} */ words) {
-  const error = byId('signin-error');
-  error.textContent = words;
-  error.hidden = false;
-}
 
 /** @param {string} name @param {string} bearer @param {string[]} rooms @param {string} [first]  The room to show. */
 function start(name, bearer, rooms, first = rooms[0]) {
@@ -99,16 +96,9 @@ function signOut(words) {
   byId('signin-name').focus();
 }
 
-/** A browser does not say why a handshake failed; an ordinary request to the same address does. */
 async function explainRefusal() {
-  try {
-    const answer = await (token ? fetch('ws', { headers: { authorization: `Bearer ${token}` } }) : fetch(`ws?${new URLSearchParams({ user: me })}`));
-    if (answer.status !== 401 && answer.status !== 403) return;
-    const problem = await answer.json().catch(() => null);
-    signOut(problem?.detail ?? 'The server does not accept this name or token.');
-  } catch {
-    // The server is away: the state of the connection says so already.
-  }
+  const words = await refusalOf(me, token);
+  if (words !== null) signOut(words);
 }
 
 // --- what the server says ---
@@ -130,12 +120,12 @@ function listen(from) {
     const conversation = room(frame.room);
     if (frame.recovered === true) conversation.note('Back online. Nothing was missed.');
     conversation.memberCount = frame.members;
-    loadMembers(conversation, true);
+    lists.load(conversation, true);
     refresh(conversation);
   });
   from.on('missed', ({ room: name, presence }) => {
     const conversation = room(name);
-    if (presence) loadMembersSoon(conversation);
+    if (presence) lists.loadSoon(conversation);
     conversation.settle();
     conversation.note('Some messages were missed.', 'warning');
   });
@@ -146,7 +136,7 @@ function listen(from) {
   from.on('join', ({ room: name, from: who }) => {
     const conversation = conversations.get(`#${name}`);
     if (!conversation) return;
-    toldOf(conversation);
+    lists.toldOf(conversation);
     if (conversation.members.has(who)) return;
     conversation.members.add(who);
     conversation.memberCount++;
@@ -156,7 +146,7 @@ function listen(from) {
   from.on('leave', ({ room: name, from: who }) => {
     const conversation = conversations.get(`#${name}`);
     if (!conversation || who === me) return;
-    toldOf(conversation);
+    lists.toldOf(conversation);
     conversation.members.delete(who);
     conversation.memberCount = Math.max(0, conversation.memberCount - 1);
     conversation.came('left', who);
@@ -169,7 +159,7 @@ function listen(from) {
     conversation.presence++;
     // Who came and went meanwhile is not told, so the names are asked for: now and then, and when the room is small again.
     conversation.membersUnsure = true;
-    loadMembersSoon(conversation);
+    lists.loadSoon(conversation);
     refresh(conversation);
   });
   from.on('error', error => notice(bdi(error.message)));
@@ -185,43 +175,6 @@ function arrived(conversation, message) {
   }
   conversation.message(message);
   if (!own && !watched) refresh(conversation);
-}
-
-/** Somebody came or went by name: in a room that has been a large one, names that are not told may be wrong. @param {Conversation} conversation */
-function toldOf(conversation) {
-  conversation.presence++;
-  if (!conversation.membersUnsure) return;
-  conversation.membersUnsure = false;
-  loadMembers(conversation, true);
-}
-
-/** Asks who is there after a pause, which is for all that happens within it. @param {Conversation} conversation */
-function loadMembersSoon(conversation) {
-  if (conversation.membersTimer) return;
-  conversation.membersTimer = setTimeout(() => {
-    conversation.membersTimer = undefined;
-    if (conversations.get(conversation.key) === conversation) loadMembers(conversation, true);
-  }, membersPause);
-}
-
-/** @param {Conversation} conversation @param {boolean} [afresh] */
-async function loadMembers(conversation, afresh = false) {
-  if (!client) return;
-  const { presence } = conversation;
-  try {
-    const after = afresh ? undefined : conversation.membersNext ?? undefined;
-    const page = await client.members(conversation.name, { after, limit: membersPage });
-    // The answer may be of before what was told meanwhile, or of after it.
-    if (conversation.presence !== presence) loadMembersSoon(conversation);
-    if (afresh) conversation.members.clear();
-    for (const user of page.users) conversation.members.add(user);
-    conversation.memberCount = page.total;
-    conversation.membersNext = page.next ?? null;
-    refresh(conversation);
-  } catch (error) {
-    // Asked again after the next join; a lost connection is shown elsewhere.
-    if (codeOf(error) !== 'offline') notice(bdi(wordsOf(error)));
-  }
 }
 
 // --- conversations ---
@@ -393,20 +346,6 @@ byId('composer').addEventListener('submit', (/** @type {Event} */ event) => {
   send(active, content);
 });
 
-text.addEventListener('keydown', (/** @type {KeyboardEvent} */ event) => {
-  // While an input method composes, Enter chooses a word.
-  if (event.key !== 'Enter' || event.shiftKey || event.isComposing) return;
-  event.preventDefault();
-  byId('composer').requestSubmit();
-});
-text.addEventListener('input', grow);
-
-/** As high as its text, up to the height that the style sheet allows. */
-function grow() {
-  text.style.height = 'auto';
-  text.style.height = `${text.scrollHeight + text.offsetHeight - text.clientHeight}px`;
-}
-
 /** @param {Conversation} to @param {string} content */
 async function send(to, content) {
   if (!client) return;
@@ -437,71 +376,12 @@ byId('retry').addEventListener('click', () => {
   client?.connect();
 });
 byId('signout').addEventListener('click', () => signOut());
-byId('notice-close').addEventListener('click', () => notice(''));
-
-byId('open-form').addEventListener('submit', (/** @type {Event} */ event) => {
-  event.preventDefault();
-  const field = byId('open-name');
-  const wanted = field.value.trim();
-  const toPerson = wanted.startsWith('@');
-  const name = wanted.replace(/^[#@]/, '');
-  const problem = typedNameProblem(name, toPerson ? 'user' : 'room');
-  byId('open-error').textContent = problem ?? '';
-  byId('open-error').hidden = problem === null;
-  if (problem) return;
-  field.value = '';
-  showOpenForm(false);
-  if (toPerson) openPerson(name);
-  else openRoom(name);
-});
-byId('open-toggle').addEventListener('click', () => showOpenForm(!byId('app').classList.contains('opening')));
-
-function showOpenForm(/** @type {boolean} */ show) {
-  byId('app').classList.toggle('opening', show);
-  byId('open-toggle').setAttribute('aria-expanded', String(show));
-  if (show) byId('open-name').focus();
-}
-
-function showPeople(/** @type {boolean} */ show) {
-  byId('app').classList.toggle('with-people', show);
-  byId('people-toggle').setAttribute('aria-expanded', String(show));
-  if (show) byId('people-close').focus();
-}
-byId('people-toggle').addEventListener('click', () => showPeople(true));
-byId('people-close').addEventListener('click', () => { showPeople(false); byId('people-toggle').focus(); });
-byId('backdrop').addEventListener('click', () => showPeople(false));
-document.addEventListener('keydown', event => {
-  if (event.key !== 'Escape') return;
-  showPeople(false);
-  showOpenForm(false);
-});
-
-/** Says it above the messages, until it is dismissed; '' says nothing any more. @param {...(string|Node)} words */
-function notice(...words) {
-  byId('notice-text').replaceChildren(...words);
-  byId('notice').hidden = byId('notice-text').textContent === '';
-}
+openForm({ onRoom: openRoom, onPerson: openPerson });
 
 function rememberRooms() {
   const rooms = [...conversations.values()].filter(c => c.kind === 'room').map(c => c.name);
   write('sessionStorage', 'rooms', JSON.stringify(rooms));
 }
-
-/** @typedef {'localStorage'|'sessionStorage'} Store */
-/** A browser may refuse storage; then nothing is remembered. */
-function read(/** @type {Store} */ store, /** @type {string} */ key) {
-  try { return window[store].getItem(`realtime.${key}`); } catch { return null; }
-}
-/** Null removes it. */
-function write(/** @type {Store} */ store, /** @type {string} */ key, /** @type {string|null} */ value) {
-  try {
-    if (value === null) window[store].removeItem(`realtime.${key}`);
-    else window[store].setItem(`realtime.${key}`, value);
-  } catch { /* see read */ }
-}
-
-function codeOf(/** @type {unknown} */ error) { return /** @type {any} */ (error)?.code; }
-function wordsOf(/** @type {unknown} */ error) { return error instanceof Error ? error.message : String(error); }
 
 // --- at the start ---
 
