@@ -34,7 +34,8 @@ public static class ConnectionServiceCollectionExtensions
         {
             // Kestrel asks the one that was registered last first; its own is for the endpoints that ours leaves.
             services.TryAddEnumerable(ServiceDescriptor.Singleton<IConnectionListenerFactory, SocketTransportFactory>());
-            var isKestrels = services.Last(service => service.ServiceType == typeof(IConnectionListenerFactory)).ImplementationType == typeof(SocketTransportFactory);
+            // Orleans has some of its own there, under keys.
+            var isKestrels = services.Last(service => service.ServiceType == typeof(IConnectionListenerFactory) && !service.IsKeyedService).ImplementationType == typeof(SocketTransportFactory);
             services.AddSingleton<IConnectionListenerFactory>(provider => CreateListenerFactory(provider, isKestrels));
         }
         return services;

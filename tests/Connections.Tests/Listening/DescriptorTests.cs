@@ -2,6 +2,10 @@ using System.Diagnostics;
 using System.Net;
 using System.Net.Sockets;
 using System.Text;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Connections;
+using Microsoft.AspNetCore.Server.Kestrel.Transport.Sockets;
+using Microsoft.Extensions.DependencyInjection;
 using Realtime.Connections.Tests.Support;
 using Path = System.IO.Path;
 
@@ -96,6 +100,19 @@ public class DescriptorTests
             process.Kill();
             await process.WaitForExitAsync().Within();
         }
+    }
+
+    // Kestrel takes the one that was registered last, if that one wants the endpoint; without it nobody would keep a reserve.
+    [Theory, InlineData(true), InlineData(false)]
+    public async Task Whoever_else_has_listeners_under_keys_the_endpoints_are_this_library_s(bool enablePolling)
+    {
+        Assert.SkipUnless(OperatingSystem.IsLinux(), "The transport is for Linux.");
+        var builder = WebApplication.CreateBuilder();
+        builder.Services.AddKeyedSingleton<IConnectionListenerFactory, SocketTransportFactory>("another's");
+        builder.Services.AddRealtimeConnections(options => options.EnablePolling = enablePolling);
+        await using var app = builder.Build();
+        var last = app.Services.GetServices<IConnectionListenerFactory>().Last();
+        Assert.True(Assert.IsAssignableFrom<IConnectionListenerFactorySelector>(last).CanBind(new IPEndPoint(IPAddress.Loopback, 0)));
     }
 
     private static Process Start(string before, string setting) =>
