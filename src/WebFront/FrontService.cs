@@ -55,7 +55,7 @@ internal sealed partial class FrontService(
         }
         catch (Exception exception)
         {
-            LogRenewFailed(exception); // the lease will end by itself
+            SafeLog.Write(() => LogRenewFailed(exception)); // the lease will end by itself
         }
     }
 

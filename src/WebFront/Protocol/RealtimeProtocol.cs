@@ -1,6 +1,7 @@
 using Microsoft.Extensions.Options;
 using Realtime.Connections;
 using Realtime.Grains;
+using Realtime.PushStreams;
 using Realtime.WebFront.Rooms;
 using Realtime.WebFront.Users;
 using static Realtime.WebFront.Protocol.FrameRules;
@@ -192,7 +193,7 @@ internal sealed partial class RealtimeProtocol(
         {
             if (exception is RequestException or RoomException)
                 return exception.Message;
-            LogCallFailed(target.Kind, target.Name, exception);
+            LogFailed(target.Kind, target.Name, exception);
             return $"The {target.Kind} could not be reached; try again.";
         }
     }
@@ -214,6 +215,8 @@ internal sealed partial class RealtimeProtocol(
         membership = found;
         return null;
     }
+
+    private void LogFailed(string kind, string name, Exception exception) => SafeLog.Write(() => LogCallFailed(kind, name, exception));
 
     [LoggerMessage(2, LogLevel.Warning, "The {Kind} {Name} did not answer a call.")]
     private partial void LogCallFailed(string kind, string name, Exception exception);

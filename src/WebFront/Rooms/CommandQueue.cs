@@ -1,4 +1,5 @@
 using Realtime.Grains;
+using Realtime.PushStreams;
 using Realtime.WebFront.Protocol;
 
 namespace Realtime.WebFront.Rooms;
@@ -100,7 +101,7 @@ internal sealed class CommandQueue(LocalRoom room, RoomServices services) : IThr
     /// </summary>
     private void Abandon(Exception exception)
     {
-        services.LogCallFailed(room.Name, _current.Batch.Count, exception);
+        SafeLog.Write(() => services.LogCallFailed(room.Name, _current.Batch.Count, exception));
         Answer(null);
         room.AbandonSync();
     }
@@ -166,7 +167,7 @@ internal sealed class CommandQueue(LocalRoom room, RoomServices services) : IThr
         }
         catch (Exception exception)
         {
-            services.LogCallFailed(room.Name, _current.Commands.Length, exception);
+            SafeLog.Write(() => services.LogCallFailed(room.Name, _current.Commands.Length, exception));
         }
         Answer(reply);
         Run();

@@ -1,6 +1,7 @@
 using System.Text;
 using Realtime.Connections;
 using Realtime.Grains;
+using Realtime.PushStreams;
 using Realtime.WebFront.Protocol;
 
 namespace Realtime.WebFront.Rooms;
@@ -170,7 +171,7 @@ internal sealed class LocalRoom : ITimelineHost
         }
         catch (Exception exception)
         {
-            _services.LogAnswerFailed(Name, exception);
+            SafeLog.Write(() => _services.LogAnswerFailed(Name, exception));
             if (pending.Session is { } session)
                 _ = session.Connection.CloseAsync(CloseCodes.InternalError, "internal error");
             else
@@ -275,7 +276,7 @@ internal sealed class LocalRoom : ITimelineHost
         }
         catch (Exception exception)
         {
-            _services.LogDispatchFailed(Name, exception);
+            SafeLog.Write(() => _services.LogDispatchFailed(Name, exception));
         }
     }
 

@@ -1,4 +1,5 @@
 using Realtime.Grains;
+using Realtime.PushStreams;
 using Realtime.WebFront.Rooms;
 
 namespace Realtime.WebFront.Users;
@@ -130,7 +131,7 @@ internal sealed class LocalPartition(IUserPartitionGrain grain, LocalUsers users
     private void Fail(Batch? batch, Exception exception)
     {
         _hasFailed = true;
-        users.LogFailed(batch?.Changes.Count ?? 0, exception);
+        SafeLog.Write(() => users.LogFailed(batch?.Changes.Count ?? 0, exception));
         if (batch is null || batch.Changes.Count == 0)
             return;
         _told += batch.More;
