@@ -43,6 +43,9 @@ public static class CloseCodes
     /// <summary>The peer read too slowly and its queue was full; reconnect and resume.</summary>
     public const ushort SlowConsumer = 4000;
 
+    /// <summary>The user has opened more connections than allowed, and this was the oldest; do not reconnect by itself.</summary>
+    public const ushort Replaced = 4001;
+
     /// <summary>The application removed the user; do not reconnect.</summary>
     public const ushort Kicked = 4002;
 
@@ -55,9 +58,12 @@ public static class CloseCodes
     /// <summary>A write made no progress within <see cref="ConnectionOptions.WriteTimeout"/>. The peer is not reading, so it is cut and only this side sees the code.</summary>
     public const ushort WriteTimeout = 4005;
 
+    /// <summary>The client went on beyond its limits, or made too many mistakes; reconnect with back-off, and send less.</summary>
+    public const ushort RateLimited = 4006;
+
     /// <summary>Whether a close frame may carry the code (RFC 6455 section 7.4, with the IANA registrations 1012 to 1014).</summary>
     public static bool MayBeSent(int code) => code is (>= 1000 and <= 1003) or (>= 1007 and <= 1014) or (>= 3000 and <= 4999);
 
     /// <summary>Whether the code has a meaning here: those that the protocol registers, and this library's own.</summary>
-    internal static bool IsKnown(int code) => code is (>= 1000 and <= 1003) or (>= 1005 and <= 1014) or (>= SlowConsumer and <= WriteTimeout);
+    internal static bool IsKnown(int code) => code is (>= 1000 and <= 1003) or (>= 1005 and <= 1014) or (>= SlowConsumer and <= RateLimited);
 }

@@ -231,7 +231,10 @@ public sealed class Connection
         _nextPing = now + PingTicks - Random.Shared.Next(1 + PingTicks / 4); // those of an accept storm spread
         Services.Metrics.Opened();
         Services.Heartbeat.Add(this, NextVisit(now));
-        Services.Registry.Register(this);
+        if (Options.Gate is { } gate)
+            gate.Opening(this, Services.Registry);
+        else
+            Services.Registry.Register(this);
         if (Services.Drain.HasBegun)
             Services.Drain.Close(this); // it was accepted before, and the drain may not know it
     }
@@ -276,6 +279,9 @@ public sealed class Connection
             case ConnectionState.Open when now - Input.ReadDeadline(now) >= 0:
                 Lifecycle.BeginClose(CloseCodes.ReadTimeout, "read timeout");
                 break;
+            case ConnectionState.Open when Input.PartialDeadline is { } deadline && now - deadline >= 0:
+                Lifecycle.BeginClose(CloseCodes.PolicyViolation, "a message took too long to come");
+                break;
             case ConnectionState.Open when now - _nextPing >= 0:
                 _nextPing = now + PingTicks;
                 Output.SendPing();
@@ -288,7 +294,7 @@ public sealed class Connection
 
     private int NextVisit(int now) => Lifecycle.State switch
     {
-        ConnectionState.Open => Math.Min(Math.Min(_nextPing, Input.ReadDeadline(now)), Output.WriteDeadline ?? Never),
+        ConnectionState.Open => Math.Min(Math.Min(_nextPing, Input.ReadDeadline(now)), Math.Min(Output.WriteDeadline ?? Never, Input.PartialDeadline ?? Never)),
         ConnectionState.Ended => Never,
         _ => Lifecycle.Deadline,
     };

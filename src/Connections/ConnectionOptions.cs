@@ -35,6 +35,13 @@ public sealed class ConnectionOptions : ISettings
     [Range(1, 1024 * 1024 * 1024)]
     public int MaxMessageSize { get; set; } = 1024 * 1024;
 
+    /// <summary>
+    /// Control frames (pings, pongs) and fragments that are read of a peer in a second: up to 1,000,000, or 0 for no bound. Beyond it nothing
+    /// is read from the peer for a second.
+    /// </summary>
+    [Range(0, 1_000_000)]
+    public int MaxControlFrames { get; set; } = 1000;
+
     /// <summary>How long the answer to an upgrade request may take to leave: 1 second to 1 hour.</summary>
     [Range(typeof(TimeSpan), "00:00:01", "01:00:00")]
     public TimeSpan HandshakeTimeout { get; set; } = TimeSpan.FromSeconds(10);
@@ -42,6 +49,13 @@ public sealed class ConnectionOptions : ISettings
     /// <summary>A peer from which nothing came for so long, not even a pong, is closed with <see cref="CloseCodes.ReadTimeout"/>: 1 second to 1 day.</summary>
     [Range(typeof(TimeSpan), "00:00:01", "1.00:00:00")]
     public TimeSpan ReadTimeout { get; set; } = TimeSpan.FromSeconds(60);
+
+    /// <summary>
+    /// How long a message may take from its first byte to its last, fragments and all: 1 second to 1 hour. A peer that takes longer is closed
+    /// with <see cref="CloseCodes.PolicyViolation"/>, since what has come of a message is held meanwhile.
+    /// </summary>
+    [Range(typeof(TimeSpan), "00:00:01", "01:00:00")]
+    public TimeSpan PartialMessageTimeout { get; set; } = TimeSpan.FromSeconds(10);
 
     /// <summary>
     /// A peer that takes nothing of a write for so long is cut with <see cref="CloseCodes.WriteTimeout"/>: 1 second to 1 day. Over HTTP/2, and
@@ -135,6 +149,9 @@ public sealed class ConnectionOptions : ISettings
 
     /// <summary>Writes the response of a refused upgrade; its status is set already. By default the reason as plain text.</summary>
     public Func<HttpContext, UpgradeRefusal, Task>? OnUpgradeRefused { get; set; }
+
+    /// <summary>Bounds how many connections there are; none by default.</summary>
+    public ConnectionGate? Gate { get; set; }
 
     /// <summary>The user id of a connection. By default the name of the request's identity, else its <c>sub</c> claim, if it is authenticated.</summary>
     public Func<HttpContext, string?>? UserId { get; set; }

@@ -66,22 +66,6 @@ public sealed class Upgrader
         if (UpgradeRequest.Check(context, options, out var agreed) is { } refusal)
             return await RefuseAsync(context, refusal);
 
-        var headers = context.Response.Headers;
-        if (options.ResponseHeaders.Count > 0)
-        {
-            foreach (var (name, value) in options.ResponseHeaders)
-                headers[name] = value;
-        }
-        if (agreed.Subprotocol is not null)
-            headers.SecWebSocketProtocol = agreed.Subprotocol;
-        if (agreed.Extensions is not null)
-            headers.SecWebSocketExtensions = agreed.Extensions;
-        if (agreed.Key is not null)
-        {
-            headers.Upgrade = UpgradeRequest.WebSocket; // Kestrel adds Connection
-            headers.SecWebSocketAccept = UpgradeRequest.Accept(agreed.Key);
-        }
-
         var peer = new Peer(
             User: IsAnybody(context.User) ? context.User : null,
             UserId: options.UserId is { } userId ? userId(context) : DefaultUserId(context.User),
@@ -90,41 +74,69 @@ public sealed class Upgrader
             agreed.WindowBits,
             State: options.State?.Invoke(context));
 
-        if (agreed.Key is not null && _endpoint.MayLeave && context.Features.Get<IConnectionTransportFeature>()?.Transport is PolledConnection polled)
-            return await LeaveAsync(context, polled, peer);
-        if (await AcceptAsync(context, http2: agreed.Key is null, polled: null) is not { } stream)
-            return false;
-        context.Features.Get<IHttpRequestTimeoutFeature>()?.DisableTimeout(); // it is not meant for what may last for days
-        await new Connection(_endpoint, new StreamTransport(stream, options.ReadBufferSize, context.Abort, Acknowledged(context, http2: agreed.Key is null)), peer).RunAsync();
-        return true;
+        if (options.Gate is { } gate && await gate.EnterAsync(context, peer.UserId) is { } full)
+            return await RefuseAsync(context, full);
+        return agreed.Key is not null && _endpoint.MayLeave && context.Features.Get<IConnectionTransportFeature>()?.Transport is PolledConnection polled
+            ? await LeaveAsync(context, polled, peer, agreed)
+            : await StayAsync(context, peer, agreed);
     }
 
     // The connection runs when this request has ended. The transport is one that no layer stands upon: TLS, say, would be its own.
-    private async Task<bool> LeaveAsync(HttpContext context, PolledConnection polled, Peer peer)
+    private async Task<bool> LeaveAsync(HttpContext context, PolledConnection polled, Peer peer, Agreed agreed)
     {
         var services = _endpoint.Services;
         if (!services.TryCountLeft())
+        {
+            Fail(peer);
             return await RefuseAsync(context, s_tooMany);
+        }
         bool accepted = false;
         polled.LeaveTo(new Leaving(_endpoint, peer));
         try
         {
-            accepted = await AcceptAsync(context, http2: false, polled) is not null;
+            accepted = await AcceptAsync(context, agreed) is not null;
         }
         finally
         {
             if (!accepted && polled.Stay())
+            {
                 services.UncountLeft();
+                Fail(peer);
+            }
         }
         return accepted;
     }
 
-    /// <summary>Sends the answer; null when that was refused or took too long.</summary>
-    private async Task<Stream?> AcceptAsync(HttpContext context, bool http2, PolledConnection? polled)
+    // The connection runs within this request.
+    private async Task<bool> StayAsync(HttpContext context, Peer peer, Agreed agreed)
     {
+        Stream? stream = null;
         try
         {
-            var accepting = http2
+            stream = await AcceptAsync(context, agreed);
+        }
+        finally
+        {
+            if (stream is null)
+                Fail(peer);
+        }
+        if (stream is null)
+            return false;
+        context.Features.Get<IHttpRequestTimeoutFeature>()?.DisableTimeout(); // it is not meant for what may last for days
+        bool http2 = agreed.Key is null;
+        await new Connection(_endpoint, new StreamTransport(stream, _endpoint.Options.ReadBufferSize, context.Abort, Acknowledged(context, http2)), peer).RunAsync();
+        return true;
+    }
+
+    private void Fail(in Peer peer) => _endpoint.Options.Gate?.Failed(peer.UserId, peer.RemoteAddress);
+
+    /// <summary>Sends the answer; null when that was refused or took too long.</summary>
+    private async Task<Stream?> AcceptAsync(HttpContext context, Agreed agreed)
+    {
+        WriteHeaders(context.Response.Headers, agreed);
+        try
+        {
+            var accepting = agreed.Key is null
                 ? context.Features.GetRequiredFeature<IHttpExtendedConnectFeature>().AcceptAsync().AsTask()
                 : context.Features.GetRequiredFeature<IHttpUpgradeFeature>().UpgradeAsync();
             return await accepting.WaitAsync(_endpoint.Options.HandshakeTimeout, _endpoint.Services.Time);
@@ -138,6 +150,24 @@ public sealed class Upgrader
             await RefuseAsync(context, s_tooMany); // the only reason that the server has left: its bound on upgraded connections
         }
         return null;
+    }
+
+    private void WriteHeaders(IHeaderDictionary headers, in Agreed agreed)
+    {
+        if (_endpoint.Options.ResponseHeaders.Count > 0)
+        {
+            foreach (var (name, value) in _endpoint.Options.ResponseHeaders)
+                headers[name] = value;
+        }
+        if (agreed.Subprotocol is not null)
+            headers.SecWebSocketProtocol = agreed.Subprotocol;
+        if (agreed.Extensions is not null)
+            headers.SecWebSocketExtensions = agreed.Extensions;
+        if (agreed.Key is not null)
+        {
+            headers.Upgrade = UpgradeRequest.WebSocket; // Kestrel adds Connection
+            headers.SecWebSocketAccept = UpgradeRequest.Accept(agreed.Key);
+        }
     }
 
     private async Task<bool> RefuseAsync(HttpContext context, UpgradeRefusal refusal)

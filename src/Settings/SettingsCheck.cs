@@ -182,6 +182,11 @@ public static class SettingsCheck
                 if (SettingValue.Problem(name, value, property) is { } problem)
                     problems.Add(problem);
             }
+            else if (EntryOf(property.PropertyType) is null && ValueOf(property.PropertyType) is null)
+            {
+                if (value is not null)
+                    CheckObject(name, value, readable?.GetSection(property.Name), problems);
+            }
             else if (EntryOf(property.PropertyType) is { } entry && !SettingValue.IsValue(entry) && ValueOf(property.PropertyType) is null)
             {
                 foreach (var (index, item) in ((IEnumerable?)value ?? Array.Empty<object>()).Cast<object>().Index())
@@ -206,9 +211,10 @@ public static class SettingsCheck
     private static string NameOf(IConfigurationSection? list, int index) =>
         list?.GetChildren().ElementAtOrDefault(index)?.Key ?? index.ToString(CultureInfo.InvariantCulture);
 
-    // What the binder can set: not what is for code, as functions are.
+    // What the binder can set: not what is for code, as functions and abstract classes are.
     private static IEnumerable<PropertyInfo> PropertiesOf(Type type) => type.GetProperties(BindingFlags.Public | BindingFlags.Instance)
         .Where(property => property.GetMethod is { IsPublic: true } && !typeof(Delegate).IsAssignableFrom(property.PropertyType)
+            && !(property.PropertyType.IsAbstract && EntryOf(property.PropertyType) is null)
             && (property.SetMethod is { IsPublic: true } || EntryOf(property.PropertyType) is not null));
 
     private static Type? ValueOf(Type type) => Generic(type, typeof(IDictionary<,>))?[1];

@@ -205,6 +205,7 @@ public class SendTests
     {
         await using var server = await StartAsync(path, options =>
         {
+            options.MaxControlFrames = 0;
             options.QueueMessages = 10;
             options.QueueBytes = 2 * Clog;
         });

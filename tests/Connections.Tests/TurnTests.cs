@@ -16,7 +16,7 @@ public class TurnTests
     [Theory, Combinatorial<Path>]
     public async Task Pings_are_all_answered_in_order_and_in_turns(Path path)
     {
-        await using var server = await Server.EchoAsync(path);
+        await using var server = await Server.EchoAsync(path, options => options.MaxControlFrames = 0);
         using var client = await server.ConnectRawAsync();
         var payload = new byte[2];
         var pings = new MemoryStream();
@@ -55,7 +55,7 @@ public class TurnTests
     [Theory, Combinatorial<Path>]
     public async Task Fragments_without_content_come_in_turns(Path path)
     {
-        await using var server = await Server.EchoAsync(path);
+        await using var server = await Server.EchoAsync(path, options => options.MaxControlFrames = 0);
         using var client = await server.ConnectRawAsync();
         var fragments = Enumerable.Repeat(RawClient.Frame(0x00, []), Count).SelectMany(frame => frame).ToArray();
         await AssertTurns(async () =>

@@ -30,6 +30,9 @@ internal struct MessageReader
 {
     private PartialMessage? _partial;
 
+    /// <summary>Whether a part of a message has come.</summary>
+    public readonly bool HasPartial => _partial is not null;
+
     /// <summary>
     /// Takes one message or control frame off the front of the input, or as much of one as is there. A compressed message is not
     /// inflated yet: see <see cref="Inflate"/>.
@@ -76,6 +79,8 @@ internal struct MessageReader
                 }
             }
             budget.CountFrame();
+            if (head.IsControl || !head.Fin || _partial is not null)
+                budget.CountPart();
             if (head.IsControl || (whole && head.Fin && _partial is null))
             {
                 received = TakeWhole(input.Slice(head.Size, head.Payload), head, settings);

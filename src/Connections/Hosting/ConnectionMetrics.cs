@@ -12,7 +12,7 @@ internal sealed class ConnectionMetrics : IDisposable
 
     private readonly Meter _meter;
     private readonly Counter<long> _closes;
-    private long _open, _messagesIn, _messagesOut, _bytesIn, _bytesOut, _slow, _dropped;
+    private long _open, _messagesIn, _messagesOut, _bytesIn, _bytesOut, _slow, _dropped, _throttled;
 
     public ConnectionMetrics(IMeterFactory meters)
     {
@@ -24,6 +24,7 @@ internal sealed class ConnectionMetrics : IDisposable
         _meter.CreateObservableCounter("realtime.connections.bytes.sent", () => Volatile.Read(ref _bytesOut), "By", "Bytes of frames taken for sending, uncompressed.");
         _meter.CreateObservableCounter("realtime.connections.slow_consumers", () => Volatile.Read(ref _slow), "{connection}", "Connections closed because their queue was full.");
         _meter.CreateObservableCounter("realtime.connections.messages.dropped", () => Volatile.Read(ref _dropped), "{message}", "Messages dropped from full queues.");
+        _meter.CreateObservableCounter("realtime.connections.throttled", () => Volatile.Read(ref _throttled), "{time}", "Times that a peer was not read for a second as it had sent too many control frames or fragments.");
         _closes = _meter.CreateCounter<long>("realtime.connections.closed", "{connection}", "Connections that ended, by close code; codes that are not this library's nor the protocol's are 'other'.");
     }
 
@@ -47,6 +48,8 @@ internal sealed class ConnectionMetrics : IDisposable
         Interlocked.Add(ref _messagesOut, messages);
         Interlocked.Add(ref _bytesOut, bytes);
     }
+
+    public void Throttled() => Interlocked.Increment(ref _throttled);
 
     public void SlowConsumer() => Interlocked.Increment(ref _slow);
 

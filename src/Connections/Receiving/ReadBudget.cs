@@ -10,10 +10,22 @@ internal struct ReadBudget
 
     private int _frames;
     private int _bytes;
+    private int _parts;
 
     public readonly bool IsSpent => _frames >= MostFrames || _bytes >= MostBytes;
 
     public void CountFrame() => _frames++;
+
+    /// <summary>Counts a frame that is no message of its own: a control frame or a fragment.</summary>
+    public void CountPart() => _parts++;
+
+    /// <summary>How many of those there were since this was asked last.</summary>
+    public int TakeParts()
+    {
+        var parts = _parts;
+        _parts = 0;
+        return parts;
+    }
 
     public void CountBytes(int bytes) => _bytes += Math.Min(bytes, MostBytes);
 }

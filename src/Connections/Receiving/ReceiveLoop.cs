@@ -10,11 +10,17 @@ namespace Realtime.Connections.Receiving;
 /// </summary>
 internal sealed class ReceiveLoop(Connection connection, ConnectionEndpoint endpoint)
 {
+    // How long a peer with too many control frames is not read.
+    private static readonly TimeSpan s_pause = TimeSpan.FromSeconds(1);
+
     private MessageReader _reader;
     private HandlerWait? _handling; // set while the loop waits for a handler that did not finish at once
     private volatile bool _inHandler;
     private ReadBudget _budget;
     private int _lastReceived; // ticks of the heartbeat
+    private volatile bool _isPartial; // a message has come in part
+    private int _partialDeadline; // ticks
+    private ControlFrameCount _controlFrames;
 
     /// <summary>Where messages wait for a function; null for those that go to a handler's OnMessage.</summary>
     public ReceiveQueue? Queue { get; set; }
@@ -27,6 +33,9 @@ internal sealed class ReceiveLoop(Connection connection, ConnectionEndpoint endp
 
     /// <summary>When the peer has been silent for too long. While a handler is at work nothing is read, which is not the peer's silence.</summary>
     public int ReadDeadline(int now) => (_inHandler ? now : _lastReceived) + Heartbeat.Ticks(endpoint.Options.ReadTimeout);
+
+    /// <summary>When a message that has come in part has to be whole; null when there is none, or the rest is not being read.</summary>
+    public int? PartialDeadline => _isPartial && !_inHandler ? Volatile.Read(ref _partialDeadline) : null;
 
     /// <summary>Returns when the connection has ended and the handler knows.</summary>
     public async Task RunAsync()
@@ -57,6 +66,8 @@ internal sealed class ReceiveLoop(Connection connection, ConnectionEndpoint endp
                 var going = ProcessAsync(read);
                 if (!(going.IsCompletedSuccessfully ? going.Result : await going))
                     break;
+                if (_controlFrames.IsOver(_budget.TakeParts(), _lastReceived, endpoint.Options.MaxControlFrames))
+                    await PauseAsync();
                 if (_budget.IsSpent)
                 {
                     await Task.Yield(); // behind whatever else the thread pool has to do
@@ -107,6 +118,8 @@ internal sealed class ReceiveLoop(Connection connection, ConnectionEndpoint endp
                         await WaitForSpaceAsync(noSpaceFor);
                     return goesOn;
                 }
+                if (!_reader.HasPartial)
+                    _isPartial = false;
                 if (received.Type == MessageType.Close)
                 {
                     var (code, reason) = ControlFrames.ReadClose(received.Payload.Span);
@@ -151,8 +164,29 @@ internal sealed class ReceiveLoop(Connection connection, ConnectionEndpoint endp
                 return goesOn;
             }
         }
+        bool isPartial = _reader.HasPartial || !rest.IsEmpty;
         Input.AdvanceTo(rest.Start, read.Buffer.End);
+        if (isPartial && !_isPartial)
+            WatchPartial();
         return !read.IsCompleted;
+    }
+
+    // While nothing is read, the peer's silence is ours.
+    private async ValueTask PauseAsync()
+    {
+        Services.Metrics.Throttled();
+        _inHandler = true;
+        await Task.Delay(s_pause, Services.Time);
+        _lastReceived = Services.Heartbeat.Now;
+        if (_isPartial)
+            WatchPartial();
+        _inHandler = false;
+    }
+
+    private void WatchPartial()
+    {
+        Volatile.Write(ref _partialDeadline, connection.ScheduleIn(endpoint.Options.PartialMessageTimeout));
+        _isPartial = true;
     }
 
     // To be asked before the input is advanced, which may give away what the rest is made of.
@@ -188,6 +222,8 @@ internal sealed class ReceiveLoop(Connection connection, ConnectionEndpoint endp
         _inHandler = true;
         await Queue!.WaitForSpaceAsync(bytes);
         _lastReceived = Services.Heartbeat.Now;
+        if (_isPartial)
+            WatchPartial(); // it could not come meanwhile
         _inHandler = false;
     }
 
@@ -316,6 +352,7 @@ internal sealed class ReceiveLoop(Connection connection, ConnectionEndpoint endp
         _reader.Release();
         Services.Heartbeat.Remove(connection);
         Services.Registry.Unregister(connection);
+        endpoint.Options.Gate?.Left(connection);
         Lifecycle.End();
         var (code, reason) = Lifecycle.Status!.Value;
         Services.Metrics.Closed(code);

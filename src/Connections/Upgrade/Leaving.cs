@@ -18,5 +18,6 @@ internal sealed class Leaving(ConnectionEndpoint endpoint, Peer peer) : IPolledH
     {
         Log.AnswerNotSent(endpoint.Services.Logger);
         endpoint.Services.UncountLeft();
+        endpoint.Options.Gate?.Failed(peer.UserId, peer.RemoteAddress);
     }
 }
