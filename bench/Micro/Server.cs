@@ -35,6 +35,7 @@ internal sealed class Server : IDisposable
         var builder = WebApplication.CreateBuilder(new WebApplicationOptions { EnvironmentName = Environments.Development });
         builder.Logging.ClearProviders();
         builder.WebHost.UseUrls("http://127.0.0.1:0");
+        builder.Configuration["Limits:Enabled"] = "false";
         builder.UseOrleans(silo => silo.UseSingleProcess().AddRealtime().AddPushStreams(GrainBenchmarks.Provider));
         builder.AddRealtimeFront();
         var app = builder.Build();

@@ -41,6 +41,7 @@ public sealed record ProcessStart(string Name, string Folder, string Program, pa
             ["ASPNETCORE_URLS"] = null,
             ["ASPNETCORE_HTTP_PORTS"] = null,
             ["ASPNETCORE_HTTPS_PORTS"] = null,
+            ["Limits__Enabled"] = "false", // what starts servers here asks for more, and faster, than clients may
         };
         foreach (var (key, value) in environment)
             all[key.Replace(":", "__")] = value;

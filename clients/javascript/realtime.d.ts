@@ -36,7 +36,7 @@ export interface RealtimeOptions {
   queueBytes?: number;
   /**
    * The longest message, in bytes of its frame; a longer one is rejected with the code `too_big` and not sent. Default
-   * 1 MiB, as the server's `Connections:MaxMessageSize`, over which a connection is closed.
+   * 160 KiB, as the server's `Connections:MaxMessageSize` at `/ws`, over which a connection is closed.
    */
   messageBytes?: number;
 }

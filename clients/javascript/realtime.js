@@ -74,7 +74,7 @@ const defaults = {
   /** Their size together. */
   queueBytes: 4 * 1024 * 1024,
   /** The longest message, as a frame: what a server takes by default (`Connections:MaxMessageSize`). */
-  messageBytes: 1024 * 1024,
+  messageBytes: 160 * 1024,
 };
 
 /** A connection that lived this long (ms) was a good one: the next loss starts the back-off afresh. */
@@ -111,10 +111,10 @@ const finalCodes = new Map([
 ]);
 const tooBig = 1009;
 const tokenExpired = 4003;
-/** The server failed, or cannot take this now: come back after a while. */
-const whileCodes = new Set([1011, 1013]);
+/** The server failed, cannot take this now, or had too much of us: come back after a while. */
+const whileCodes = new Set([1011, 1013, 4006]);
 /** Error codes that may pass by themselves. */
-const passingErrors = new Set(['unavailable', 'internal']);
+const passingErrors = new Set(['unavailable', 'internal', 'rate_limited']);
 
 /** An error in words, with a code: one of the wire protocol, or one of this client. */
 export class RealtimeError extends Error {
@@ -654,7 +654,7 @@ export class RealtimeClient {
   }
 
   /** The room could not be reached: the message goes out again under its id, with what is written meanwhile behind it. */
-  #publishLater(/** @type {Outgoing} */ item) {
+  #publishLater(/** @type {Outgoing} */ item, /** @type {number} */ least) {
     item.sent = false;
     const room = this.#rooms.get(/** @type {string} */ (item.room));
     // All that were under way are refused at about the same time; one pause is for all of them.
@@ -665,7 +665,7 @@ export class RealtimeClient {
       if (generation !== this.#generation) return;
       room.paused = false;
       this.#flush(room.name);
-    }, backoff(room.publishAttempt++, this.#options.retryBase, this.#options.retryMax));
+    }, least + backoff(room.publishAttempt++, this.#options.retryBase, this.#options.retryMax));
   }
 
   /** Asks on this connection. @returns {Promise<any>} */
@@ -753,10 +753,10 @@ export class RealtimeClient {
     this.#take(item).resolve(frame);
   }
 
-  #failed(/** @type {{id?: string, code: string, content?: string, room?: string}} */ frame) {
+  #failed(/** @type {{id?: string, code: string, content?: string, room?: string, retryAfter?: number}} */ frame) {
     const error = new RealtimeError(frame.code, frame.content ?? frame.code, frame.room);
     const item = this.#answered(frame);
-    if (item && item.room !== null && passingErrors.has(frame.code)) return this.#publishLater(item);
+    if (item && item.room !== null && passingErrors.has(frame.code)) return this.#publishLater(item, Math.min(frame.retryAfter ?? 0, this.#options.retryMax));
     const waiting = item ? this.#take(item) : this.#takeRequest(frame.id);
     if (waiting) waiting.reject(error);
     else this.#emit('error', error);

@@ -29,6 +29,7 @@ internal static class AllSettings
                 StreamSettings.Settings,
                 new(ConnectionOptions.Section, typeof(ConnectionOptions)) { IsUsed = isFront },
                 FrontOptions.Settings with { IsUsed = isFront },
+                LimitOptions.Settings with { IsUsed = isFront },
                 BearerOptions.Settings(environment) with { IsUsed = isFront },
             ]);
     }

@@ -4,6 +4,7 @@ using Microsoft.Extensions.Options;
 using Realtime.Connections;
 using Realtime.Settings;
 using Realtime.WebFront.Http;
+using Realtime.WebFront.Limiting;
 using Realtime.WebFront.Protocol;
 using Realtime.WebFront.Rooms;
 using Realtime.WebFront.Security;
@@ -25,6 +26,7 @@ public static class RealtimeFrontExtensions
         services.AddSettings<FrontOptions>(FrontOptions.Settings)
             .Configure<IConfiguration>((options, configuration) => options.MaxContentBytes = FrontOptions.ReadMaxContentBytes(configuration, options.MaxContentBytes))
             .Configure(options => configure?.Invoke(options));
+        services.AddSettings<LimitOptions>(LimitOptions.Settings);
         services.TryAddSingleton(TimeProvider.System);
         services.AddRealtimeConnections();
         services.AddRealtimeSecurity(builder.Configuration, builder.Environment);
@@ -43,6 +45,10 @@ public static class RealtimeFrontExtensions
         services.TryAddSingleton<SiloRecovery>();
         services.TryAddSingleton<LocalUsers>();
         services.TryAddSingleton<TokenExpiry>();
+        services.TryAddSingleton<LimitMetrics>();
+        services.TryAddSingleton<CommandLimits>();
+        services.TryAddSingleton<ConnectionLimits>();
+        services.TryAddSingleton<RequestLimits>();
         services.TryAddSingleton<FrontService>();
         services.AddHostedService(provider => provider.GetRequiredService<FrontService>());
         return builder;
@@ -73,12 +79,23 @@ public static class RealtimeFrontExtensions
             connections.Subprotocols = [RealtimeProtocol.Name];
             connections.SlowConsumer = SlowConsumerPolicy.Disconnect; // of what is not a room's; see SlowConsumers
             connections.OnUpgradeRefused = (context, refusal) => Problems.Write(context, Problems.Of(refusal.Status), refusal.Reason);
+            connections.Gate = services.GetRequiredService<ConnectionLimits>().Gate;
+            connections.MaxMessageSize = MaxMessageSize(connections, options, services.GetRequiredService<IConfiguration>());
         }).RequireAuthorization(RealtimePolicies.Client).ExcludeFromDescription();
         services.GetRequiredService<Api>().Map(group);
         group.MapOperations();
         if (options.OpenApi ?? services.GetRequiredService<IHostEnvironment>().IsDevelopment())
             services.GetRequiredService<OpenApiDocument>().Map(group);
         return group;
+    }
+
+    // Unless it is set: both fields of a message as long as they may be, and what stands around them.
+    private static int MaxMessageSize(ConnectionOptions connections, FrontOptions front, IConfiguration configuration)
+    {
+        const int overhead = 32 * 1024;
+        const string name = nameof(ConnectionOptions.MaxMessageSize);
+        var isSet = configuration[$"{ConnectionOptions.Section}:{name}"] is not null || connections.MaxMessageSize != new ConnectionOptions().MaxMessageSize;
+        return isSet ? connections.MaxMessageSize : 2 * front.MaxContentBytes + overhead;
     }
 
     /// <summary>
@@ -98,8 +115,12 @@ public static class RealtimeFrontExtensions
         {
             await foreach (var message in connection.ReceiveAllAsync())
                 await connection.SendAsync(message);
-        }, connections => connections.OnUpgradeRefused = (context, refusal) => Problems.Write(context, Problems.Of(refusal.Status), refusal.Reason));
-        echo.ExcludeFromDescription();
+        }, connections =>
+        {
+            connections.OnUpgradeRefused = (context, refusal) => Problems.Write(context, Problems.Of(refusal.Status), refusal.Reason);
+            connections.Gate = endpoints.ServiceProvider.GetRequiredService<ConnectionLimits>().Gate;
+        });
+        echo.WithMetadata(ForManagement.Metadata).ExcludeFromDescription();
         if (endpoints.ServiceProvider.GetRequiredService<IHostEnvironment>().IsDevelopment())
             echo.AllowAnonymous();
         else

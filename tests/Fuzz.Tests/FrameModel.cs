@@ -11,7 +11,9 @@ namespace Realtime.Fuzz.Tests;
 /// </summary>
 internal sealed class FrameModel
 {
-    private const int MaxMessage = 1 << 20; // Connections:MaxMessageSize by default
+    /// <summary>Connections:MaxMessageSize.</summary>
+    public const int MaxMessage = 1 << 20;
+
     private const int MostGrowth = 1032; // 258 bytes in two bits, the most that deflate does
 
     private readonly bool _compression;

@@ -14,7 +14,7 @@ internal sealed partial class FuzzServer : IAsyncDisposable
     private int _faultLines;
 
     private FuzzServer() => _process = ServerProcess.Start(ProcessStart.OfServer("Server", "the server", Ports.Free(), [],
-        "--Connections:EnableCompression=true",
+        "--Connections:EnableCompression=true", $"--Connections:MaxMessageSize={FrameModel.MaxMessage}",
         // So that what a room may keep does not hide what leaks.
         "--Rooms:HistoryMessages=50", "--Rooms:HistoryAge=00:00:30", "--Rooms:DedupeEntries=1000",
         // A machine that is busy with other tests is slow, and no silo is lost by it.

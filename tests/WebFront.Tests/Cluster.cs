@@ -64,12 +64,14 @@ public sealed class Front : IAsyncDisposable
     private Front(WebApplication app)
     {
         _app = app;
-        var address = app.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.First();
-        Address = new Uri(address);
+        Addresses = [.. app.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.Select(address => new Uri(address))];
+        Address = Addresses[0];
         Http = new HttpClient { BaseAddress = Address, Timeout = TestClient.Bound };
     }
 
     public Uri Address { get; }
+
+    public IReadOnlyList<Uri> Addresses { get; }
 
     public HttpClient Http { get; }
 
@@ -80,10 +82,12 @@ public sealed class Front : IAsyncDisposable
         string? environment = null, Action<WebApplication>? map = null, Action<WebApplicationBuilder>? build = null)
     {
         var builder = WebApplication.CreateBuilder(new WebApplicationOptions { EnvironmentName = environment ?? Environments.Development });
-        build?.Invoke(builder);
+        // Tests ask for more, and faster, than clients may; those of the limits say so.
+        builder.Configuration["Limits:Enabled"] = "false";
         builder.Configuration.AddInMemoryCollection(settings.Select(setting => KeyValuePair.Create(setting.Key, (string?)setting.Value)));
         builder.Logging.SetMinimumLevel(LogLevel.Warning);
         builder.WebHost.UseUrls("http://127.0.0.1:0");
+        build?.Invoke(builder);
         builder.Services.AddSingleton(client);
         builder.Services.AddSingleton<IGrainFactory>(client);
         builder.AddRealtimeFront(configure);

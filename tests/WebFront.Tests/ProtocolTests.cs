@@ -526,7 +526,9 @@ public sealed class ProtocolTests(Cluster cluster) : IAsyncLifetime
         Assert.Equal(WebSocketCloseStatus.InvalidMessageType, alice.CloseStatus);
 
         await using var bob = await _one.Connect(Bob);
-        await bob.Send(new string('x', 1024 * 1024 + 1));
+        await bob.Send("{" + new string(' ', 160 * 1024 - 2) + "}");
+        Assert.Equal("bad_request", (string?)(await bob.Receive("error"))["code"]);
+        await bob.Send(new string('x', 160 * 1024 + 1));
         Assert.Null(await bob.ReceiveRaw());
         Assert.Equal(WebSocketCloseStatus.MessageTooBig, bob.CloseStatus);
 

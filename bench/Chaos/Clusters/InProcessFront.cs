@@ -35,6 +35,7 @@ internal sealed class InProcessFront
     {
         var (client, link) = ClusterLink.To(cluster);
         var builder = WebApplication.CreateBuilder(new WebApplicationOptions { EnvironmentName = Environments.Development });
+        builder.Configuration["Limits:Enabled"] = "false"; // a schedule asks for more, and faster, than clients may
         builder.Configuration.AddInMemoryCollection(settings);
         builder.Logging.To(log);
         builder.WebHost.UseUrls("http://127.0.0.1:0");

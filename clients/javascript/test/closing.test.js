@@ -62,7 +62,7 @@ for (const code of [1000, 1002, 1003, 1007, 1008, 4001, 4002, 4003]) {
   });
 }
 
-for (const [code, least] of [[1001, 0], [1006, 0], [1011, 1_000], [1013, 1_000], [4000, 0], [4004, 0], [4999, 0]]) {
+for (const [code, least] of [[1001, 0], [1006, 0], [1011, 1_000], [1013, 1_000], [4006, 1_000], [4000, 0], [4004, 0], [4999, 0]]) {
   test(`close code ${code} means come back${least ? ' after a while' : ''}, and resume`, async () => {
     const alice = await member(proxy.url, 'alice', 'back');
     const before = Date.now();

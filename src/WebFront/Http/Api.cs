@@ -1,5 +1,6 @@
 using Microsoft.Extensions.Options;
 using Microsoft.Net.Http.Headers;
+using Realtime.WebFront.Limiting;
 using Realtime.WebFront.Security;
 
 namespace Realtime.WebFront.Http;
@@ -37,7 +38,7 @@ internal sealed record ApiRoute(string Method, string Path, Func<ApiRequest, Tas
 /// The HTTP API of a front. Its endpoints stand in the application's table one by one, but which operation a request means
 /// is decided here and by the target as it was sent: see <see cref="RequestTarget"/>.
 /// </summary>
-internal sealed class Api(IOptions<FrontOptions> options)
+internal sealed class Api(IOptions<FrontOptions> options, RequestLimits limits)
 {
     // For names, white space and escapes; content and data come on top.
     private const int BodyOverhead = 16 * 1024;
@@ -70,6 +71,8 @@ internal sealed class Api(IOptions<FrontOptions> options)
 
     private Task Run(HttpContext context)
     {
+        SecurityHeaders.SetForData(context.Response.Headers);
+        limits.Count(context);
         var path = RequestTarget.Path(context).AsSpan();
         var at = PrefixOf(context);
         if (at >= path.Length || !path[at].Equals("api", StringComparison.OrdinalIgnoreCase))

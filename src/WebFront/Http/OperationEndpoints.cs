@@ -17,7 +17,7 @@ internal static class OperationEndpoints
             .RequireAuthorization(RealtimePolicies.Api);
     }
 
-    /// <summary>Maps GET and HEAD, and refuses other methods as a problem.</summary>
+    /// <summary>Maps GET and HEAD of something that is not for clients, and refuses other methods as a problem.</summary>
     public static IEndpointConventionBuilder MapGetOnly(this IEndpointRouteBuilder endpoints, string pattern, Func<HttpContext, Task> get)
     {
         string[] methods = [HttpMethods.Get, HttpMethods.Head];
@@ -26,8 +26,9 @@ internal static class OperationEndpoints
             if (!methods.Contains(context.Request.Method, StringComparer.OrdinalIgnoreCase))
                 throw Api.Refuse(context, methods);
             context.Response.Headers.CacheControl = "no-cache";
+            SecurityHeaders.SetForData(context.Response.Headers);
             return get(context);
-        })).ExcludeFromDescription();
+        })).WithMetadata(ForManagement.Metadata).ExcludeFromDescription();
     }
 
     public static Task WriteText(HttpContext context, string type, string text)

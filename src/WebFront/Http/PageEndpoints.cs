@@ -28,7 +28,11 @@ internal static class PageEndpoints
 
             // Asked for again each time (the answer is mostly 304), so that a page never mixes modules of two versions.
             void Map(IEndpointRouteBuilder endpoints, string pattern) =>
-                endpoints.MapGetOnly("/" + pattern, context => TypedResults.Bytes(content, type, entityTag: tag).ExecuteAsync(context)).AllowAnonymous();
+                endpoints.MapGetOnly("/" + pattern, context =>
+                {
+                    SecurityHeaders.SetForPages(context.Response.Headers);
+                    return TypedResults.Bytes(content, type, entityTag: tag).ExecuteAsync(context);
+                }).AllowAnonymous();
         }
     }
 }

@@ -34,6 +34,7 @@ internal static partial class Problems
     public static readonly Problem TooLong = new(StatusCodes.Status413PayloadTooLarge, ErrorCodes.ContentTooLong);
     public static readonly Problem UnsupportedMediaType = new(StatusCodes.Status415UnsupportedMediaType, ErrorCodes.UnsupportedMediaType);
     public static readonly Problem UpgradeRequired = new(StatusCodes.Status426UpgradeRequired, ErrorCodes.UpgradeRequired);
+    public static readonly Problem RateLimited = new(StatusCodes.Status429TooManyRequests, ErrorCodes.RateLimited);
     public static readonly Problem Internal = new(StatusCodes.Status500InternalServerError, ErrorCodes.Internal);
     public static readonly Problem Unavailable = new(StatusCodes.Status503ServiceUnavailable, ErrorCodes.Unavailable);
 
@@ -46,6 +47,7 @@ internal static partial class Problems
         StatusCodes.Status408RequestTimeout => Timeout,
         StatusCodes.Status413PayloadTooLarge => TooLong,
         StatusCodes.Status426UpgradeRequired => UpgradeRequired,
+        StatusCodes.Status429TooManyRequests => RateLimited,
         StatusCodes.Status503ServiceUnavailable => Unavailable,
         >= 500 => Internal with { Status = status },
         _ => BadRequest with { Status = status },
@@ -77,6 +79,7 @@ internal static partial class Problems
         var response = context.Response;
         response.StatusCode = problem.Status;
         response.ContentType = "application/problem+json";
+        SecurityHeaders.SetForData(response.Headers);
         using var buffer = new MemoryStream();
         using (var writer = new Utf8JsonWriter(buffer))
         {

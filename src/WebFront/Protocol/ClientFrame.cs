@@ -1,5 +1,6 @@
 using System.Text.Json;
 using Realtime.Grains;
+using Realtime.WebFront.Limiting;
 using Realtime.WebFront.Rooms;
 
 namespace Realtime.WebFront.Protocol;
@@ -45,6 +46,15 @@ internal ref struct ClientFrame
     public string? After { get; private set; }
     public long? Before { get; private set; }
     public long? Limit { get; private set; }
+
+    /// <summary>Whose limit it counts for, beside that of all commands.</summary>
+    public readonly CommandKind Kind => Type switch
+    {
+        ClientFrameType.Message => To is null ? CommandKind.Publish : CommandKind.Direct,
+        ClientFrameType.Join or ClientFrameType.Leave => CommandKind.Join,
+        ClientFrameType.Members or ClientFrameType.History => CommandKind.Read,
+        _ => CommandKind.Other,
+    };
 
     public readonly bool HasBody => !_content.IsEmpty || !_data.IsEmpty;
 

@@ -44,6 +44,9 @@ public static class ErrorCodes
     /// <summary>The room or user could not be reached, or the room's log; try again.</summary>
     public const string Unavailable = RoomException.Unavailable;
 
+    /// <summary>Over one of <see cref="LimitOptions"/>; not carried out, try again later.</summary>
+    public const string RateLimited = "rate_limited";
+
     /// <summary>HTTP: no token, or a wrong one.</summary>
     public const string Unauthorized = "unauthorized";
 

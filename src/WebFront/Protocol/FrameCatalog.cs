@@ -46,7 +46,7 @@ internal static class FrameCatalog
         new("members", "room members users", "id next"),
         new("history", "room messages more", "id epoch"),
         new("pong", "timestamp", "id"),
-        new("error", "code content", "id room"),
+        new("error", "code content", "id room to retryAfter"),
         new("message", "room epoch seq timestamp", "from content data"),
         new("message", "timestamp", "to from content data"),
         new("join", "room from"),

@@ -2,6 +2,7 @@ using Microsoft.Extensions.Options;
 using Realtime.Connections;
 using Realtime.Grains;
 using Realtime.PushStreams;
+using Realtime.WebFront.Limiting;
 using Realtime.WebFront.Rooms;
 using Realtime.WebFront.Users;
 using static Realtime.WebFront.Protocol.FrameRules;
@@ -13,7 +14,7 @@ namespace Realtime.WebFront.Protocol;
 /// rooms and users; answers come when those have answered, and the socket is read on meanwhile.
 /// </summary>
 internal sealed partial class RealtimeProtocol(
-    GrainCalls calls, LocalRooms rooms, LocalUsers users, TokenExpiry expiry, IOptions<FrontOptions> options, TimeProvider time, ILogger<RealtimeProtocol> logger)
+    GrainCalls calls, LocalRooms rooms, LocalUsers users, TokenExpiry expiry, CommandLimits limits, IOptions<FrontOptions> options, TimeProvider time, ILogger<RealtimeProtocol> logger)
     : ConnectionHandler
 {
     /// <summary>The WebSocket subprotocol's name.</summary>
@@ -60,9 +61,18 @@ internal sealed partial class RealtimeProtocol(
             return ValueTask.CompletedTask;
         }
         var session = Session.Of(connection);
+        return limits.IsOver(session, CommandKind.Any, 0, out var excess)
+            ? Limit(session, message, excess, new ClientFrame(), isCounted: false)
+            : Read(session, message);
+    }
+
+    private ValueTask Read(Session session, Message message)
+    {
         var frame = new ClientFrame();
         if (frame.Read(message.Data.Span, session.Memberships) is { } refusal)
             return Refuse(session, frame, refusal);
+        if (limits.IsOver(session, frame.Kind, frame.ContentSize + frame.DataSize, out var excess))
+            return Limit(session, message, excess, frame, isCounted: true);
         return frame.Type switch
         {
             ClientFrameType.Message when frame.To is not null => SendDirect(session, frame),
@@ -79,13 +89,51 @@ internal sealed partial class RealtimeProtocol(
         };
     }
 
-    private static ValueTask Refuse(Session session, in ClientFrame frame, string code, string reason)
+    /// <summary>A command over a limit is refused, or waits for its turn.</summary>
+    /// <param name="session">Whose.</param>
+    /// <param name="message">The command as it came.</param>
+    /// <param name="excess">The limit.</param>
+    /// <param name="frame">The command, unless it has not been decoded.</param>
+    /// <param name="isCounted">Whether it was within the limit of all commands.</param>
+    private ValueTask Limit(Session session, Message message, in Excess excess, in ClientFrame frame, bool isCounted)
     {
-        session.Connection.Deliver(ServerFrames.Error(frame.Id, frame.Room is null ? null : Shorten(frame.Room), code, reason));
+        switch (excess.Step)
+        {
+            case ExcessStep.Wait:
+                return Later(session, message, excess.Wait, isCounted);
+            case ExcessStep.Close:
+                CloseLimited(session, "over its limits for too long");
+                return ValueTask.CompletedTask;
+            default:
+                var error = ServerFrames.Limited(isCounted ? frame.Id : FrameId.Find(message.Data.Span), Short(frame.Room), Short(frame.To), excess);
+                return Refuse(session, error);
+        }
+
+        static string? Short(string? name) => name is null ? null : Shorten(name);
+    }
+
+    /// <summary>Nothing is read from the client meanwhile, as the message has not been handled.</summary>
+    private async ValueTask Later(Session session, Message message, TimeSpan wait, bool isCounted)
+    {
+        await Task.Delay(wait < CommandLimits.LongestWait ? wait : CommandLimits.LongestWait, time);
+        if (session.Connection.IsConnected)
+            await (isCounted ? Read(session, message) : OnMessage(session.Connection, message));
+    }
+
+    private ValueTask Refuse(Session session, in ClientFrame frame, string code, string reason) =>
+        Refuse(session, ServerFrames.Error(frame.Id, frame.Room is null ? null : Shorten(frame.Room), code, reason));
+
+    private ValueTask Refuse(Session session, Frame error)
+    {
+        session.Connection.Deliver(error);
+        if (!limits.CountError(session))
+            CloseLimited(session, "too many errors");
         return ValueTask.CompletedTask;
     }
 
-    private static ValueTask Refuse(Session session, in ClientFrame frame, Refusal refusal) => Refuse(session, frame, refusal.Code, refusal.Reason);
+    private static void CloseLimited(Session session, string reason) => _ = session.Connection.CloseAsync(CloseCodes.RateLimited, reason);
+
+    private ValueTask Refuse(Session session, in ClientFrame frame, Refusal refusal) => Refuse(session, frame, refusal.Code, refusal.Reason);
 
     private ValueTask Join(Session session, in ClientFrame frame)
     {

@@ -1,6 +1,7 @@
 using System.Text.Json;
 using Realtime.Connections;
 using Realtime.Grains;
+using Realtime.WebFront.Limiting;
 using Realtime.WebFront.Rooms;
 
 namespace Realtime.WebFront.Protocol;
@@ -72,6 +73,20 @@ internal static class ServerFrames
             json.WriteString("room"u8, room);
         json.WriteString("code"u8, code);
         json.WriteString("content"u8, content);
+        return End(frame, json);
+    }
+
+    /// <summary>The error of a command that was over a limit and was not carried out.</summary>
+    public static Frame Limited(string? id, string? room, string? to, in Excess excess)
+    {
+        var (frame, json) = Begin("error"u8, id);
+        if (room is not null)
+            json.WriteString("room"u8, room);
+        if (to is not null)
+            json.WriteString("to"u8, to);
+        json.WriteString("code"u8, ErrorCodes.RateLimited);
+        json.WriteString("content"u8, excess.Reason);
+        json.WriteNumber("retryAfter"u8, excess.RetryAfter);
         return End(frame, json);
     }
 

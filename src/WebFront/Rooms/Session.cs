@@ -1,4 +1,5 @@
 using Realtime.Connections;
+using Realtime.WebFront.Limiting;
 using Realtime.WebFront.Users;
 
 namespace Realtime.WebFront.Rooms;
@@ -15,6 +16,9 @@ internal sealed class Session(Connection connection, string user)
     public string User { get; } = user;
 
     public bool IsClosed { get; private set; }
+
+    /// <summary>What it has taken of its limits; null until its first command.</summary>
+    public CommandBuckets? Buckets { get; set; }
 
     /// <summary>The partition that has been told of the connection, or is about to be. Read and written under its lock.</summary>
     public LocalPartition? Partition { get; set; }

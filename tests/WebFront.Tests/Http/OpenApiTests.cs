@@ -102,6 +102,22 @@ public sealed class OpenApiTests(Cluster cluster) : IAsyncLifetime
         }
     }
 
+    [Fact]
+    public async Task Who_asks_too_often_is_refused_as_it_says()
+    {
+        await using var front = await cluster.StartFront(configure: null, ("Limits:Enabled", "true"), ("Limits:Requests:Rate", "1"), ("Limits:Requests:Burst", "1"));
+        foreach (var (path, method, operation) in Operations)
+        {
+            var target = path.Replace("{room}", "r").Replace("{user}", "u");
+            RawAnswer answer;
+            do
+                answer = await RawHttp.Send(front.Address, method, target, method == "GET" ? null : "{}");
+            while (answer.Status != 429);
+            Assert.Equal("rate_limited", await Check(operation, 429, answer));
+            Assert.Equal("1", answer.Headers["retry-after"]);
+        }
+    }
+
     private Task<string> Check(JsonObject operation, int status, RawAnswer answer)
     {
         var id = (string)operation["operationId"]!;

@@ -99,6 +99,11 @@ public sealed class FrameCatalogTests(Cluster cluster) : IAsyncLifetime
             joined.Remove(field);
         await Ask(alice, joined.ToJsonString());
         seen.Add(await bob.Receive("join"));
+        await using var limited = await cluster.StartFront(configure: null, ("Limits:Enabled", "true"), ("Limits:Directs:Rate", "1"), ("Limits:Directs:Burst", "1"));
+        await using var carl = await limited.Connect("carl");
+        while ((string?)(await Ask(carl, $$"""{"type":"message","to":"{{_bob}}","content":"hi"}"""))["type"] != "error")
+        {
+        }
 
         // Those two take a crowd and a client that does not read: they are in the tests of these.
         foreach (var form in FrameCatalog.Server.Where(form => form.Type is not ("presence" or "dropped")).Concat(FrameCatalog.History))

@@ -8,8 +8,8 @@ const closeMeanings = new Map([
   [1005, 'no code given'], [1006, 'no closing handshake: refused, or cut off'], [1007, 'invalid data, such as broken UTF-8'],
   [1008, 'policy'], [1009, 'message too big'], [1010, 'extension missing'], [1011, 'internal error'],
   [1012, 'restarting'], [1013, 'try again later'], [1015, 'TLS failed'],
-  [4000, 'too slow to take what was sent'], [4002, 'disconnected by the server'],
-  [4003, 'token expired'],
+  [4000, 'too slow to take what was sent'], [4001, 'replaced by a newer connection'], [4002, 'disconnected by the server'],
+  [4003, 'token expired'], [4006, 'over its limits, or too many mistakes'],
 ]);
 
 /**

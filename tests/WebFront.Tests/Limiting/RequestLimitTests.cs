@@ -1,0 +1,33 @@
+using System.Net;
+using System.Net.Http.Json;
+using System.Text.Json.Nodes;
+using static Realtime.WebFront.Tests.Limiting.LimitedFront;
+
+namespace Realtime.WebFront.Tests.Limiting;
+
+/// <summary>How often the HTTP API may be asked.</summary>
+[Collection(ClusterCollection.Name)]
+public sealed class RequestLimitTests(Cluster cluster)
+{
+    [Fact]
+    public async Task A_caller_may_ask_so_often_and_another_is_not_concerned()
+    {
+        await using var limited = await Start(cluster, Rate("Requests", 1, 3));
+        var statuses = new List<HttpStatusCode>();
+        HttpResponseMessage answer;
+        do
+        {
+            answer = await limited.Front.Http.GetAsync("/api/cluster");
+            statuses.Add(answer.StatusCode);
+        }
+        while (answer.IsSuccessStatusCode && statuses.Count < 100);
+        Assert.All(statuses[..3], status => Assert.Equal(HttpStatusCode.OK, status));
+        Assert.Equal(HttpStatusCode.TooManyRequests, answer.StatusCode);
+        Assert.Equal(TimeSpan.FromSeconds(1), answer.Headers.RetryAfter?.Delta);
+        Assert.Equal("rate_limited", (string?)(await answer.Content.ReadFromJsonAsync<JsonObject>())!["code"]);
+        Assert.Equal(1, limited.Met("requests"));
+
+        Assert.Equal(HttpStatusCode.OK, (await limited.Front.Http.GetAsync("/api/cluster?user=billing")).StatusCode);
+        Assert.Equal(HttpStatusCode.OK, (await limited.Front.Http.GetAsync("/health/live")).StatusCode);
+    }
+}
