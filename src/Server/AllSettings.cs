@@ -30,6 +30,8 @@ internal static class AllSettings
                 new(ConnectionOptions.Section, typeof(ConnectionOptions)) { IsUsed = isFront },
                 FrontOptions.Settings with { IsUsed = isFront },
                 LimitOptions.Settings with { IsUsed = isFront },
+                ForwardedHeadersSettings.Settings with { IsUsed = isFront },
+                ManagementSettings.Settings with { IsUsed = isFront },
                 BearerOptions.Settings(environment) with { IsUsed = isFront },
             ]);
     }

@@ -21,6 +21,8 @@ internal static class FrontRole
     {
         var settings = ClusterSettings.Read(builder.Configuration);
         builder.ListenAt(Address);
+        ManagementSettings.Use(builder);
+        ForwardedHeadersSettings.Use(builder.Services, builder.Configuration);
         if (settings.IsFront)
             builder.UseOrleansClient(client => client.UseCluster(settings).AddRealtimeClient());
         else

@@ -7,9 +7,9 @@ namespace Realtime.WebFront.Security;
 internal static class LocalRequest
 {
     // What proxies add, and what the forwarded headers middleware leaves behind when it has taken an address from them.
-    private static readonly string[] s_proxyPrefixes = ["X-Forwarded-", "X-Original-"];
+    private static readonly string[] s_proxyPrefixes = ["X-Forwarded-", "X-Original-", "X-Envoy-", "X-Azure-", "X-Amzn-", "X-Amz-Cf-", "CF-"];
     private static readonly FrozenSet<string> s_proxyHeaders =
-        FrozenSet.Create(StringComparer.OrdinalIgnoreCase, "Forwarded", "Via", "X-Real-IP", "X-Client-IP", "True-Client-IP", "CF-Connecting-IP");
+        FrozenSet.Create(StringComparer.OrdinalIgnoreCase, "Forwarded", "Via", "X-Real-IP", "X-Client-IP", "X-Cluster-Client-IP", "X-ProxyUser-Ip", "True-Client-IP", "Fastly-Client-IP", "CDN-Loop");
 
     /// <summary>
     /// The peer is a loopback address, no proxy has a hand in it, and the address asked for is one of this machine: a page
@@ -19,6 +19,7 @@ internal static class LocalRequest
         request.HttpContext.Connection.RemoteIpAddress is { } peer
         && IsLoopback(peer)
         && IsLoopback(request.Host.Host)
+        && !HttpProtocol.IsHttp10(request.Protocol) // a proxy by its defaults, which may add nothing else; programs speak 1.1
         && !HasPassedProxy(request.Headers);
 
     /// <summary>No page of another site sent it: it has no <c>Origin</c>, or one on this machine.</summary>

@@ -61,6 +61,9 @@ public class DevelopmentSchemeTests
     [InlineData("Forwarded", "for=192.0.2.1")]
     [InlineData("Via", "1.1 proxy")]
     [InlineData("X-Real-IP", "192.0.2.1")]
+    [InlineData("X-Envoy-External-Address", "192.0.2.1")]
+    [InlineData("CF-Ray", "230b030023ae2822")]
+    [InlineData("CDN-Loop", "cloud")]
     [InlineData("Host", "front.example.com")] // a name that was pointed at this machine
     [InlineData("Host", "localhost.example.com")]
     [InlineData("Host", "192.0.2.1")]
