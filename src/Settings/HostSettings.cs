@@ -15,6 +15,11 @@ internal static class HostSettings
             if (!IsAddress(url))
                 yield return $"Urls is '{SettingValue.Shown(url)}'; it must be addresses as http://127.0.0.1:5080, with ports from 0 to 65535 and ';' between them.";
         }
+        foreach (var endpoint in configuration.GetSection("Kestrel:Endpoints").GetChildren())
+        {
+            if (endpoint["Url"] is { } url && !IsAddress(url))
+                yield return $"{endpoint.Path}:Url is '{SettingValue.Shown(url)}'; it must be an address as http://127.0.0.1:5080, with a port from 0 to 65535.";
+        }
         // For all logs, and for a single one, as Logging:Console:LogLevel.
         foreach (var level in configuration.GetSection("Logging").GetChildren().Append(configuration.GetSection("Logging"))
             .SelectMany(section => section.GetSection("LogLevel").GetChildren()))
@@ -35,7 +40,7 @@ internal static class HostSettings
         {
             return BindingAddress.Parse(url) is { Scheme: "http" or "https", Port: >= 0 and <= 65535 };
         }
-        catch (FormatException)
+        catch (FormatException) // of "" too
         {
             return false;
         }
