@@ -8,6 +8,7 @@ using Realtime.WebFront.Limiting;
 using Realtime.WebFront.Protocol;
 using Realtime.WebFront.Rooms;
 using Realtime.WebFront.Security;
+using Realtime.WebFront.Tokens;
 using Realtime.WebFront.Users;
 
 namespace Realtime.WebFront;
@@ -49,6 +50,8 @@ public static class RealtimeFrontExtensions
         services.TryAddSingleton<CommandLimits>();
         services.TryAddSingleton<ConnectionLimits>();
         services.TryAddSingleton<RequestLimits>();
+        services.TryAddSingleton<TokenVerifier>();
+        services.TryAddSingleton<TokenRefresh>();
         services.TryAddSingleton<FrontService>();
         services.AddHostedService(provider => provider.GetRequiredService<FrontService>());
         return builder;

@@ -6,7 +6,7 @@ using Realtime.WebFront.Rooms;
 namespace Realtime.WebFront.Protocol;
 
 /// <summary>What a client may ask for.</summary>
-internal enum ClientFrameType : byte { None, Join, Leave, Message, Members, History, Ping, Unknown }
+internal enum ClientFrameType : byte { None, Join, Leave, Message, Members, History, Ping, Refresh, Unknown }
 
 /// <summary>
 /// One decoded frame of the protocol. <c>content</c> and <c>data</c> stay the JSON text that they came as and are
@@ -34,6 +34,7 @@ internal ref struct ClientFrame
         After = 256,
         Before = 512,
         Limit = 1024,
+        Token = 2048,
     }
 
     public ClientFrameType Type { get; private set; }
@@ -46,6 +47,7 @@ internal ref struct ClientFrame
     public string? After { get; private set; }
     public long? Before { get; private set; }
     public long? Limit { get; private set; }
+    public string? Token { get; private set; }
 
     /// <summary>Whose limit it counts for, beside that of all commands.</summary>
     public readonly CommandKind Kind => Type switch
@@ -179,6 +181,9 @@ internal ref struct ClientFrame
             case Fields.Limit:
                 Limit = ReadNumber(ref reader, field);
                 break;
+            case Fields.Token:
+                Token = ReadString(ref reader, field);
+                break;
         }
         reader.Skip(); // what is of the wrong kind may be an object
     }
@@ -205,7 +210,9 @@ internal ref struct ClientFrame
             return Fields.After;
         if (reader.ValueTextEquals("before"u8))
             return Fields.Before;
-        return reader.ValueTextEquals("limit"u8) ? Fields.Limit : Fields.None;
+        if (reader.ValueTextEquals("limit"u8))
+            return Fields.Limit;
+        return reader.ValueTextEquals("token"u8) ? Fields.Token : Fields.None;
     }
 
     private static string NameOf(Fields field) => field == Fields.Sequence ? "seq" : field.ToString().ToLowerInvariant();
@@ -229,6 +236,8 @@ internal ref struct ClientFrame
             Type = ClientFrameType.History;
         else if (reader.ValueTextEquals("ping"u8))
             Type = ClientFrameType.Ping;
+        else if (reader.ValueTextEquals("refresh"u8))
+            Type = ClientFrameType.Refresh;
         else
         {
             Type = ClientFrameType.Unknown;

@@ -47,6 +47,9 @@ public static class ErrorCodes
     /// <summary>Over one of <see cref="LimitOptions"/>; not carried out, try again later.</summary>
     public const string RateLimited = "rate_limited";
 
+    /// <summary>The new token of a <c>refresh</c> is wrong, or another user's; the old one goes on.</summary>
+    public const string TokenInvalid = "token_invalid";
+
     /// <summary>HTTP: no token, or a wrong one.</summary>
     public const string Unauthorized = "unauthorized";
 

@@ -34,6 +34,7 @@ internal static class FrameCatalog
         new("members", "room", "id after limit"),
         new("history", "room", "id before limit epoch"),
         new("ping", "", "id"),
+        new("refresh", "token", "id"),
     ];
 
     /// <summary>What servers send.</summary>
@@ -47,6 +48,7 @@ internal static class FrameCatalog
         new("history", "room messages more", "id epoch"),
         new("pong", "timestamp", "id"),
         new("error", "code content", "id room to retryAfter"),
+        new("refreshed", "", "id expires"),
         new("message", "room epoch seq timestamp", "from content data"),
         new("message", "timestamp", "to from content data"),
         new("join", "room from"),

@@ -4,6 +4,7 @@ using Realtime.Grains;
 using Realtime.PushStreams;
 using Realtime.WebFront.Limiting;
 using Realtime.WebFront.Rooms;
+using Realtime.WebFront.Tokens;
 using Realtime.WebFront.Users;
 using static Realtime.WebFront.Protocol.FrameRules;
 
@@ -14,7 +15,7 @@ namespace Realtime.WebFront.Protocol;
 /// rooms and users; answers come when those have answered, and the socket is read on meanwhile.
 /// </summary>
 internal sealed partial class RealtimeProtocol(
-    GrainCalls calls, LocalRooms rooms, LocalUsers users, TokenExpiry expiry, CommandLimits limits, IOptions<FrontOptions> options, TimeProvider time, ILogger<RealtimeProtocol> logger)
+    GrainCalls calls, LocalRooms rooms, LocalUsers users, TokenExpiry expiry, TokenRefresh refresh, CommandLimits limits, IOptions<FrontOptions> options, TimeProvider time, ILogger<RealtimeProtocol> logger)
     : ConnectionHandler
 {
     /// <summary>The WebSocket subprotocol's name.</summary>
@@ -37,7 +38,7 @@ internal sealed partial class RealtimeProtocol(
         }
         var session = new Session(connection, user);
         connection.State = session;
-        expiry.Watch(connection);
+        expiry.Watch(session);
         await users.Attach(session);
     }
 
@@ -50,6 +51,7 @@ internal sealed partial class RealtimeProtocol(
             return;
         foreach (var membership in session.Close())
             membership.Room.Submit(session, null, new LeaveCommand(connection.Id));
+        expiry.Unwatch(session);
         await users.Detach(session);
     }
 
@@ -82,6 +84,7 @@ internal sealed partial class RealtimeProtocol(
             ClientFrameType.Members => Members(session, frame),
             ClientFrameType.History => History(session, frame),
             ClientFrameType.Ping => Ping(session, frame),
+            ClientFrameType.Refresh => Refresh(session, frame),
             ClientFrameType.None => Refuse(session, frame, ErrorCodes.BadRequest,
                 $"'type' is missing; it must be {FrameCatalog.ClientTypes}."),
             _ => Refuse(session, frame, ErrorCodes.UnknownType,
@@ -251,6 +254,9 @@ internal sealed partial class RealtimeProtocol(
         session.Connection.Deliver(ServerFrames.Pong(frame.Id, time.GetUtcNow().ToUnixTimeMilliseconds()));
         return ValueTask.CompletedTask;
     }
+
+    private ValueTask Refresh(Session session, in ClientFrame frame) =>
+        refresh.Begin(session, frame.Id, frame.Token, out var mayGoOn) is { } refusal ? Refuse(session, frame, refusal) : mayGoOn;
 
     /// <summary>Finds the membership in the frame's room. One on the way in may be used, since a room takes commands in order.</summary>
     private static Refusal? MembershipProblem(Session session, in ClientFrame frame, out Membership membership)

@@ -66,6 +66,15 @@ internal static class ServerFrames
         return End(frame, json);
     }
 
+    /// <summary>The connection has a new token.</summary>
+    public static Frame Refreshed(string? id, DateTimeOffset? expires)
+    {
+        var (frame, json) = Begin("refreshed"u8, id);
+        if (expires is { } end)
+            json.WriteNumber("expires"u8, end.ToUnixTimeMilliseconds());
+        return End(frame, json);
+    }
+
     public static Frame Error(string? id, string? room, string code, string content)
     {
         var (frame, json) = Begin("error"u8, id);

@@ -1,3 +1,4 @@
+using System.Security.Claims;
 using Realtime.Connections;
 using Realtime.WebFront.Limiting;
 using Realtime.WebFront.Users;
@@ -9,6 +10,7 @@ internal sealed class Session(Connection connection, string user)
 {
     private Membership[] _memberships = []; // replaced, never changed: read without a lock
     private int _inFlight;
+    private bool _isRefreshing;
     private TaskCompletionSource? _capacity, _answered; // wait for a command to be answered, and for all of them
 
     public Connection Connection { get; } = connection;
@@ -19,6 +21,12 @@ internal sealed class Session(Connection connection, string user)
 
     /// <summary>What it has taken of its limits; null until its first command.</summary>
     public CommandBuckets? Buckets { get; set; }
+
+    /// <summary>Who the user is by the newest token. What the connection itself has of it is that of the handshake.</summary>
+    public ClaimsPrincipal Principal { get; set; } = connection.User;
+
+    /// <summary>The expiry that is watched. Read and written under the lock of <see cref="Tokens.TokenExpiry"/>.</summary>
+    public DateTimeOffset? TokenExpires { get; set; }
 
     /// <summary>The partition that has been told of the connection, or is about to be. Read and written under its lock.</summary>
     public LocalPartition? Partition { get; set; }
@@ -77,6 +85,11 @@ internal sealed class Session(Connection connection, string user)
             return memberships;
         }
     }
+
+    /// <summary>False while another refresh is under way.</summary>
+    public bool TryBeginRefresh() => !Interlocked.Exchange(ref _isRefreshing, true);
+
+    public void EndRefresh() => Volatile.Write(ref _isRefreshing, false);
 
     /// <summary>Counts a command; completes when the connection may go on, which is at once below the bound.</summary>
     public ValueTask BeginCommand(int bound)

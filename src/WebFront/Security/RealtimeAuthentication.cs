@@ -16,6 +16,11 @@ internal sealed class RealtimeAuthentication
         return _hostHasDefault ? null : RealtimeSchemes.Realtime;
     }
 
+    /// <summary>Whether clients are asked for by our scheme of tokens.</summary>
+    public bool IsBearer(AuthenticationOptions options) =>
+        (SchemeIn(options) ?? options.DefaultAuthenticateScheme ?? options.DefaultScheme) is RealtimeSchemes.Realtime or RealtimeSchemes.Bearer
+        && BearerSetup.IsOurs(options);
+
     /// <summary>Adds schemes after everybody's Configure, so that one of the same name stays the user's instead of failing as a duplicate.</summary>
     public IPostConfigureOptions<AuthenticationOptions> Completing(Action<AuthenticationOptions> add) =>
         new PostConfigureOptions<AuthenticationOptions>(Options.DefaultName, options =>

@@ -11,9 +11,6 @@ namespace Realtime.WebFront.Security;
 /// <summary>Adds authentication and authorization to a front.</summary>
 public static class RealtimeSecurityExtensions
 {
-    // Logs every request with its whole address, at Information: that has the tokens of ?access_token= in it.
-    private const string RequestLog = "Microsoft.AspNetCore.Hosting.Diagnostics";
-
     /// <summary>
     /// Adds the schemes of <see cref="RealtimeSchemes"/> and the policies of <see cref="RealtimePolicies"/>, which ask for them by name:
     /// the host's default scheme, and with it its other endpoints, stay as they are. All of it gives way to the user's own, before or
@@ -21,8 +18,10 @@ public static class RealtimeSecurityExtensions
     /// our names takes the place of ours, <c>AddPolicy</c> that of a policy.
     /// </summary>
     /// <remarks>
-    /// Request logs of ASP.NET Core below Warning are switched off (<c>Microsoft.AspNetCore.Hosting.Diagnostics</c>),
-    /// because they would write tokens into the log. A log level given for a single logging provider overrules that.
+    /// Request logs of ASP.NET Core below Warning are switched off (<c>Microsoft.AspNetCore.Hosting.Diagnostics</c>, and
+    /// <c>Microsoft.AspNetCore.Server.Kestrel.BadRequests</c>), whatever the levels say, because they would write tokens into the log. For
+    /// logs that know no such filter, <c>access_token</c> is taken out of the address of a request to <c>/ws</c> before anything sees it:
+    /// <c>Request.Query</c> has it, <c>Request.QueryString</c> does not.
     /// </remarks>
     /// <param name="services">The services of the front.</param>
     /// <param name="configuration">The root; <see cref="BearerOptions.Section"/> is read from it.</param>
@@ -34,7 +33,7 @@ public static class RealtimeSecurityExtensions
         AddBearer(services, configuration, environment);
         AddSchemes(services, environment.IsDevelopment());
         AddPolicies(services, environment);
-        services.Configure<LoggerFilterOptions>(o => o.AddFilter(RequestLog, LogLevel.Warning));
+        services.AddTokenSecrecy();
         return services;
     }
 

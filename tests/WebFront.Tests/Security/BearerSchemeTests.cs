@@ -103,6 +103,29 @@ public class BearerSchemeTests
     }
 
     [Fact]
+    public async Task A_token_comes_as_a_subprotocol_beside_another_one()
+    {
+        await using var front = await StartAsync();
+        var token = Token();
+        Assert.Equal("alice", await front.ConnectAsync("", subprotocols: ["other", $"realtime.bearer.{token}"]));
+        Assert.Equal("401", await front.ConnectAsync("", subprotocols: ["other", $"realtime.bearer.{_issuer.Token(TimeProvider.System, ("exp", 1300819380))}"]));
+        Assert.Equal("400", await front.ConnectAsync($"?access_token={token}", subprotocols: ["other", $"realtime.bearer.{token}"]));
+        Assert.Equal("400", await front.ConnectAsync("", token, subprotocols: ["other", $"realtime.bearer.{token}"]));
+        Assert.Equal("400", await front.ConnectAsync("", subprotocols: [$"realtime.bearer.{token}", $"realtime.bearer.{Token("bob")}"]));
+        Assert.Equal("400", await front.ConnectAsync("", subprotocols: ["other", "realtime.bearer."]));
+        Assert.Equal("401", await front.ConnectAsync("", subprotocols: [$"Realtime.Bearer.{token}"])); // subprotocols are compared as they are
+        Assert.Equal(1, front.Reached);
+
+        foreach (var (answer, why) in new[]
+        {
+            (await front.GetAsync("/who", null, ("Sec-WebSocket-Protocol", $"realtime.bearer.{token}")), "A token as subprotocol is for WebSockets only; send it as Authorization header."),
+            (await front.GetAsync("/who", token, ("Sec-WebSocket-Protocol", $"realtime.bearer.{token}")), "The token was sent twice, as Authorization header and as subprotocol; send it once."),
+            (await front.GetAsync($"/who?access_token={token}", null, ("Sec-WebSocket-Protocol", $"realtime.bearer.{token}")), "The token was sent twice, as access_token and as subprotocol; send it once."),
+        })
+            Assert.Equal((HttpStatusCode.BadRequest, why), (answer.Status, answer.Detail));
+    }
+
+    [Fact]
     public async Task Two_authorization_headers_are_400()
     {
         await using var front = await StartAsync();

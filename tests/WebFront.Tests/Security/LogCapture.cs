@@ -4,6 +4,7 @@ using Microsoft.Extensions.Logging;
 namespace Realtime.WebFront.Tests.Security;
 
 /// <summary>Keeps every line that is logged.</summary>
+[ProviderAlias("Capture")]
 internal sealed class LogCapture : ILoggerProvider
 {
     private readonly SemaphoreSlim _more = new(0);

@@ -132,13 +132,15 @@ internal sealed class TestFront : IAsyncDisposable
     }
 
     /// <summary>Opens a WebSocket, and returns the name that the server greets with.</summary>
-    public async Task<string> ConnectAsync(string query, string? token = null, Version? version = null)
+    public async Task<string> ConnectAsync(string query, string? token = null, Version? version = null, params string[] subprotocols)
     {
         using var bound = new CancellationTokenSource(s_bound);
         using var socket = new ClientWebSocket();
         using var invoker = new HttpMessageInvoker(new SocketsHttpHandler());
         if (token is not null)
             socket.Options.SetRequestHeader("Authorization", $"Bearer {token}");
+        foreach (var subprotocol in subprotocols)
+            socket.Options.AddSubProtocol(subprotocol);
         if (version is not null)
         {
             socket.Options.HttpVersion = version;
@@ -173,7 +175,7 @@ internal sealed class TestFront : IAsyncDisposable
     private async Task Greet(HttpContext context)
     {
         var name = Who(context);
-        using var socket = await context.WebSockets.AcceptWebSocketAsync();
+        using var socket = await context.WebSockets.AcceptWebSocketAsync(context.WebSockets.WebSocketRequestedProtocols is ["other", ..] ? "other" : null);
         await socket.SendAsync(System.Text.Encoding.UTF8.GetBytes(name), WebSocketMessageType.Text, true, context.RequestAborted);
         await socket.CloseAsync(WebSocketCloseStatus.NormalClosure, null, context.RequestAborted);
     }

@@ -59,7 +59,7 @@ internal sealed class BearerEvents(IHostEnvironment environment) : JwtBearerEven
 
     private string NoTokenHint()
     {
-        const string token = "Send a token, as 'Authorization: Bearer ...', or on a WebSocket or an event stream as '?access_token=...'";
+        const string token = $"Send a token, as 'Authorization: Bearer ...', on a WebSocket also as the subprotocol '{BearerCredentials.SubprotocolPrefix}...' beside the real one, or there or on an event stream as '?access_token=...'";
         return environment.IsDevelopment()
             ? $"{token}; or, in Development and at a localhost address of this machine, a name as '?user=alice'."
             : $"{token}.";

@@ -12,7 +12,7 @@ internal sealed class BearerStart(
 {
     public Task StartingAsync(CancellationToken cancellationToken)
     {
-        if (IsInUse(schemes.Value))
+        if (authentication.IsBearer(schemes.Value))
             services.GetRequiredService<SigningKeys>();
         return Task.CompletedTask;
     }
@@ -26,8 +26,4 @@ internal sealed class BearerStart(
     public Task StopAsync(CancellationToken cancellationToken) => Task.CompletedTask;
 
     public Task StoppedAsync(CancellationToken cancellationToken) => Task.CompletedTask;
-
-    private bool IsInUse(AuthenticationOptions options) =>
-        (authentication.SchemeIn(options) ?? options.DefaultAuthenticateScheme ?? options.DefaultScheme) is RealtimeSchemes.Realtime or RealtimeSchemes.Bearer
-        && BearerSetup.IsOurs(options);
 }

@@ -1,3 +1,4 @@
+using System.Buffers.Text;
 using System.Security.Claims;
 using Microsoft.IdentityModel.JsonWebTokens;
 using Microsoft.IdentityModel.Tokens;
@@ -59,7 +60,10 @@ internal sealed class StrictTokenHandler(SigningKeys keys, TimeProvider time) : 
 
         // Copied: the library's identity keeps the whole token, as long as a connection lasts.
         var claims = result.ClaimsIdentity.Claims.Where(claim => claim.ValueType != JsonClaimValueTypes.JsonNull);
-        result.ClaimsIdentity = new ClaimsIdentity(claims, RealtimeSchemes.Bearer, nameType: "sub", roleType: "roles");
+        result.ClaimsIdentity = new ClaimsIdentity(claims, RealtimeSchemes.Bearer, nameType: "sub", roleType: "roles")
+        {
+            BootstrapContext = new VerifiedToken(Base64Url.EncodeToString(result.SecurityToken.SigningKey.ComputeJwkThumbprint())),
+        };
         return result;
     }
 
