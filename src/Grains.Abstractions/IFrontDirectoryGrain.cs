@@ -74,6 +74,10 @@ public interface IFrontObserver : IGrainObserver
     /// <summary>Connections of this front in ordinal order of their ids, those after <paramref name="after"/> only.</summary>
     [Alias("Connections"), ResponseTimeout("00:00:03")]
     Task<FrontConnections> Connections(string? after, int limit);
+
+    /// <summary>Entries of <see cref="IRevocationGrain"/> that are new; completes when the connections that they concern are told to close.</summary>
+    [Alias("Revoke"), ResponseTimeout("00:00:02")]
+    Task Revoke(Revocation[] entries);
 }
 
 /// <summary>Connections of a front.</summary>

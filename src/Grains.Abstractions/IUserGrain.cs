@@ -25,6 +25,21 @@ public interface IUserGrain : IGrainWithStringKey
     [Alias("Disconnect")]
     Task<int> Disconnect(string? reason = null);
 
+    /// <summary>
+    /// Closes all connections of the user (close code 4002) and lets none in again, for 1 s to 365 days; by default for
+    /// <c>Revocations:BlockTime</c>, 5 minutes. See <see cref="IRevocationGrain"/>.
+    /// </summary>
+    [Alias("Block"), ResponseTimeout("00:00:05")]
+    Task Block(TimeSpan? duration = null);
+
+    /// <summary>Lets the user in again before that.</summary>
+    [Alias("Unblock"), ResponseTimeout("00:00:05")]
+    Task Unblock();
+
+    /// <summary>Signs the user out everywhere: see <see cref="IRevocationGrain.RevokeTokensOf"/>.</summary>
+    [Alias("RevokeTokens"), ResponseTimeout("00:00:05")]
+    Task RevokeTokens();
+
     /// <summary>The user's connections and the rooms that they are in.</summary>
     [Alias("Describe")]
     Task<UserDescription> Describe();

@@ -12,6 +12,9 @@ public static class Limits
     /// <summary>The longest publish id, in bytes of UTF-8.</summary>
     public const int IdBytes = 128;
 
+    /// <summary>The longest <c>jti</c> of a token that can be revoked by it, in bytes of UTF-8.</summary>
+    public const int TokenIdBytes = 256;
+
     /// <summary>The longest reason of a <see cref="IUserGrain.Disconnect"/>, in bytes of UTF-8: what a close frame has place for (RFC 6455 section 5.5).</summary>
     public const int ReasonBytes = 123;
 

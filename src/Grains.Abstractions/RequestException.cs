@@ -13,6 +13,9 @@ public sealed class RequestException : ArgumentException
     /// <summary>Anything else: a field missing, of the wrong kind or not in a form that receivers could read.</summary>
     public const string BadRequest = "bad_request";
 
+    /// <summary>There are as many revocations as may be: one more can be had when some are over.</summary>
+    public const string RevocationsFull = "revocations_full";
+
     /// <summary>Makes one.</summary>
     public RequestException(string code, string message) : base(message) => Code = code;
 

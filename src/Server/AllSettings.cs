@@ -4,6 +4,7 @@ using Realtime.Silo;
 using Realtime.Silo.Fronts;
 using Realtime.Silo.Hosting;
 using Realtime.Silo.Logs;
+using Realtime.Silo.Revocations;
 using Realtime.Silo.Rooms;
 using Realtime.WebFront;
 using Realtime.WebFront.Security;
@@ -26,6 +27,7 @@ internal static class AllSettings
                 LogSettings.Settings with { IsUsed = isSilo },
                 RoomOptions.Settings,
                 LeaseOptions.Settings with { IsUsed = isSilo },
+                RevocationOptions.Settings,
                 StreamSettings.Settings,
                 new(ConnectionOptions.Section, typeof(ConnectionOptions)) { IsUsed = isFront },
                 FrontOptions.Settings with { IsUsed = isFront },

@@ -9,6 +9,7 @@ using Realtime.Settings;
 using Realtime.Silo.Fronts;
 using Realtime.Silo.Hosting;
 using Realtime.Silo.Logs;
+using Realtime.Silo.Revocations;
 using Realtime.Silo.Rooms;
 
 namespace Realtime.Silo;
@@ -25,6 +26,7 @@ public static class SiloExtensions
     {
         silo.Services.AddSettings<RoomOptions>(RoomOptions.Settings).Configure(options => configure?.Invoke(options));
         silo.Services.AddSettings<LeaseOptions>(LeaseOptions.Settings);
+        silo.Services.AddSettings<RevocationOptions>(RevocationOptions.Settings);
         // A line for each grain that is placed. First of all rules, so that the configuration's own rule for it counts.
         silo.Services.PostConfigure<LoggerFilterOptions>(options => options.Rules.Insert(0, new LoggerFilterRule(null, "Polly", LogLevel.Warning, null)));
         silo.Configure<GrainCollectionOptions>(IdleDeactivation.Configure);

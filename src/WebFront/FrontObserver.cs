@@ -1,10 +1,11 @@
 using Realtime.Connections;
 using Realtime.Grains;
+using Realtime.WebFront.Tokens;
 
 namespace Realtime.WebFront;
 
 /// <summary>Answers what only this front knows: its connections and their rooms.</summary>
-internal sealed class FrontObserver(GrainCalls calls, ConnectionRegistry registry) : IFrontObserver
+internal sealed class FrontObserver(GrainCalls calls, ConnectionRegistry registry, Revocations revocations) : IFrontObserver
 {
     Task<string[]> IFrontObserver.RoomsOf(string user)
     {
@@ -25,5 +26,11 @@ internal sealed class FrontObserver(GrainCalls calls, ConnectionRegistry registr
                     [.. registry.RoomsOf(connection)], connection.QueuedMessages)),
         ];
         return Task.FromResult(new FrontConnections(registry.Count, page));
+    }
+
+    Task IFrontObserver.Revoke(Revocation[] entries)
+    {
+        revocations.Apply(entries);
+        return Task.CompletedTask;
     }
 }

@@ -3,6 +3,7 @@ using Orleans.Runtime;
 using Realtime.Connections;
 using Realtime.Grains;
 using Realtime.PushStreams;
+using Realtime.WebFront.Tokens;
 
 namespace Realtime.WebFront;
 
@@ -11,7 +12,8 @@ namespace Realtime.WebFront;
 /// after the last client has gone.
 /// </summary>
 internal sealed partial class FrontService(
-    IClusterClient cluster, GrainCalls calls, FrontStream stream, FrontObserver observer, SiloRecovery recovery, ConnectionRegistry registry,
+    IClusterClient cluster, GrainCalls calls, FrontStream stream, FrontObserver observer, SiloRecovery recovery, RevocationSync revocations,
+    ConnectionRegistry registry,
     TimeProvider time, IHostApplicationLifetime lifetime, ILogger<FrontService> logger)
     : IHostedService, IDisposable
 {
@@ -28,8 +30,8 @@ internal sealed partial class FrontService(
     private bool _isReady;
     private bool _isFailing;
 
-    /// <summary>The front receives its stream and holds its lease, and does not stop.</summary>
-    public bool IsReady => _isReady && !lifetime.ApplicationStopping.IsCancellationRequested;
+    /// <summary>The front receives its stream, holds its lease, knows who is blocked, and does not stop.</summary>
+    public bool IsReady => _isReady && revocations.IsComplete && !lifetime.ApplicationStopping.IsCancellationRequested;
 
     private IFrontDirectoryGrain Directory => cluster.GetGrain<IFrontDirectoryGrain>(IFrontDirectoryGrain.Key);
 
@@ -88,6 +90,9 @@ internal sealed partial class FrontService(
             _reference ??= cluster.CreateObjectReference<IFrontObserver>(observer);
             recovery.Compare(await Directory.RenewFront(Report, _reference));
             _renewedAt = time.GetTimestamp();
+            var compared = revocations.Compare(); // a renewal must not wait for another grain
+            if (isFirst)
+                await compared.WaitAsync(s_period, time).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             _isReady = true;
             if (_isFailing)
                 LogRenewed();

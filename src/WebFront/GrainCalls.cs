@@ -18,6 +18,8 @@ internal sealed class GrainCalls(IGrainFactory grains, IOptions<FrontOptions> op
 
     public IUserGrain User(string id) => grains.GetGrain<IUserGrain>(id);
 
+    public IRevocationGrain Revocations => grains.GetGrain<IRevocationGrain>(IRevocationGrain.Key);
+
     /// <summary>Numbers the calls to rooms, so that a room recognises a repeat.</summary>
     public long NextBatch() => Interlocked.Increment(ref _batch);
 

@@ -50,6 +50,7 @@ public static class RealtimeFrontExtensions
         services.TryAddSingleton<CommandLimits>();
         services.TryAddSingleton<ConnectionLimits>();
         services.TryAddSingleton<RequestLimits>();
+        services.TryAddSingleton<RevocationSync>();
         services.TryAddSingleton<TokenVerifier>();
         services.TryAddSingleton<TokenRefresh>();
         services.TryAddSingleton<FrontService>();
@@ -84,7 +85,7 @@ public static class RealtimeFrontExtensions
             connections.OnUpgradeRefused = (context, refusal) => Problems.Write(context, Problems.Of(refusal.Status), refusal.Reason);
             connections.Gate = services.GetRequiredService<ConnectionLimits>().Gate;
             connections.MaxMessageSize = MaxMessageSize(connections, options, services.GetRequiredService<IConfiguration>());
-        }).RequireAuthorization(RealtimePolicies.Client).ExcludeFromDescription();
+        }).RefuseRevoked().RequireAuthorization(RealtimePolicies.Client).ExcludeFromDescription();
         services.GetRequiredService<Api>().Map(group);
         group.MapOperations();
         if (options.OpenApi ?? services.GetRequiredService<IHostEnvironment>().IsDevelopment())
@@ -123,7 +124,7 @@ public static class RealtimeFrontExtensions
             connections.OnUpgradeRefused = (context, refusal) => Problems.Write(context, Problems.Of(refusal.Status), refusal.Reason);
             connections.Gate = endpoints.ServiceProvider.GetRequiredService<ConnectionLimits>().Gate;
         });
-        echo.WithMetadata(ForManagement.Metadata).ExcludeFromDescription();
+        echo.RefuseRevoked().WithMetadata(ForManagement.Metadata).ExcludeFromDescription();
         if (endpoints.ServiceProvider.GetRequiredService<IHostEnvironment>().IsDevelopment())
             echo.AllowAnonymous();
         else

@@ -25,6 +25,12 @@ internal sealed partial class UserGrain(TimeProvider time, IOptions<RoomOptions>
             : throw new ArgumentException($"The reason has {body.Length} bytes of UTF-8; it may have {Limits.ReasonBytes}.", nameof(reason));
     }
 
+    public Task Block(TimeSpan? duration) => Revocations.BlockUser(CheckedName(), duration);
+
+    public Task Unblock() => Revocations.UnblockUser(CheckedName());
+
+    public Task RevokeTokens() => Revocations.RevokeTokensOf(CheckedName());
+
     public async Task<UserDescription> Describe()
     {
         var user = CheckedName();
@@ -70,6 +76,8 @@ internal sealed partial class UserGrain(TimeProvider time, IOptions<RoomOptions>
         Names.Check(user, "user");
         return user;
     }
+
+    private IRevocationGrain Revocations => GrainFactory.GetGrain<IRevocationGrain>(IRevocationGrain.Key);
 
     private IUserPartitionGrain Partition(string user) => GrainFactory.GetGrain<IUserPartitionGrain>(IUserPartitionGrain.KeyOf(user));
 

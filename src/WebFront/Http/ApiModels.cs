@@ -71,6 +71,26 @@ internal sealed record DisconnectRequest
     public string? Reason { get; init; }
 }
 
+internal sealed record BlockRequest
+{
+    /// <summary>For how long; the setting's time when absent.</summary>
+    public long? Seconds { get; init; }
+}
+
+/// <summary>The user who was blocked, let in again or signed out.</summary>
+internal sealed record UserChangeResponse(string User);
+
+internal sealed record TokenRevokeRequest
+{
+    /// <summary>The token's id, its claim of this name.</summary>
+    public string? Jti { get; init; }
+
+    /// <summary>The token's expiry, its claim of this name.</summary>
+    public long? Exp { get; init; }
+}
+
+internal sealed record TokenRevokeResponse(string Jti);
+
 /// <summary>Connections of the cluster, or of one front of it.</summary>
 /// <param name="Count">How many there are.</param>
 internal sealed record ConnectionsResponse(int Count, IReadOnlyList<ConnectionDescription> Connections, string? Next);
@@ -97,6 +117,10 @@ internal sealed record BroadcastResponse(int Fronts);
 [JsonSerializable(typeof(MembersResponse))]
 [JsonSerializable(typeof(UserResponse))]
 [JsonSerializable(typeof(DisconnectRequest))]
+[JsonSerializable(typeof(BlockRequest))]
+[JsonSerializable(typeof(UserChangeResponse))]
+[JsonSerializable(typeof(TokenRevokeRequest))]
+[JsonSerializable(typeof(TokenRevokeResponse))]
 [JsonSerializable(typeof(ConnectionsResponse))]
 [JsonSerializable(typeof(ClusterResponse))]
 [JsonSerializable(typeof(BroadcastResponse))]

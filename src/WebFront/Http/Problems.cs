@@ -113,6 +113,7 @@ internal static partial class Problems
     {
         ErrorCodes.IdConflict => new(StatusCodes.Status409Conflict, code),
         ErrorCodes.ContentTooLong => new(StatusCodes.Status413PayloadTooLarge, code),
+        ErrorCodes.RevocationsFull => new(StatusCodes.Status503ServiceUnavailable, code),
         ErrorCodes.Unavailable => new(StatusCodes.Status503ServiceUnavailable, code),
         _ => new(StatusCodes.Status400BadRequest, code),
     };

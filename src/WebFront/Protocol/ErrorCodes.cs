@@ -50,10 +50,13 @@ public static class ErrorCodes
     /// <summary>The new token of a <c>refresh</c> is wrong, or another user's; the old one goes on.</summary>
     public const string TokenInvalid = "token_invalid";
 
+    /// <summary>HTTP: there are as many revocations as may be (<c>Revocations:MaxEntries</c>).</summary>
+    public const string RevocationsFull = RequestException.RevocationsFull;
+
     /// <summary>HTTP: no token, or a wrong one.</summary>
     public const string Unauthorized = "unauthorized";
 
-    /// <summary>HTTP: a token without the scope, or a page of another origin.</summary>
+    /// <summary>The user may not join the room; HTTP: a token without the scope, a page of another origin, a user who is blocked.</summary>
     public const string Forbidden = "forbidden";
 
     /// <summary>HTTP: there is no such address.</summary>

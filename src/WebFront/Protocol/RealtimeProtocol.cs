@@ -15,7 +15,8 @@ namespace Realtime.WebFront.Protocol;
 /// rooms and users; answers come when those have answered, and the socket is read on meanwhile.
 /// </summary>
 internal sealed partial class RealtimeProtocol(
-    GrainCalls calls, LocalRooms rooms, LocalUsers users, TokenExpiry expiry, TokenRefresh refresh, CommandLimits limits, IOptions<FrontOptions> options, TimeProvider time, ILogger<RealtimeProtocol> logger)
+    GrainCalls calls, LocalRooms rooms, LocalUsers users, TokenExpiry expiry, TokenRefresh refresh,
+    CommandLimits limits, Revocations revocations, IOptions<FrontOptions> options, TimeProvider time, ILogger<RealtimeProtocol> logger)
     : ConnectionHandler
 {
     /// <summary>The WebSocket subprotocol's name.</summary>
@@ -39,6 +40,7 @@ internal sealed partial class RealtimeProtocol(
         var session = new Session(connection, user);
         connection.State = session;
         expiry.Watch(session);
+        revocations.Check(connection);
         await users.Attach(session);
     }
 
@@ -147,6 +149,8 @@ internal sealed partial class RealtimeProtocol(
             return Refuse(session, frame, ErrorCodes.AlreadyJoined, "This connection is in the room already.");
         if (session.Memberships.Length >= _options.MaxRoomsPerConnection)
             return Refuse(session, frame, ErrorCodes.TooManyRooms, $"A connection may be in {_options.MaxRoomsPerConnection} rooms; leave one first.");
+        if (revocations.IsBlockedIn(name, session.User))
+            return Refuse(session, frame, ErrorCodes.Forbidden, "This user may not join the room.");
         Position? since = frame.Epoch is null ? null : new Position(frame.Epoch, frame.Sequence!.Value);
         var room = rooms.Acquire(name);
         var membership = new Membership(room);

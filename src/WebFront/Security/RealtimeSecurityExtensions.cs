@@ -5,6 +5,7 @@ using Microsoft.Extensions.DependencyInjection.Extensions;
 using Microsoft.Extensions.Options;
 using Realtime.Grains;
 using Realtime.Settings;
+using Realtime.WebFront.Tokens;
 
 namespace Realtime.WebFront.Security;
 
@@ -39,15 +40,22 @@ public static class RealtimeSecurityExtensions
 
     private static void AddBearer(IServiceCollection services, IConfiguration configuration, IHostEnvironment environment)
     {
-        services.AddOptions<BearerOptions>().Configure(options => SettingsExtensions.Bind(configuration, BearerOptions.Settings(environment), options));
+        services.AddOptions<BearerOptions>().Configure(options =>
+        {
+            SettingsExtensions.Bind(configuration, BearerOptions.Settings(environment), options);
+            options.MaxTokenLifetime = BearerOptions.ReadMaxTokenLifetime(configuration, options.MaxTokenLifetime);
+        });
         services.AddSingleton<IValidateOptions<BearerOptions>>(new BearerOptionsValidator(environment));
         services.TryAddSingleton(TimeProvider.System);
+        services.TryAddSingleton<Revocations>();
         services.AddSingleton(provider => new SigningKeys(
             provider.GetRequiredService<IOptions<BearerOptions>>(), environment,
             provider.GetRequiredService<TimeProvider>(), provider.GetRequiredService<ILogger<SigningKeys>>()));
         services.AddSingleton<IPostConfigureOptions<JwtBearerOptions>>(provider => new BearerSetup(
             provider.GetRequiredService<IOptions<AuthenticationOptions>>(), provider.GetRequiredService<IOptions<BearerOptions>>(),
-            () => new StrictTokenHandler(provider.GetRequiredService<SigningKeys>(), provider.GetRequiredService<TimeProvider>()), environment));
+            () => new StrictTokenHandler(
+                provider.GetRequiredService<SigningKeys>(), provider.GetRequiredService<TimeProvider>(), provider.GetRequiredService<IOptions<BearerOptions>>().Value.MaxTokenLifetime),
+            () => new BearerEvents(environment, provider.GetRequiredService<Revocations>())));
         services.AddHostedService<BearerStart>();
     }
 

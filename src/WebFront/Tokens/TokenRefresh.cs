@@ -8,7 +8,7 @@ using Realtime.WebFront.Security;
 namespace Realtime.WebFront.Tokens;
 
 /// <summary>Serves <c>refresh</c>: a new token for a connection that stays. What is refused changes nothing, the old token goes on.</summary>
-internal sealed partial class TokenRefresh(TokenVerifier verifier, TokenExpiry expiry, IOptions<FrontOptions> options, ILogger<TokenRefresh> logger)
+internal sealed partial class TokenRefresh(TokenVerifier verifier, TokenExpiry expiry, Revocations revocations, IOptions<FrontOptions> options, ILogger<TokenRefresh> logger)
 {
     private readonly int _maxCommands = options.Value.MaxCommandsInFlight;
 
@@ -56,11 +56,14 @@ internal sealed partial class TokenRefresh(TokenVerifier verifier, TokenExpiry e
     {
         var (principal, refused) = await verifier.Verify(token);
         refused ??= OwnerProblem(session.Principal, principal!) is { } problem ? RefusedException.Token(problem) : null;
+        if (refused is null && revocations.IsRevoked(principal!))
+            refused = RefusedException.Token(RevocationEndpoints.Revoked);
         if (refused is not null)
             return ServerFrames.Error(id, null, refused.Error is null ? ErrorCodes.Unavailable : ErrorCodes.TokenInvalid, refused.Message);
 
         session.Principal = principal!;
         expiry.Watch(session);
+        revocations.Check(session.Connection); // one that came since
         return ServerFrames.Refreshed(id, principal!.GetTokenExpiry());
     }
 

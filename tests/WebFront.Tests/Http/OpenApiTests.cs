@@ -22,6 +22,9 @@ public sealed class OpenApiTests(Cluster cluster) : IAsyncLifetime
 
     public ValueTask DisposeAsync() => _front.DisposeAsync();
 
+    // What closes the user's connections comes behind what asks for them.
+    private static readonly List<string> s_last = ["disconnect", "block", "unblock", "revoke-tokens"];
+
     private IEnumerable<(string Path, string Method, JsonObject Operation)> Operations =>
         from path in _document["paths"]!.AsObject()
         from operation in path.Value!.AsObject()
@@ -43,14 +46,21 @@ public sealed class OpenApiTests(Cluster cluster) : IAsyncLifetime
     [Fact]
     public async Task Every_operation_answers_as_it_says()
     {
-        await using var alice = await _front.Connect("alice");
+        var user = $"alice-{_tag}"; // who is blocked and signed out here
+        await using var alice = await _front.Connect(user);
         await alice.Join("lobby");
         await alice.Ask(new JsonObject { ["type"] = "message", ["room"] = "lobby", ["content"] = "x", ["data"] = new JsonObject() });
         var seen = new HashSet<string>();
-        foreach (var (path, method, operation) in Operations.OrderBy(operation => operation.Path.EndsWith("disconnect", StringComparison.Ordinal)))
+        foreach (var (path, method, operation) in Operations.OrderBy(operation => s_last.IndexOf(operation.Path.Split('/')[^1])))
         {
-            var target = path.Replace("{room}", "lobby").Replace("{user}", "alice");
-            var body = method == "GET" ? null : path.EndsWith("disconnect", StringComparison.Ordinal) ? """{"reason":"x"}""" : """{"content":"x","data":[1]}""";
+            var target = path.Replace("{room}", "lobby").Replace("{user}", user);
+            var body = method == "GET" || !operation.ContainsKey("requestBody") ? null : path.Split('/')[^1] switch
+            {
+                "disconnect" => """{"reason":"x"}""",
+                "block" => """{"seconds":60}""",
+                "revoke" => """{"jti":"x","exp":1}""",
+                _ => """{"content":"x","data":[1]}""",
+            };
             await Expect(200, target, body);
             await Expect(406, target, body, "Accept: text/html");
             if (path.Contains('{'))

@@ -2,11 +2,12 @@ using Microsoft.AspNetCore.Authentication.JwtBearer;
 using Microsoft.AspNetCore.Authorization;
 using Microsoft.Net.Http.Headers;
 using Realtime.WebFront.Http;
+using Realtime.WebFront.Tokens;
 
 namespace Realtime.WebFront.Security;
 
 /// <summary>RFC 6750 around the framework's scheme: where a token may be, and what a refusal says.</summary>
-internal sealed class BearerEvents(IHostEnvironment environment) : JwtBearerEvents
+internal sealed class BearerEvents(IHostEnvironment environment, Revocations revocations) : JwtBearerEvents
 {
     public override Task MessageReceived(MessageReceivedContext context)
     {
@@ -22,9 +23,10 @@ internal sealed class BearerEvents(IHostEnvironment environment) : JwtBearerEven
 
     public override Task TokenValidated(TokenValidatedContext context)
     {
-        // RFC 6750 section 2.3: what answers an address with a token in it is for no shared cache.
-        if (BearerCredentials.Read(context.Request).FromQuery)
-            context.Response.Headers.CacheControl = "private";
+        if (revocations.IsRevoked(context.Principal!))
+            context.Fail(RefusedException.Token(RevocationEndpoints.Revoked));
+        else if (BearerCredentials.Read(context.Request).FromQuery)
+            context.Response.Headers.CacheControl = "private"; // RFC 6750 section 2.3: for no shared cache, as its address has a token
         return Task.CompletedTask;
     }
 

@@ -1,4 +1,6 @@
 using System.ComponentModel.DataAnnotations;
+using System.Globalization;
+using Microsoft.Extensions.Options;
 using Realtime.Settings;
 
 namespace Realtime.WebFront.Security;
@@ -10,7 +12,7 @@ namespace Realtime.WebFront.Security;
 /// </summary>
 /// <remarks>
 /// Outside Development at least one key, or a place to get keys from, is required: a start without any fails with an
-/// <see cref="Microsoft.Extensions.Options.OptionsValidationException"/> that names the setting. So does any value that is
+/// <see cref="OptionsValidationException"/> that names the setting. So does any value that is
 /// out of range. Neither is checked when a user's own scheme has become the default.
 /// </remarks>
 public sealed class BearerOptions : ISettings
@@ -60,6 +62,12 @@ public sealed class BearerOptions : ISettings
     [Range(typeof(TimeSpan), "00:00:00", "00:05:00")]
     public TimeSpan ClockSkew { get; set; } = TimeSpan.FromSeconds(30);
 
+    /// <summary>
+    /// The longest life of a token, from its issue to its expiry; 24 hours by default. Its setting is that of the list that remembers
+    /// revoked ones, <c>Revocations:MaxTokenLifetime</c>.
+    /// </summary>
+    public TimeSpan MaxTokenLifetime { get; internal set; } = TimeSpan.FromHours(24);
+
     /// <summary>Secrets for HS256: each value at least 32 random bytes as base64 (<c>openssl rand -base64 32</c>).</summary>
     public IList<SigningKeyOptions> SigningKeys { get; } = [];
 
@@ -89,6 +97,15 @@ public sealed class BearerOptions : ISettings
 
     /// <summary>Whether addresses must be https; only for tests is it false.</summary>
     public bool RequireHttpsMetadata { get; set; } = true;
+
+    /// <exception cref="OptionsValidationException">It is no time, or out of its range.</exception>
+    internal static TimeSpan ReadMaxTokenLifetime(IConfiguration configuration, TimeSpan otherwise)
+    {
+        const string path = "Revocations:MaxTokenLifetime";
+        return configuration[path] is not { } text ? otherwise
+            : TimeSpan.TryParseExact(text, "c", CultureInfo.InvariantCulture, out var time) && time >= TimeSpan.FromMinutes(1) && time <= TimeSpan.FromDays(365) ? time
+            : throw new OptionsValidationException("Revocations", typeof(BearerOptions), [$"{path} is '{text}'; it must be a time from 00:01:00 to 365.00:00:00."]);
+    }
 
     internal IEnumerable<string> Issuers => All(ValidIssuer, ValidIssuers);
 

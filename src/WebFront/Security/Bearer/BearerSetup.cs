@@ -10,7 +10,7 @@ namespace Realtime.WebFront.Security;
 /// of every scheme, and would replace our rules.
 /// </summary>
 internal sealed class BearerSetup(
-    IOptions<AuthenticationOptions> schemes, IOptions<BearerOptions> settings, Func<StrictTokenHandler> handler, IHostEnvironment environment)
+    IOptions<AuthenticationOptions> schemes, IOptions<BearerOptions> settings, Func<StrictTokenHandler> handler, Func<BearerEvents> events)
     : IPostConfigureOptions<JwtBearerOptions>
 {
     /// <summary>Whether the scheme of our name is ours.</summary>
@@ -29,7 +29,7 @@ internal sealed class BearerSetup(
         options.TokenHandlers.Add(handler());
         // SigningKeys asks the issuer.
         (options.Authority, options.MetadataAddress, options.ConfigurationManager) = (null, null!, null);
-        options.Events = new BearerEvents(environment);
+        options.Events = events();
         options.TokenValidationParameters = new TokenValidationParameters
         {
             ValidIssuers = [.. rules.Issuers],

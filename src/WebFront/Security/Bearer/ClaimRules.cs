@@ -12,11 +12,11 @@ internal static class ClaimRules
     private const string DateRange = "a number of seconds since 1970, from 0 to 253402300799";
 
     /// <summary>What is wrong, in fixed words; null when nothing is.</summary>
-    public static string? Problem(JsonElement claims, DateTimeOffset now, TimeSpan skew) =>
-        TimeProblem(claims, now.ToUnixTimeMilliseconds() / 1000.0, skew.TotalSeconds)
+    public static string? Problem(JsonElement claims, DateTimeOffset now, TimeSpan skew, TimeSpan maxLifetime) =>
+        TimeProblem(claims, now.ToUnixTimeMilliseconds() / 1000.0, skew.TotalSeconds, maxLifetime)
         ?? IssuerProblem(claims) ?? AudienceProblem(claims) ?? SubjectProblem(claims);
 
-    private static string? TimeProblem(JsonElement claims, double now, double skew)
+    private static string? TimeProblem(JsonElement claims, double now, double skew, TimeSpan maxLifetime)
     {
         if (!TryGetDate(claims, "exp", out var expires) || expires is null)
             return $"The token's expiry (exp) must be {DateRange}.";
@@ -31,7 +31,12 @@ internal static class ClaimRules
         if (now < notBefore - skew)
             return "The token is not valid yet.";
         // The RFC gives iat no rule; one from the future shows a clock that is wrong by more than we forgive.
-        return now < issuedAt - skew ? "The token's time of issue is in the future." : null;
+        if (now < issuedAt - skew)
+            return "The token's time of issue is in the future.";
+        // A token that is revoked is remembered for so long.
+        return expires - (issuedAt ?? now) > maxLifetime.TotalSeconds + skew
+            ? $"The token lives longer than it may, which is {maxLifetime:c} from its issue (iat) to its expiry (exp)."
+            : null;
     }
 
     private static string? IssuerProblem(JsonElement claims) =>

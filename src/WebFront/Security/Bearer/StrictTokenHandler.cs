@@ -9,7 +9,7 @@ namespace Realtime.WebFront.Security;
 /// The library's handler between our own rules for the form of a token, the choice of its key and the words of a refusal. The
 /// library verifies the signature, the issuer and the audience, and makes the claims.
 /// </summary>
-internal sealed class StrictTokenHandler(SigningKeys keys, TimeProvider time) : JsonWebTokenHandler
+internal sealed class StrictTokenHandler(SigningKeys keys, TimeProvider time, TimeSpan maxLifetime) : JsonWebTokenHandler
 {
     public override async Task<TokenValidationResult> ValidateTokenAsync(string token, TokenValidationParameters validationParameters)
     {
@@ -22,7 +22,7 @@ internal sealed class StrictTokenHandler(SigningKeys keys, TimeProvider time) : 
             if (choice.Refusal is not null)
                 return new TokenValidationResult { IsValid = false, Exception = choice.Refusal };
 
-            var problem = ClaimRules.Problem(strict.Claims, time.GetUtcNow(), validationParameters.ClockSkew);
+            var problem = ClaimRules.Problem(strict.Claims, time.GetUtcNow(), validationParameters.ClockSkew, maxLifetime);
             var rules = validationParameters.Clone();
             rules.IssuerSigningKeyResolver = (_, _, _, _) => choice.Keys;
             rules.LifetimeValidator = (_, _, _, _) => problem is null; // asked after the signature

@@ -1,0 +1,34 @@
+using Microsoft.Net.Http.Headers;
+using Realtime.WebFront.Http;
+
+namespace Realtime.WebFront.Tokens;
+
+/// <summary>Refuses users who are blocked, and tokens that are revoked, before a WebSocket is opened.</summary>
+internal static class RevocationEndpoints
+{
+    public static TBuilder RefuseRevoked<TBuilder>(this TBuilder builder)
+        where TBuilder : IEndpointConventionBuilder
+    {
+        builder.Add(endpoint =>
+        {
+            var next = endpoint.RequestDelegate!;
+            endpoint.RequestDelegate = context => Refuse(context) ?? next(context);
+        });
+        return builder;
+    }
+
+    private static Task? Refuse(HttpContext context)
+    {
+        var revocations = context.RequestServices.GetRequiredService<Revocations>();
+        if (context.User.Identity is { IsAuthenticated: true, Name: { } user } && revocations.IsBlocked(user))
+            return Problems.Write(context, Problems.Forbidden, "The user is blocked.");
+        if (!revocations.IsRevoked(context.User))
+            return null;
+        // Of the front's own scheme such a token is refused earlier; this is for those of an application.
+        context.Response.Headers.Append(HeaderNames.WWWAuthenticate, $"Bearer error=\"invalid_token\", error_description=\"{Revoked}\"");
+        return Problems.Write(context, Problems.Unauthorized, Revoked);
+    }
+
+    /// <summary>What is said of a token, by whichever check.</summary>
+    public const string Revoked = "The token is revoked.";
+}
