@@ -7,10 +7,17 @@ export interface RealtimeOptions {
   /** The user's name, where the server believes it: in Development. */
   user?: string;
   /**
-   * JWT, or a function that is called at each attempt to connect. A function that throws is asked again at the next
-   * attempt; one that gives null, undefined or '' says that nobody is signed in any more, and the client stops.
+   * JWT, or a function that is called at each attempt to connect, and when four fifths of a JWT's life are over: the new one renews
+   * the connection that is open. A function that throws is asked again at the next attempt, or in half of the time that is
+   * left; one that gives null, undefined or '' says that nobody is signed in any more, and the client stops. A new token that the
+   * server refuses, as that of another user, is used for a new connection.
    */
   token?: string | (() => string | null | undefined | Promise<string | null | undefined>);
+  /**
+   * How the token goes to the server: as a subprotocol, by which no proxy and no history keeps it, or in the address as `access_token`,
+   * for tokens with other characters than those of a JWT. Default `subprotocol`.
+   */
+  tokenIn?: 'subprotocol' | 'query';
   /** A class like the browser's, where there is no global one (Node before 22). */
   WebSocket?: any;
   /** The wait before attempt n (0, 1, 2 ...) is random in 0 .. min(retryMax, retryBase * 2^n) ms. Default 1,000; 1 to retryMax. */

@@ -14,6 +14,7 @@
  *   numbers has the room joined again from before the hole.
  * - A room publish without an answer is sent again under the same id, which the server deduplicates, until a time
  *   limit. A direct message is not, as nothing deduplicates it: its promise is rejected with the code `unconfirmed`.
+ * - A token from a function is renewed on the open connection before it runs out; with one that could not be, it reconnects.
  * - A connection that has gone silent is noticed by a ping and replaced.
  * - What the server would refuse is refused here, before it is sent. How a call ends may be left unread: only wrong
  *   arguments (TypeError, RangeError) are reported as unhandled.
@@ -52,6 +53,8 @@
 
 /** The subprotocol that this client asks for. */
 export const subprotocol = 'realtime.json.v1';
+/** Before the token among the subprotocols, by which it is in no address and so in no log of one. The server agrees on the other one. */
+const bearerPrefix = 'realtime.bearer.';
 
 /** What holds unless the options say otherwise; times in ms. Each one's range is in `checkOptions`. */
 const defaults = {
@@ -90,6 +93,11 @@ const timerMax = 2 ** 31 - 1;
 /** The bounds of the server, in bytes of UTF-8. */
 const nameBytes = 128;
 const idBytes = 128;
+/** The part of a token's life after which a new one is asked for, less up to a twentieth, so that those who came together do not renew together. */
+const renewAt = 0.8;
+const renewJitter = 0.05;
+/** The shortest wait (ms) before the token function is asked again. */
+const renewMin = 1_000;
 /** How deep arrays and objects may lie in each other in `data`. */
 const dataDepth = 60;
 /** Names and messages on a page. */
@@ -153,6 +161,8 @@ export class RealtimeClient {
   #retryTimer;
   /** @type {Timer} */
   #watchdog;
+  /** @type {Timer} */
+  #renewal;
   #onlineSince = 0;
   /** When the last frame arrived. Of the steady clock, as are all times here that are compared. */
   #heard = 0;
@@ -347,17 +357,17 @@ export class RealtimeClient {
       return;
     }
     if (generation !== this.#generation) return;
-    if (bearer === null) return this.#stop(0, 'There is no token: the token function gave none.');
+    if (bearer === null) return this.#stop(0, noToken);
     let socket;
     try {
-      socket = new this.#options.WebSocket(this.#address(bearer), subprotocol);
+      socket = new this.#options.WebSocket(this.#address(bearer), this.#protocols(bearer));
     } catch (error) {
       // The address or the place does not allow it (mixed content, for one): it will not do so later either.
       return this.#stop(0, error instanceof Error ? error.message : String(error));
     }
     this.#socket = socket;
     socket.binaryType = 'arraybuffer';
-    socket.onopen = () => { if (generation === this.#generation) this.#opened(); };
+    socket.onopen = () => { if (generation === this.#generation) this.#opened(bearer); };
     socket.onmessage = (/** @type {MessageEvent} */ event) => { if (generation === this.#generation) this.#received(event.data); };
     socket.onclose = (/** @type {CloseEvent} */ event) => { if (generation === this.#generation) this.#lost(event.code, event.reason); };
     // The close that follows says all that there is to know; but of a handshake that fails Node 20 and 22 give no close.
@@ -377,11 +387,46 @@ export class RealtimeClient {
   #address(/** @type {string|undefined} */ bearer) {
     const address = new URL(this.#options.url);
     if (this.#options.user !== undefined) address.searchParams.set('user', this.#options.user);
-    if (bearer !== undefined) address.searchParams.set('access_token', bearer);
+    if (bearer !== undefined && this.#options.tokenIn === 'query') address.searchParams.set('access_token', bearer);
     return address.href;
   }
 
-  #opened() {
+  #protocols(/** @type {string|undefined} */ bearer) {
+    if (bearer === undefined || this.#options.tokenIn === 'query') return subprotocol;
+    if (/[^!#$%&'*+.^_`|~0-9A-Za-z-]/.test(bearer))
+      throw new RangeError("The token has characters that a subprotocol cannot have; send it by the option tokenIn: 'query'.");
+    return [subprotocol, bearerPrefix + bearer];
+  }
+
+  /** Brings the server a new token when most of the life of this one is over, so that its end does not close the connection. */
+  #renewLater(/** @type {string|undefined} */ bearer, /** @type {number|null} */ wait = bearer === undefined ? null : renewalOf(bearer)) {
+    clearTimeout(this.#renewal);
+    if (wait !== null && typeof this.#options.token === 'function')
+      this.#renewal = setTimeout(() => this.#renew(/** @type {string} */ (bearer)), Math.min(Math.max(wait, renewMin), timerMax));
+  }
+
+  async #renew(/** @type {string} */ old) {
+    const generation = this.#generation;
+    /** @type {string|null|undefined} */
+    let bearer = old;
+    try {
+      bearer = await this.#token();
+      if (generation !== this.#generation) return;
+      if (bearer === null) return this.#stop(0, noToken);
+      if (bearer !== old) await this.#ask({ type: 'refresh', token: bearer });
+    } catch (error) {
+      if (generation !== this.#generation) return;
+      const { code, message } = /** @type {any} */ (error);
+      if (code === 'token_invalid') return this.#lost(0, `The server refused the new token: ${message}`);
+      if (code === 'bad_request' || code === 'unknown_type') return; // it renews no such token: 4003 comes, and then another connection
+      bearer = old;
+    }
+    // Without a new one it is tried again in half of the time that is left, and at the end 4003 comes.
+    if (generation === this.#generation) this.#renewLater(bearer, bearer === old ? remainingOf(old) / 2 : undefined);
+  }
+
+  #opened(/** @type {string|undefined} */ bearer) {
+    this.#renewLater(bearer);
     this.#onlineSince = this.#heard = performance.now();
     this.#raw = 0;
     this.#asked = false;
@@ -441,6 +486,7 @@ export class RealtimeClient {
   #dropSocket() {
     this.#generation++;
     clearTimeout(this.#watchdog);
+    clearTimeout(this.#renewal);
     const socket = this.#socket;
     this.#socket = null;
     if (socket && socket.readyState <= 1) socket.close(1000);
@@ -725,6 +771,7 @@ export class RealtimeClient {
       case 'left':
       case 'members':
       case 'history':
+      case 'refreshed':
       case 'pong': return this.#takeRequest(frame.id)?.resolve(frame);
       case 'error': return this.#failed(frame);
       case 'join':
@@ -792,6 +839,32 @@ function parse(/** @type {string} */ text) {
   }
 }
 
+const noToken = 'There is no token: the token function gave none.';
+
+/** The dates of a JWT in ms; of any other token none. @returns {{iat?: number, exp?: number}} */
+function datesOf(/** @type {string} */ token) {
+  try {
+    const { iat, exp } = JSON.parse(atob(token.split('.')[1].replaceAll('-', '+').replaceAll('_', '/')));
+    return { iat: typeof iat === 'number' ? iat * 1000 : undefined, exp: typeof exp === 'number' ? exp * 1000 : undefined };
+  } catch {
+    return {};
+  }
+}
+
+/** How long (ms) a token may still be used, by this machine's clock. */
+function remainingOf(/** @type {string} */ token) { return (datesOf(token).exp ?? 0) - Date.now(); }
+
+/** How long (ms) until a token that was accepted now is to be renewed; null when it does not say when it ends. */
+function renewalOf(/** @type {string} */ token) {
+  const { iat, exp } = datesOf(token);
+  if (exp === undefined) return null;
+  const remaining = exp - Date.now();
+  const life = exp - (iat ?? Date.now());
+  // The server took it, so where its end is past, or its life longer than all of it, this machine's clock is wrong.
+  const left = remaining > 0 && remaining < life ? remaining : life;
+  return left - (1 - renewAt + Math.random() * renewJitter) * life;
+}
+
 /** The milliseconds at the end of a 1001's reason (`server shuts down; retry after 734 ms`), or null. */
 function retryHint(/** @type {string} */ reason) {
   const found = /\bretry after (\d+) ms$/.exec(reason);
@@ -832,16 +905,17 @@ function outcome(call) {
 /** @param {import('./realtime.d.ts').RealtimeOptions} options */
 function checkOptions(options) {
   if (typeof options !== 'object' || options === null) throw new TypeError('The options are missing; at the least a url is needed: { url: "/ws" }.');
-  const { url, user, token, WebSocket = globalThis.WebSocket, ...rest } = options;
-  const all = { url: checkUrl(url), user, token, WebSocket, ...defaults };
+  const { url, user, token, tokenIn = 'subprotocol', WebSocket = globalThis.WebSocket, ...rest } = options;
+  const all = { url: checkUrl(url), user, token, tokenIn, WebSocket, ...defaults };
   if (typeof WebSocket !== 'function')
     throw new TypeError('There is no global WebSocket here (Node has one from version 22 on); give one as the option WebSocket.');
   if (user !== undefined) checkName(user, 'user');
   if (token !== undefined && typeof token !== 'function' && (typeof token !== 'string' || token === ''))
     throw new TypeError("The option 'token' must be a string that is not empty, or a function that gives one.");
+  if (tokenIn !== 'subprotocol' && tokenIn !== 'query') throw new TypeError("The option 'tokenIn' must be 'subprotocol' or 'query'.");
   for (const [name, value] of Object.entries(rest)) {
     if (!Object.hasOwn(defaults, name))
-      throw new TypeError(`There is no option '${name}'; there are url, user, token, WebSocket, ${Object.keys(defaults).join(', ')}.`);
+      throw new TypeError(`There is no option '${name}'; there are url, user, token, tokenIn, WebSocket, ${Object.keys(defaults).join(', ')}.`);
     if (value === undefined) continue;
     checkNumber(`option '${name}'`, value, 1, timerMax);
     all[/** @type {keyof typeof defaults} */ (name)] = value;

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { createHmac, randomBytes } from 'node:crypto';
 import { after, afterEach, before, test } from 'node:test';
 import { backoff } from 'realtime-client';
-import { client, closeAll, history, member, next, quick } from '../support/clients.js';
+import { client, closeAll, history, member, next, quick, within } from '../support/clients.js';
 import { startFront } from '../support/front.js';
 import { startProxy } from '../support/proxy.js';
 
@@ -128,14 +128,54 @@ test('one whom the server disconnects stays away', async () => {
 
 test('a new token is asked for at each attempt, also when the server says that the old one has expired', async () => {
   let asked = 0;
-  const alice = client({ url: front.url, token: async () => tokenFor('alice-t', ++asked === 1 ? 2 : 600) });
+  const alice = client({ url: front.url, token: async () => {
+    if (++asked === 2) throw new Error('the identity server is away'); // when it is to be renewed
+    return tokenFor('alice-t', asked === 1 ? 2 : 600);
+  } });
   await alice.connect();
   await alice.join('tokens');
   const { seq } = await alice.publish('tokens', 'with the first');
   const expired = await next(alice, 'state');
   assert.deepEqual([expired.state, expired.code], ['reconnecting', 4003]);
   assert.equal((await next(alice, 'joined')).seq, seq);
-  assert.equal(asked, 2);
+  assert.equal(asked, 3);
+});
+
+test('a token is renewed on the open connection before it runs out, and is in no address', async () => {
+  const tokens = [tokenFor('alice-r', 3), tokenFor('alice-r', 600)];
+  const alice = client({ url: proxy.url, token: async () => tokens.shift() });
+  const states = [];
+  alice.on('state', ({ state }) => states.push(state));
+  const renewed = new Promise(resolve => {
+    proxy.change = text => {
+      if (text.includes('"type":"refreshed"')) resolve(text);
+      return text;
+    };
+  });
+  const end = Date.now() + 3_000;
+  await alice.connect();
+  await within(renewed, 'the answer to a refresh');
+  while (Date.now() <= end + 500) await alice.ping(); // the first token is over by then
+  assert.deepEqual(states, ['connecting', 'online']);
+  assert.equal(tokens.length, 0);
+  assert.match(proxy.requests[0], /^GET \/ws HTTP/);
+});
+
+test('a new token of another user is used for a new connection', async () => {
+  const tokens = [tokenFor('alice-u', 3), tokenFor('bob-u', 600), tokenFor('bob-u', 600)];
+  const alice = client({ url: front.url, token: async () => tokens.shift() });
+  await alice.connect();
+  const left = await next(alice, 'state');
+  assert.deepEqual([left.state, left.reason], ['reconnecting', 'The server refused the new token: The token is of another user (sub).']);
+  await next(alice, 'state', ({ state }) => state === 'online');
+});
+
+test('a token goes in the address when that is asked for', async () => {
+  const alice = client({ url: proxy.url, token: tokenFor('alice-q', 600), tokenIn: 'query' });
+  await alice.connect();
+  assert.match(proxy.requests[0], /^GET \/ws\?access_token=/);
+  const odd = client({ url: front.url, token: 'a/b=' });
+  await assert.rejects(odd.connect(), { code: 'offline', message: /tokenIn: 'query'/ });
 });
 
 test('a token that does not change and has expired means stop', async () => {

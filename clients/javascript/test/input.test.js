@@ -18,6 +18,7 @@ for (const [options, error, words] of [
   [{ url, user: 'ä'.repeat(65) }, RangeError, /user name has 130 bytes.*1 to 128/],
   [{ url, token: '' }, TypeError, /'token' must be/],
   [{ url, token: 7 }, TypeError, /'token' must be/],
+  [{ url, tokenIn: 'cookie' }, TypeError, /'tokenIn' must be/],
   [{ url, WebSocket: 'ws' }, TypeError, /no global WebSocket/],
   [{ url, retryMax: 0 }, RangeError, /'retryMax' is 0; it must be a number from 1/],
   [{ url, retryMax: NaN }, RangeError, /'retryMax' is NaN/],
