@@ -51,6 +51,8 @@ public static class RealtimeFrontExtensions
         services.TryAddSingleton<ConnectionLimits>();
         services.TryAddSingleton<RequestLimits>();
         services.TryAddSingleton<RevocationSync>();
+        services.TryAddSingleton(provider => new KeyWatch(
+            provider.GetRequiredService<ConnectionRegistry>(), provider.GetRequiredService<SigningKeys>, provider.GetRequiredService<ILogger<KeyWatch>>()));
         services.TryAddSingleton<TokenVerifier>();
         services.TryAddSingleton<TokenRefresh>();
         services.TryAddSingleton<FrontService>();

@@ -16,7 +16,7 @@ namespace Realtime.WebFront.Protocol;
 /// </summary>
 internal sealed partial class RealtimeProtocol(
     GrainCalls calls, LocalRooms rooms, LocalUsers users, TokenExpiry expiry, TokenRefresh refresh,
-    CommandLimits limits, Revocations revocations, IOptions<FrontOptions> options, TimeProvider time, ILogger<RealtimeProtocol> logger)
+    CommandLimits limits, Revocations revocations, KeyWatch keys, IOptions<FrontOptions> options, TimeProvider time, ILogger<RealtimeProtocol> logger)
     : ConnectionHandler
 {
     /// <summary>The WebSocket subprotocol's name.</summary>
@@ -41,6 +41,7 @@ internal sealed partial class RealtimeProtocol(
         connection.State = session;
         expiry.Watch(session);
         revocations.Check(connection);
+        keys.Check(connection);
         await users.Attach(session);
     }
 

@@ -48,7 +48,7 @@ public static class RealtimeSecurityExtensions
         services.AddSingleton<IValidateOptions<BearerOptions>>(new BearerOptionsValidator(environment));
         services.TryAddSingleton(TimeProvider.System);
         services.TryAddSingleton<Revocations>();
-        services.AddSingleton(provider => new SigningKeys(
+        services.TryAddSingleton(provider => new SigningKeys(
             provider.GetRequiredService<IOptions<BearerOptions>>(), environment,
             provider.GetRequiredService<TimeProvider>(), provider.GetRequiredService<ILogger<SigningKeys>>()));
         services.AddSingleton<IPostConfigureOptions<JwtBearerOptions>>(provider => new BearerSetup(

@@ -20,6 +20,9 @@ internal static partial class SecurityLog
     [LoggerMessage(3001, LogLevel.Information, "No keys are configured: every token is refused, and clients of this machine name themselves with ?user=")]
     private static partial void NoKeys(ILogger logger);
 
+    [LoggerMessage(3006, LogLevel.Warning, "All keys were taken away: every token is refused")]
+    public static partial void KeysGone(ILogger logger);
+
     [LoggerMessage(3002, LogLevel.Warning, "The changed key file {Path} cannot be used: {Problem}. The keys before stay in use: {Keys}")]
     private static partial void KeysKept(ILogger logger, string path, string problem, string keys);
 

@@ -8,7 +8,8 @@ using Realtime.WebFront.Security;
 namespace Realtime.WebFront.Tokens;
 
 /// <summary>Serves <c>refresh</c>: a new token for a connection that stays. What is refused changes nothing, the old token goes on.</summary>
-internal sealed partial class TokenRefresh(TokenVerifier verifier, TokenExpiry expiry, Revocations revocations, IOptions<FrontOptions> options, ILogger<TokenRefresh> logger)
+internal sealed partial class TokenRefresh(TokenVerifier verifier, TokenExpiry expiry, Revocations revocations, KeyWatch keys,
+    IOptions<FrontOptions> options, ILogger<TokenRefresh> logger)
 {
     private readonly int _maxCommands = options.Value.MaxCommandsInFlight;
 
@@ -63,7 +64,8 @@ internal sealed partial class TokenRefresh(TokenVerifier verifier, TokenExpiry e
 
         session.Principal = principal!;
         expiry.Watch(session);
-        revocations.Check(session.Connection); // one that came since
+        revocations.Check(session.Connection); // what came since
+        keys.Check(session.Connection);
         return ServerFrames.Refreshed(id, principal!.GetTokenExpiry());
     }
 

@@ -1,4 +1,6 @@
 using System.Net;
+using Microsoft.Extensions.DependencyInjection;
+using Realtime.WebFront.Security;
 
 namespace Realtime.WebFront.Tests.Security;
 
@@ -91,7 +93,7 @@ public class IssuerKeysTests
 
     [Theory]
     [InlineData(null, "its answer has the status 503")]
-    [InlineData("{\"keys\":[]}", "it has no key that can be used")]
+    [InlineData("{\"keys\":[{}]}", "it has no key that can be used")]
     [InlineData("<html>", "it is not a JSON object with each name once")]
     [InlineData("", "it is not a JSON object with each name once")]
     public async Task Keys_that_cannot_be_read_leave_the_ones_before(string? broken, string why)
@@ -102,8 +104,22 @@ public class IssuerKeysTests
 
         server.Jwks = broken;
         Assert.Equal(UnknownKey, await TryAsync(front, _new)); // causes the read
-        await front.Log.WaitAsync(line => line.Contains($"could not be read: {why}. It is tried again; keys read before stay in use"), s_bound);
+        await front.Log.WaitAsync(line => line.Contains($"could not be read: {why}", StringComparison.Ordinal) && line.Contains("It is tried again; keys read before stay in use", StringComparison.Ordinal), s_bound);
         Assert.Equal("alice", await TryAsync(front, _old));
+    }
+
+    [Fact]
+    public async Task An_issuer_that_publishes_no_key_any_more_has_taken_them_away()
+    {
+        await using var server = await IssuerServer.StartAsync(Issuer.Jwks(_old));
+        await using var front = await StartAsync(server.Address);
+        Assert.Equal("alice", await TryAsync(front, _old));
+        var gone = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        front.Services.GetRequiredService<SigningKeys>().KeysGone += () => gone.TrySetResult();
+        server.Jwks = Issuer.Jwks();
+        Assert.Equal(UnknownKey, await TryAsync(front, _new)); // causes the read
+        await gone.Task.WaitAsync(s_bound); // nobody asks meanwhile
+        Assert.Equal("This server has no keys to verify tokens with.", await TryAsync(front, _old));
     }
 
     [Fact]

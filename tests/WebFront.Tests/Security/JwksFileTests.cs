@@ -60,7 +60,7 @@ public sealed class JwksFileTests : IDisposable
     [Theory]
     [InlineData("{\"keys\":[{\"kty\":\"EC\"", "it is not a JSON object with each name once")] // half written
     [InlineData("", "it is not a JSON object with each name once")]
-    [InlineData("{\"keys\":[]}", "it has no key that can be used")]
+    [InlineData("{\"keys\":[{}]}", "it has no key that can be used; key 0 is left out: its type (kty) must be oct, RSA or EC")]
     public async Task A_broken_new_file_is_logged_once_and_the_old_keys_stay(string broken, string why)
     {
         File.WriteAllText(JwksPath, Issuer.Jwks(_old));
@@ -75,6 +75,25 @@ public sealed class JwksFileTests : IDisposable
 
         Write(Issuer.Jwks(_new));
         Assert.Equal("alice", await TryAsync(front, _new));
+    }
+
+    [Fact]
+    public async Task An_empty_set_takes_all_keys_away()
+    {
+        File.WriteAllText(JwksPath, Issuer.Jwks(_old));
+        await using var front = await StartAsync();
+        Write("""{"keys":[]}""");
+        Assert.Equal("This server has no keys to verify tokens with.", await TryAsync(front, _old));
+        Assert.Contains(front.Log.Lines, line => line.Contains("All keys were taken away", StringComparison.Ordinal));
+        Write(Issuer.Jwks(_old));
+        Assert.Equal("alice", await TryAsync(front, _old));
+    }
+
+    [Fact]
+    public async Task A_start_with_an_empty_set_fails()
+    {
+        File.WriteAllText(JwksPath, """{"keys":[]}""");
+        Assert.Contains("it has no key that can be used", (await Assert.ThrowsAsync<OptionsValidationException>(() => StartAsync())).Message);
     }
 
     [Fact]

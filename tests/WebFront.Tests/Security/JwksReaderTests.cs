@@ -69,9 +69,11 @@ public class JwksReaderTests
     [InlineData("{\"keys\":[],\"keys\":[]}", "it is not a JSON object with each name once")]
     [InlineData("{}", "it is no JSON Web Key Set: the array 'keys' is missing (RFC 7517 section 5)")]
     [InlineData("{\"keys\":{}}", "it is no JSON Web Key Set: the array 'keys' is missing (RFC 7517 section 5)")]
-    [InlineData("{\"keys\":[]}", "it has no key that can be used")]
     public void What_is_no_key_set_is_refused(string json, string why) =>
         Assert.Equal(why, Assert.Throws<InvalidKeyException>(() => Read(json)).Message);
+
+    [Fact]
+    public void An_empty_set_has_no_keys_and_is_one() => Assert.Empty(Read("""{"keys":[]}""").Keys);
 
     [Fact]
     public void At_most_100_keys_are_taken()

@@ -18,13 +18,15 @@ internal sealed class JwksFile(string path)
     {
         try
         {
-            JwksReader.Read(Read());
-            return null;
+            // An empty set that comes later takes all keys away; a start with one would let nobody in.
+            return JwksReader.Read(Read()).Keys.Count > 0 ? null : Unusable("it has no key that can be used");
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException or InvalidKeyException)
         {
-            return $"{BearerOptions.Section}:{nameof(BearerOptions.JwksFile)} is '{Path}', which cannot be used: {e.Message}";
+            return Unusable(e.Message);
         }
+
+        string Unusable(string why) => $"{BearerOptions.Section}:{nameof(BearerOptions.JwksFile)} is '{Path}', which cannot be used: {why}";
     }
 
     /// <summary>The content when it is another than the last time, good or bad; else null.</summary>

@@ -5,14 +5,15 @@ namespace Realtime.WebFront.Security;
 
 /// <summary>
 /// Reads a JSON Web Key Set (RFC 7517 section 5). A key that cannot verify our tokens is left out with a note, as the RFC
-/// asks (another type, curve, use or algorithm; a member missing or out of range); a set without any usable key is an error.
+/// asks (another type, curve, use or algorithm; a member missing or out of range); a set of keys of which none is usable is an error.
+/// One that is empty says that no key counts any more.
 /// </summary>
 internal static class JwksReader
 {
     /// <summary>Keys in a set: issuers publish a handful, and a token without <c>kid</c> may be tried against each.</summary>
     public const int MaxKeys = 100;
 
-    /// <exception cref="InvalidKeyException">Not a key set, too many keys, or no usable key.</exception>
+    /// <exception cref="InvalidKeyException">Not a key set, too many keys, or none of its keys is usable.</exception>
     public static (IReadOnlyList<SigningKey> Keys, IReadOnlyList<string> Notes) Read(ReadOnlyMemory<byte> utf8)
     {
         using var document = StrictJson.ParseObject(utf8)
@@ -39,7 +40,7 @@ internal static class JwksReader
             }
         }
 
-        return keys.Count > 0
+        return keys.Count > 0 || list.GetArrayLength() == 0
             ? (keys, notes)
             : throw new InvalidKeyException(string.Join("; ", notes.Prepend("it has no key that can be used")));
     }

@@ -1,3 +1,4 @@
+using System.Buffers.Text;
 using System.Numerics;
 using System.Security.Cryptography;
 using Microsoft.IdentityModel.Tokens;
@@ -22,8 +23,13 @@ internal sealed record SigningKey(SecurityKey Key, string Algorithm, string? Iss
     private const int MaxExponentSize = 8; // bytes: OpenSSL takes no longer one with a large modulus; 65537 is the rule
     private const string P256 = "1.2.840.10045.3.1.7";
 
+    /// <summary>Names the key by its material (RFC 7638): the same for the same key, however it came here.</summary>
+    public string Thumbprint { get; } = ThumbprintOf(Key);
+
     /// <summary><c>kid</c> (RFC 7517 section 4.5), or null.</summary>
     public string? Id => string.IsNullOrEmpty(Key.KeyId) ? null : Key.KeyId;
+
+    public static string ThumbprintOf(SecurityKey key) => Base64Url.EncodeToString(key.ComputeJwkThumbprint());
 
     public static bool IsKnown(string? algorithm) =>
         algorithm is SecurityAlgorithms.HmacSha256 or SecurityAlgorithms.RsaSha256 or SecurityAlgorithms.EcdsaSha256;

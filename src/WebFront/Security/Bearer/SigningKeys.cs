@@ -1,3 +1,4 @@
+using System.Collections.Frozen;
 using Microsoft.Extensions.Options;
 using Microsoft.IdentityModel.Tokens;
 
@@ -9,11 +10,14 @@ namespace Realtime.WebFront.Security;
 /// <param name="Refusal">Why there is none.</param>
 internal readonly record struct KeyChoice(IReadOnlyList<SecurityKey> Keys, string? Issuer, RefusedException? Refusal);
 
-/// <summary>The keys in use: those of the configuration, of the JWKS file, which is watched for changes, and of the issuer.</summary>
+/// <summary>
+/// The keys in use: those of the configuration, of the JWKS file, which is watched for changes, and of the issuer. Its fields are more
+/// than ten, as keys come from three places.
+/// </summary>
 internal sealed class SigningKeys : IDisposable
 {
     /// <summary>
-    /// How often the file is compared: it is a few kilobytes, and an issuer publishes a new key long before it signs with it.
+    /// How often the file is compared, and what the issuer has published meanwhile: it is a few kilobytes, and an issuer publishes a new key long before it signs with it.
     /// </summary>
     public static readonly TimeSpan RefreshInterval = TimeSpan.FromSeconds(5);
 
@@ -26,6 +30,9 @@ internal sealed class SigningKeys : IDisposable
     private readonly Lock _refreshing = new();
     private string? _loggedProblem;
     private volatile IReadOnlyList<SigningKey> _current;
+    private readonly Lock _accepting = new();
+    private IssuerDocument? _published;
+    private volatile FrozenSet<string> _accepted = FrozenSet<string>.Empty;
 
     /// <exception cref="OptionsValidationException">A setting is wrong.</exception>
     public SigningKeys(IOptions<BearerOptions> options, IHostEnvironment environment, TimeProvider time, ILogger<SigningKeys> logger)
@@ -39,16 +46,24 @@ internal sealed class SigningKeys : IDisposable
         {
             _file = file;
             Use(file.ReadIfChanged()!);
-            _timer = time.CreateTimer(_ => Refresh(), null, RefreshInterval, RefreshInterval);
         }
         if (settings.KeysAddress is { } address)
         {
             _issuer = new IssuerKeys(address, isDiscovery: string.IsNullOrWhiteSpace(settings.JwksUrl), settings.RequireHttpsMetadata, logger);
-            _ = _issuer.GetAsync(); // in the background: a front starts also while the issuer is unreachable
+            _ = AskIssuer(); // in the background: a front starts also while the issuer is unreachable
         }
+        Accept(null);
+        if (_file is not null || _issuer is not null)
+            _timer = time.CreateTimer(_ => Refresh(), null, RefreshInterval, RefreshInterval);
         if (_current.Count > 0 || _issuer is null)
             SecurityLog.KeysInUse(_logger, _current);
     }
+
+    /// <summary>Keys that counted count no more. Its handlers throw nothing.</summary>
+    public event Action? KeysGone;
+
+    /// <summary>Whether a key with which a token was verified still counts.</summary>
+    public bool IsAccepted(string thumbprint) => _accepted.Contains(thumbprint);
 
     /// <summary>
     /// Keys of the token's <c>kid</c>, else those without any id; without a <c>kid</c> all of them (RFC 7515 section 4.1.4 leaves the
@@ -56,7 +71,7 @@ internal sealed class SigningKeys : IDisposable
     /// </summary>
     public async ValueTask<KeyChoice> ChooseAsync(StrictToken token)
     {
-        var remote = _issuer is null ? null : await _issuer.GetAsync();
+        var remote = await AskIssuer();
         IReadOnlyList<SigningKey> all = remote is null ? _current : [.. _current, .. remote.Keys];
         var found = Find(all, token.KeyId);
         if (found.Count == 0)
@@ -93,8 +108,37 @@ internal sealed class SigningKeys : IDisposable
         return named.Length > 0 ? named : [.. all.Where(key => key.Id is null)];
     }
 
+    private async Task<IssuerDocument?> AskIssuer()
+    {
+        if (_issuer is null)
+            return null;
+        var published = await _issuer.GetAsync();
+        Accept(published);
+        return published;
+    }
+
+    /// <summary>Notes what counts now, before a token is verified with it, and tells when something counts no more.</summary>
+    /// <param name="published">What the issuer has; null when that is not known, or none is asked.</param>
+    private void Accept(IssuerDocument? published)
+    {
+        lock (_accepting)
+        {
+            if (published is not null && ReferenceEquals(published, _published))
+                return;
+            _published = published ?? _published;
+            var before = _accepted;
+            _accepted = _current.Concat(_published?.Keys ?? []).Select(key => key.Thumbprint).ToFrozenSet();
+            if (before.IsSubsetOf(_accepted))
+                return;
+        }
+        KeysGone?.Invoke();
+    }
+
     private void Refresh()
     {
+        _ = AskIssuer(); // which never fails
+        if (_file is null)
+            return;
         // A slow disk must not pile up readers.
         if (!_refreshing.TryEnter())
             return;
@@ -103,7 +147,11 @@ internal sealed class SigningKeys : IDisposable
             if (_file!.ReadIfChanged() is { } content)
             {
                 Use(content);
-                SecurityLog.KeysInUse(_logger, _current);
+                if (_current.Count > 0)
+                    SecurityLog.KeysInUse(_logger, _current);
+                else
+                    SecurityLog.KeysGone(_logger);
+                Accept(null);
             }
             _loggedProblem = null;
         }

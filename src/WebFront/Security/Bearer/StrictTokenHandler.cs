@@ -1,4 +1,3 @@
-using System.Buffers.Text;
 using System.Security.Claims;
 using Microsoft.IdentityModel.JsonWebTokens;
 using Microsoft.IdentityModel.Tokens;
@@ -62,7 +61,7 @@ internal sealed class StrictTokenHandler(SigningKeys keys, TimeProvider time, Ti
         var claims = result.ClaimsIdentity.Claims.Where(claim => claim.ValueType != JsonClaimValueTypes.JsonNull);
         result.ClaimsIdentity = new ClaimsIdentity(claims, RealtimeSchemes.Bearer, nameType: "sub", roleType: "roles")
         {
-            BootstrapContext = new VerifiedToken(Base64Url.EncodeToString(result.SecurityToken.SigningKey.ComputeJwkThumbprint())),
+            BootstrapContext = new VerifiedToken(SigningKey.ThumbprintOf(result.SecurityToken.SigningKey)),
         };
         return result;
     }
