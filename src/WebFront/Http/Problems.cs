@@ -3,6 +3,7 @@ using Microsoft.AspNetCore.Http.Features;
 using Microsoft.AspNetCore.WebUtilities;
 using Realtime.Grains;
 using Realtime.WebFront.Protocol;
+using Realtime.WebFront.Security;
 
 namespace Realtime.WebFront.Http;
 
@@ -76,6 +77,8 @@ internal static partial class Problems
     /// <summary>Writes the answer. Headers that the endpoint has set, as <c>Allow</c>, stay.</summary>
     public static async Task Write(HttpContext context, Problem problem, string detail)
     {
+        if (problem.Status is StatusCodes.Status401Unauthorized or StatusCodes.Status403Forbidden or StatusCodes.Status429TooManyRequests)
+            context.RequestServices.GetService<SecurityEvents>()?.Refused(context, problem.Status, detail);
         var response = context.Response;
         response.StatusCode = problem.Status;
         response.ContentType = "application/problem+json";

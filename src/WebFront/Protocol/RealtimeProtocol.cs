@@ -4,6 +4,7 @@ using Realtime.Grains;
 using Realtime.PushStreams;
 using Realtime.WebFront.Limiting;
 using Realtime.WebFront.Rooms;
+using Realtime.WebFront.Security;
 using Realtime.WebFront.Tokens;
 using Realtime.WebFront.Users;
 using static Realtime.WebFront.Protocol.FrameRules;
@@ -16,7 +17,7 @@ namespace Realtime.WebFront.Protocol;
 /// </summary>
 internal sealed partial class RealtimeProtocol(
     GrainCalls calls, LocalRooms rooms, LocalUsers users, TokenExpiry expiry, TokenRefresh refresh,
-    CommandLimits limits, Revocations revocations, KeyWatch keys, IOptions<FrontOptions> options, TimeProvider time, ILogger<RealtimeProtocol> logger)
+    CommandLimits limits, Revocations revocations, KeyWatch keys, SecurityEvents events, IOptions<FrontOptions> options, TimeProvider time, ILogger<RealtimeProtocol> logger)
     : ConnectionHandler
 {
     /// <summary>The WebSocket subprotocol's name.</summary>
@@ -39,6 +40,7 @@ internal sealed partial class RealtimeProtocol(
         }
         var session = new Session(connection, user);
         connection.State = session;
+        events.Connected(connection);
         expiry.Watch(session);
         revocations.Check(connection);
         keys.Check(connection);
@@ -50,6 +52,7 @@ internal sealed partial class RealtimeProtocol(
 
     public override async ValueTask OnClosed(Connection connection, ushort code, string reason)
     {
+        events.Closed(connection, code, reason);
         if (connection.State is not Session session)
             return;
         foreach (var membership in session.Close())

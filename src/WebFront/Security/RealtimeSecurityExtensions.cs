@@ -48,6 +48,7 @@ public static class RealtimeSecurityExtensions
         services.AddSingleton<IValidateOptions<BearerOptions>>(new BearerOptionsValidator(environment));
         services.TryAddSingleton(TimeProvider.System);
         services.TryAddSingleton<Revocations>();
+        services.TryAddSingleton<SecurityEvents>();
         services.TryAddSingleton(provider => new SigningKeys(
             provider.GetRequiredService<IOptions<BearerOptions>>(), environment,
             provider.GetRequiredService<TimeProvider>(), provider.GetRequiredService<ILogger<SigningKeys>>()));
