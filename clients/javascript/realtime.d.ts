@@ -76,6 +76,8 @@ export interface RoomMessage extends Position {
   readonly room: string;
   /** The user who wrote it; absent when a service did and named none. */
   readonly from?: string;
+  /** Only on what a service sent: its `from` is no user, whatever name it is. */
+  readonly service?: true;
   readonly content?: string;
   readonly data?: any;
   /** Unix ms. */
@@ -86,6 +88,8 @@ export interface DirectMessage {
   /** This client's user; absent in a message to everyone. */
   readonly to?: string;
   readonly from?: string;
+  /** Only on what a service sent: its `from` is no user, whatever name it is. */
+  readonly service?: true;
   readonly content?: string;
   readonly data?: any;
   /** Unix ms. */

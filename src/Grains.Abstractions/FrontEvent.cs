@@ -48,7 +48,7 @@ public sealed record FrontEvent
     /// <summary>The room's name, the user id for the direct kinds, or nothing for those to everyone.</summary>
     [Id(1)] public required string Target { get; init; }
 
-    /// <summary>The user that it comes from.</summary>
+    /// <summary>The user that it comes from, or the name that a service has given.</summary>
     [Id(2)] public string? From { get; init; }
 
     /// <summary>The room's epoch.</summary>
@@ -73,6 +73,9 @@ public sealed record FrontEvent
 
     /// <summary>For <see cref="FrontEventKind.Positions"/>: the rooms that have had events since the last time.</summary>
     [Id(9)] public RoomOrder[]? Positions { get; init; }
+
+    /// <summary>A message that a service has sent, by a grain or over HTTP: a service may name itself as a user is named.</summary>
+    [Id(10)] public bool IsService { get; init; }
 
     /// <summary>An event of a room, which has an order; others are for users or for the front.</summary>
     internal bool IsOfRoom => Kind < FrontEventKind.DirectMessage;

@@ -4,7 +4,7 @@ namespace Realtime.Grains;
 [GenerateSerializer, Immutable, Alias("realtime.message")]
 public sealed record RoomMessage
 {
-    /// <summary>Who the members see as its sender; none when null.</summary>
+    /// <summary>Who the members see as its sender; none when null. They also see that it is a service and no user.</summary>
     [Id(0)] public string? From { get; init; }
 
     /// <summary>Text for people. A message needs this or <see cref="Data"/>.</summary>
@@ -14,7 +14,7 @@ public sealed record RoomMessage
     [Id(2)] public string? Data { get; init; }
 
     /// <summary>
-    /// Names this publish: a second one with the same id and the same <see cref="From"/> within the room's dedupe
+    /// Names this publish: a second one with the same id and the same <see cref="From"/>, of a service, within the room's dedupe
     /// window is not delivered and gets the first receipt.
     /// </summary>
     [Id(3)] public string? Id { get; init; }

@@ -58,7 +58,7 @@ internal sealed partial class ClusterGrain(TimeProvider time, FrontPublisher pub
         var fronts = await Directory.Fronts();
         await publisher.Publish([.. fronts.Select(front => front.Front)],
         [
-            new FrontEvent { Kind = kind, Target = "", From = from, Timestamp = time.GetUtcNow().ToUnixTimeMilliseconds(), Body = body },
+            new FrontEvent { Kind = kind, Target = "", From = from, IsService = true, Timestamp = time.GetUtcNow().ToUnixTimeMilliseconds(), Body = body },
         ]);
         return fronts.Length;
     }

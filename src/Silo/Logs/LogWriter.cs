@@ -158,7 +158,8 @@ internal sealed partial class LogWriter : IAsyncDisposable
             SELECT room, sequence, $13, kind, sender, timestamp, body FROM entries
         ), publishes AS (
             INSERT INTO realtime_publishes (room, sequence, sender, id, hash, timestamp)
-            SELECT room, sequence, sender, id, hash, timestamp FROM entries WHERE id IS NOT NULL
+            SELECT room, sequence, CASE WHEN kind >= 256 THEN chr(1) || coalesce(sender, '') ELSE sender END, id, hash, timestamp
+            FROM entries WHERE id IS NOT NULL
         )
         SELECT id FROM held
         """;
@@ -179,7 +180,7 @@ internal sealed partial class LogWriter : IAsyncDisposable
             (firsts[i], lasts[i]) = (append.Entries[0].Message.Sequence, append.Entries[^1].Message.Sequence);
             foreach (var (message, id, hash) in append.Entries)
             {
-                (owners[row], sequences[row], kinds[row]) = (append.Mark.Room, message.Sequence, (short)message.Kind);
+                (owners[row], sequences[row], kinds[row]) = (append.Mark.Room, message.Sequence, PostgresLogs.KindOf(message));
                 (senders[row], timestamps[row], bodies[row]) = (message.From, message.Timestamp, message.Body);
                 (ids[row], hashes[row]) = (id is null ? null : Encoding.UTF8.GetBytes(id), unchecked((long)hash));
                 row++;

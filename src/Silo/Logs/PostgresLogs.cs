@@ -21,6 +21,9 @@ internal sealed partial class PostgresLogs : IRoomLogs, IAsyncDisposable
     /// <summary>So many rooms are opened at once; beside these, the writer has two connections and the trimmer one.</summary>
     private const int MaxOpenings = 4;
 
+    /// <summary>In the kind of a row: a service has sent it. Releases that do not know it read the kind alone, so it needs no other version.</summary>
+    private const short ServiceFlag = 256;
+
     private const int Connections = MaxOpenings + 4;
 
     private readonly string _service;
@@ -151,7 +154,8 @@ internal sealed partial class PostgresLogs : IRoomLogs, IAsyncDisposable
                 break;
             found.Add(new FrontEvent
             {
-                Kind = (FrontEventKind)reader.GetInt16(2),
+                Kind = (FrontEventKind)(reader.GetInt16(2) & ~ServiceFlag),
+                IsService = (reader.GetInt16(2) & ServiceFlag) != 0,
                 Target = room,
                 From = reader.IsDBNull(3) ? null : reader.GetString(3),
                 Epoch = epoch,
@@ -174,6 +178,8 @@ internal sealed partial class PostgresLogs : IRoomLogs, IAsyncDisposable
         publishes.Reverse();
         return new OpenedLog(new PostgresLog(this, mark, sequence - found.Count + 1), epoch, sequence, [.. found], [.. publishes]);
     }
+
+    public static short KindOf(FrontEvent message) => (short)((byte)message.Kind | (message.IsService ? ServiceFlag : 0));
 
     private LogException Newer(string room, short version)
     {

@@ -198,11 +198,12 @@ internal sealed class Room(string name, RoomOptions options, TimeProvider time)
         Names.Problem(user, "user") is { } problem ? new RefusedReply(RequestException.NameInvalid, problem) : null;
 
     /// <summary>Numbers a message, or recognises a repeat.</summary>
-    public RoomReply Publish(FrontEventKind kind, string? from, string? id, byte[] body)
+    public RoomReply Publish(FrontEventKind kind, string? from, string? id, byte[] body, bool isService = false)
     {
+        var sender = isService ? KnownPublish.OfService(from) : from; // ids of a service are not those of a user of its name
         var now = NowMs();
         var hash = id is null ? 0 : PublishDedupe.Hash(body);
-        if (id is not null && _dedupe.TryGet(from, id, now, out var known))
+        if (id is not null && _dedupe.TryGet(sender, id, now, out var known))
             return known.BodyHash == hash ? new PublishedReply(known.Receipt) : s_conflict;
         if (!IsWritable)
             return s_unavailable;
@@ -217,10 +218,11 @@ internal sealed class Room(string name, RoomOptions options, TimeProvider time)
             Order = ++_order,
             Timestamp = now,
             Body = body,
+            IsService = isService,
         };
         _pending.Add(new LogEntry(message, id, hash));
         if (id is not null)
-            _dedupe.Add(new KnownPublish(from, id, hash, receipt));
+            _dedupe.Add(new KnownPublish(sender, id, hash, receipt));
         _events.Add(message);
         return new PublishedReply(receipt);
     }

@@ -162,7 +162,7 @@ internal sealed partial class RoomGrain(
     {
         if (_log is null)
             await TryOpen(Create);
-        RoomReply[] replies = [_room.Publish(kind, from, id, body)];
+        RoomReply[] replies = [_room.Publish(kind, from, id, body, isService: true)];
         if (_room.Pending.Length > 0)
             await Commit(replies);
         await Publish();

@@ -32,7 +32,11 @@ internal readonly record struct FrontMembers([property: Id(0)] string Front, [pr
 /// <summary>The receipt of a publish that carried an id.</summary>
 [GenerateSerializer, Immutable, Alias("realtime.room.state.publish")]
 internal readonly record struct KnownPublish(
-    [property: Id(0)] string? User, [property: Id(1)] string Id, [property: Id(2)] ulong BodyHash, [property: Id(3)] Receipt Receipt);
+    [property: Id(0)] string? User, [property: Id(1)] string Id, [property: Id(2)] ulong BodyHash, [property: Id(3)] Receipt Receipt)
+{
+    /// <summary>Stands for the user where a service has published. No name begins like this; <see cref="Logs.LogWriter"/> writes the same.</summary>
+    public static string OfService(string? from) => "\u0001" + from;
+}
 
 /// <summary>The last batch of a front, and its answer.</summary>
 [GenerateSerializer, Immutable, Alias("realtime.room.state.batch")]

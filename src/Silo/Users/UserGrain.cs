@@ -66,6 +66,7 @@ internal sealed partial class UserGrain(TimeProvider time, IOptions<RoomOptions>
             Target = user,
             Body = body,
             From = from,
+            IsService = true,
             Timestamp = time.GetUtcNow().ToUnixTimeMilliseconds(),
         });
     }

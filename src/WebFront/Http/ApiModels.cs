@@ -38,21 +38,22 @@ internal sealed record HistoryResponse(string Room, string? Epoch, IReadOnlyList
 
 /// <summary>A message as the members of the room got it.</summary>
 /// <param name="Type"><c>message</c>, or how a service sent it unwrapped: <c>text</c>, in <paramref name="Content"/>, or <c>binary</c>, as base64 in <paramref name="Data"/>.</param>
-internal sealed record HistoryMessage(string Type, string? From, string? Content, JsonElement? Data, long Seq, long Timestamp)
+/// <param name="Service">True for a message of a service.</param>
+internal sealed record HistoryMessage(string Type, string? From, bool? Service, string? Content, JsonElement? Data, long Seq, long Timestamp)
 {
     public static HistoryMessage Of(FrontEvent message)
     {
         switch (message.Kind)
         {
             case FrontEventKind.Text:
-                return new("text", null, Encoding.UTF8.GetString(message.Body), null, message.Sequence, message.Timestamp);
+                return new("text", null, null, Encoding.UTF8.GetString(message.Body), null, message.Sequence, message.Timestamp);
             case FrontEventKind.Binary:
-                return new("binary", null, null, JsonSerializer.SerializeToElement(Convert.ToBase64String(message.Body)), message.Sequence, message.Timestamp);
+                return new("binary", null, null, null, JsonSerializer.SerializeToElement(Convert.ToBase64String(message.Body)), message.Sequence, message.Timestamp);
         }
         byte[] json = [(byte)'{', .. message.Body, (byte)'}'];
         using var body = JsonDocument.Parse(json);
         return new(
-            "message", message.From,
+            "message", message.From, message.IsService ? true : null,
             body.RootElement.TryGetProperty("content", out var content) ? content.GetString() : null,
             body.RootElement.TryGetProperty("data", out var data) ? data.Clone() : null,
             message.Sequence, message.Timestamp);

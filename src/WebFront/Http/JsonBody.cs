@@ -41,6 +41,8 @@ internal static class JsonBody
                 reader.Read();
                 if (field.PropertyType == typeof(string) && reader.TokenType != JsonTokenType.String)
                     throw new ApiException(Problems.BadRequest, $"'{field.Name}' must be a string, not {Describe(reader.TokenType)}.");
+                if (field.PropertyType == typeof(long?) && (reader.TokenType != JsonTokenType.Number || !reader.TryGetInt64(out _)))
+                    throw new ApiException(Problems.BadRequest, $"'{field.Name}' must be a whole number of at most 64 bits, in digits only.");
                 CheckStrings(ref reader, field.Name);
             }
             reader.Read(); // throws when anything but white space follows

@@ -49,8 +49,8 @@ internal static class FrameCatalog
         new("pong", "timestamp", "id"),
         new("error", "code content", "id room to retryAfter"),
         new("refreshed", "", "id expires"),
-        new("message", "room epoch seq timestamp", "from content data"),
-        new("message", "timestamp", "to from content data"),
+        new("message", "room epoch seq timestamp", "from service content data"),
+        new("message", "timestamp", "to from service content data"),
         new("join", "room from"),
         new("leave", "room from"),
         new("presence", "room members"),
@@ -60,7 +60,7 @@ internal static class FrameCatalog
     /// <summary>What stands in the <c>messages</c> of <c>history</c>.</summary>
     public static readonly FrameForm[] History =
     [
-        new("message", "room epoch seq timestamp", "from content data"),
+        new("message", "room epoch seq timestamp", "from service content data"),
         new("text", "room content epoch seq timestamp"),
         new("binary", "room data epoch seq timestamp"),
     ];

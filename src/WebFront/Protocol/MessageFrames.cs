@@ -68,6 +68,7 @@ internal static class MessageFrames
             frame.Write(",\"from\":"u8);
             frame.WriteString(message.From);
         }
+        frame.WriteService(message);
         frame.Write(","u8);
         frame.Write(message.Body);
         frame.Write(",\"timestamp\":"u8);
@@ -114,9 +115,16 @@ internal static class MessageFrames
             frame.Write(",\"from\":"u8);
             frame.Write(quotedFrom);
         }
+        frame.WriteService(message);
         frame.Write(","u8);
         frame.Write(message.Body);
         frame.EndMessage(message);
+    }
+
+    private static void WriteService(this FrameBuilder frame, FrontEvent message)
+    {
+        if (message.IsService)
+            frame.Write(",\"service\":true"u8);
     }
 
     private static void WriteUnwrapped(this FrameBuilder frame, LocalRoom room, FrontEvent message)

@@ -53,6 +53,19 @@ public sealed class PostgresLogTests(PostgresFixture postgres) : IAsyncLifetime
     }
 
     [Fact]
+    public async Task Messages_of_a_service_stay_apart_from_a_users()
+    {
+        var first = await _logs.Open();
+        var (user, service) = (Entries.Of(first, 1, "a", id: "same"), Entries.Of(first, 2, "b", id: "same"));
+        await Append(first, user, service with { Message = service.Message with { IsService = true } });
+        await using var other = new TestLogs(_database);
+        var second = await other.Open();
+        Assert.Equal([false, true], second.Messages.Select(message => message.IsService));
+        Assert.All(second.Messages, message => Assert.Equal((FrontEventKind.Message, "alice"), (message.Kind, message.From)));
+        Assert.Equal(["alice", KnownPublish.OfService("alice")], second.Publishes.Select(publish => publish.User));
+    }
+
+    [Fact]
     public async Task A_log_is_found_where_there_is_one_and_else_nothing_is_written()
     {
         Assert.Null(await _logs.Logs.Find("nobody", 300).AsTask().WaitAsync(TestLogs.Bound));
