@@ -12,21 +12,21 @@ internal static class RevocationEndpoints
         builder.Add(endpoint =>
         {
             var next = endpoint.RequestDelegate!;
-            endpoint.RequestDelegate = context => Refuse(context) ?? next(context);
+            endpoint.RequestDelegate = context => ProblemOf(context) is var (problem, detail) && detail is not null ? Problems.Write(context, problem, detail) : next(context);
         });
         return builder;
     }
 
-    private static Task? Refuse(HttpContext context)
+    private static (Problem Problem, string? Detail) ProblemOf(HttpContext context)
     {
         var revocations = context.RequestServices.GetRequiredService<Revocations>();
         if (context.User.Identity is { IsAuthenticated: true, Name: { } user } && revocations.IsBlocked(user))
-            return Problems.Write(context, Problems.Forbidden, "The user is blocked.");
+            return (Problems.Forbidden, "The user is blocked.");
         if (!revocations.IsRevoked(context.User))
-            return null;
+            return default;
         // Of the front's own scheme such a token is refused earlier; this is for those of an application.
         context.Response.Headers.Append(HeaderNames.WWWAuthenticate, $"Bearer error=\"invalid_token\", error_description=\"{Revoked}\"");
-        return Problems.Write(context, Problems.Unauthorized, Revoked);
+        return (Problems.Unauthorized, Revoked);
     }
 
     /// <summary>What is said of a token, by whichever check.</summary>

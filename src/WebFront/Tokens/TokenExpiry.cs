@@ -16,7 +16,7 @@ internal sealed partial class TokenExpiry : IDisposable
     private readonly TimeProvider _time;
     private readonly ITimer _timer;
     private readonly ILogger<TokenExpiry> _logger;
-    private readonly SortedSet<Entry> _next = [];
+    private readonly SortedSet<Entry> _next = new(Comparer<Entry>.Create(Compare));
 
     public TokenExpiry(TimeProvider time, ILogger<TokenExpiry> logger)
     {
@@ -104,10 +104,9 @@ internal sealed partial class TokenExpiry : IDisposable
         _timer.Change(wait < TimeSpan.Zero ? TimeSpan.Zero : wait < s_longestWait ? wait : s_longestWait, Timeout.InfiniteTimeSpan);
     }
 
-    private readonly record struct Entry(DateTimeOffset Expires, Session Session) : IComparable<Entry>
-    {
-        public int CompareTo(Entry other) => Expires.CompareTo(other.Expires) is var order and not 0
-            ? order
-            : string.CompareOrdinal(Session.Connection.Id, other.Session.Connection.Id);
-    }
+    private static int Compare(Entry one, Entry other) => one.Expires.CompareTo(other.Expires) is var order and not 0
+        ? order
+        : string.CompareOrdinal(one.Session.Connection.Id, other.Session.Connection.Id);
+
+    private readonly record struct Entry(DateTimeOffset Expires, Session Session);
 }
