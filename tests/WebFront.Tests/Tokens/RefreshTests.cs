@@ -140,7 +140,9 @@ public sealed class RefreshTests(Cluster cluster)
             options.MapInboundClaims = false;
             options.TokenValidationParameters = new()
             {
-                ValidIssuer = Issuer.Name, ValidAudience = Issuer.Audience, NameClaimType = "sub",
+                ValidIssuer = Issuer.Name,
+                ValidAudience = Issuer.Audience,
+                NameClaimType = "sub",
                 SignatureValidator = (token, _) => new JsonWebToken(token),
             };
         }));
