@@ -27,6 +27,9 @@ public sealed class LimitOptions
     /// <summary>Messages of a connection to users.</summary>
     public RateOptions Directs { get; set; } = new() { Rate = 10, Burst = 50 };
 
+    /// <summary>New tokens of a connection, of which each is verified.</summary>
+    public RateOptions Refreshes { get; set; } = new() { Rate = 1, Burst = 10 };
+
     /// <summary>Errors that a connection may be answered with before it is closed with <see cref="Connections.CloseCodes.RateLimited"/>.</summary>
     public RateOptions Errors { get; set; } = new() { Rate = 4, Burst = 40 };
 

@@ -18,6 +18,9 @@ internal enum CommandKind : byte
     /// <summary>A message to a user.</summary>
     Direct,
 
+    /// <summary>A new token.</summary>
+    Refresh,
+
     /// <summary>What has no limit of its own.</summary>
     Other,
 }

@@ -32,6 +32,7 @@ internal readonly record struct Excess(Limit Limit, ExcessStep Step, TimeSpan Wa
         Limit.MessageBytes => "This connection sends more bytes than it may; try again later.",
         Limit.Joins => "This connection joins and leaves more often than it may; try again later.",
         Limit.Reads => "This connection asks for members and history more often than it may; try again later.",
+        Limit.Refreshes => "This connection renews its token more often than it may; try again later.",
         Limit.Directs => "This connection sends messages to users more often than it may; try again later.",
         _ => "This connection sends more frames than it may; try again later.",
     };
@@ -48,7 +49,7 @@ internal sealed class CommandLimits
 
     private readonly LimitMetrics _metrics;
     private readonly TimeProvider _time;
-    private readonly Rate _commands, _publishes, _messageBytes, _joins, _reads, _directs, _errors;
+    private readonly Rate _commands, _publishes, _messageBytes, _joins, _reads, _directs, _refreshes, _errors;
     private readonly long _pause, _maxExcess;
     private readonly bool _isOff;
 
@@ -58,7 +59,8 @@ internal sealed class CommandLimits
         var limits = options.Value;
         _isOff = !limits.Enabled;
         (_commands, _publishes, _messageBytes) = (RateOf(limits.Commands), RateOf(limits.Publishes), RateOf(limits.MessageBytes));
-        (_joins, _reads, _directs, _errors) = (RateOf(limits.Joins), RateOf(limits.Reads), RateOf(limits.Directs), RateOf(limits.Errors));
+        (_joins, _reads, _directs) = (RateOf(limits.Joins), RateOf(limits.Reads), RateOf(limits.Directs));
+        (_refreshes, _errors) = (RateOf(limits.Refreshes), RateOf(limits.Errors));
         (_pause, _maxExcess) = (Ticks(s_pause), limits.MaxExcess == TimeSpan.Zero ? long.MaxValue : Ticks(limits.MaxExcess));
 
         Rate RateOf(RateOptions rate) => new(rate, time.TimestampFrequency);
@@ -83,6 +85,7 @@ internal sealed class CommandLimits
             CommandKind.Join => IsOver(buckets, ref buckets.Joins, _joins, Limit.Joins, 0, out excess),
             CommandKind.Read => IsOver(buckets, ref buckets.Reads, _reads, Limit.Reads, 0, out excess),
             CommandKind.Direct => IsOver(buckets, ref buckets.Directs, _directs, Limit.Directs, bytes, out excess),
+            CommandKind.Refresh => IsOver(buckets, ref buckets.Refreshes, _refreshes, Limit.Refreshes, 0, out excess),
             _ => false,
         };
     }

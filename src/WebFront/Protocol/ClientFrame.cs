@@ -55,6 +55,7 @@ internal ref struct ClientFrame
         ClientFrameType.Message => To is null ? CommandKind.Publish : CommandKind.Direct,
         ClientFrameType.Join or ClientFrameType.Leave => CommandKind.Join,
         ClientFrameType.Members or ClientFrameType.History => CommandKind.Read,
+        ClientFrameType.Refresh => CommandKind.Refresh,
         _ => CommandKind.Other,
     };
 

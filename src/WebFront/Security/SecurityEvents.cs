@@ -51,7 +51,7 @@ internal sealed partial class SecurityEvents : IDisposable
     /// <summary>A connection has ended; written when that was for what its user did or may not.</summary>
     public void Closed(Connection connection, ushort code, string reason)
     {
-        if (code is not (CloseCodes.PolicyViolation or CloseCodes.MessageTooBig or (>= CloseCodes.SlowConsumer and <= CloseCodes.TokenExpired))
+        if (code is not (CloseCodes.PolicyViolation or CloseCodes.MessageTooBig or (>= CloseCodes.SlowConsumer and <= CloseCodes.TokenExpired) or CloseCodes.RateLimited)
             || !_logger.IsEnabled(LogLevel.Information) || !_closes.Take())
             return;
         SafeLog.Write(() => LogClosed(Shown(connection.UserId), connection.RemoteAddress, connection.Id, code, Shown(reason)));

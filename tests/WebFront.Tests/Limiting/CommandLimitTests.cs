@@ -80,6 +80,7 @@ public sealed class CommandLimitTests(Cluster cluster)
     [InlineData("Joins", "joins", """ "type":"leave","room":"ROOM" """)]
     [InlineData("Reads", "reads", """ "type":"members","room":"ROOM" """)]
     [InlineData("Reads", "reads", """ "type":"history","room":"ROOM" """)]
+    [InlineData("Refreshes", "refreshes", """ "type":"refresh","token":"x" """)]
     [InlineData("Directs", "directs", """ "type":"message","to":"bob","content":"psst" """)]
     public async Task Every_kind_has_its_limit(string setting, string metric, string fields)
     {

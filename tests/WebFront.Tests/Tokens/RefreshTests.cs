@@ -60,7 +60,7 @@ public sealed class RefreshTests(Cluster cluster)
     {
         await using var front = await TokenFront.Start(cluster);
         var client = await front.Connect(front.Token(_user));
-        for (var i = 0; i < 50; i++)
+        for (var i = 0; i < 8; i++) // within the limit of refreshes
             Assert.Equal("refreshed", (string?)(await client.Ask(Refresh(front.Token(_user, 3600 + i))))["type"]);
         Assert.Equal(1, front.Expiry.Count);
         await client.Close();
