@@ -167,7 +167,7 @@ function listen(from) {
 
 /** @param {Conversation} conversation @param {any} message */
 function arrived(conversation, message) {
-  const own = message.from === me;
+  const own = message.from === me && !message.service;
   const watched = conversation === active && !document.hidden && following;
   if (!own && !watched) {
     if (conversation.unread === 0) conversation.markNew();

@@ -67,14 +67,14 @@ export class Conversation {
 
   get key() { return this.sign + this.name; }
 
-  /** A message that arrived. @param {{from?: string, content?: string, data?: any, timestamp?: number, epoch?: string, seq?: number}} message */
+  /** A message that arrived. @param {{from?: string, service?: true, content?: string, data?: any, timestamp?: number, epoch?: string, seq?: number}} message */
   message(message) {
     if (message.seq !== undefined && message.epoch !== undefined) {
       this.#seen = { epoch: message.epoch, seq: message.seq };
       for (const item of this.#waiting) if (this.#hasReturned(item)) this.#forget(item);
-      if (message.from === this.me) this.#hideTwin(message.content);
+      if (message.from === this.me && !message.service) this.#hideTwin(message.content);
     }
-    this.#say(message.from ?? 'server', message.content, message.data, message.timestamp ?? Date.now());
+    this.#say(message.from ?? 'server', message.content, message.data, message.timestamp ?? Date.now(), 'Sent', message.service);
   }
 
   /** A line about the conversation itself. @param {string} text @param {'quiet'|'warning'} [tone] */
@@ -187,16 +187,17 @@ export class Conversation {
   }
 
   #say(/** @type {string} */ from, /** @type {string|undefined} */ content, /** @type {any} */ data,
-    /** @type {number} */ time, delivery = 'Sent') {
-    const own = from === this.me;
-    const grouped = this.#last.from === from && time - this.#last.time < groupWithin;
-    this.#last = { from, time };
+    /** @type {number} */ time, delivery = 'Sent', isService = false) {
+    const own = from === this.me && !isService; // a service may have given any name
+    const who = isService ? `\n${from}` : from;
+    const grouped = this.#last.from === who && time - this.#last.time < groupWithin;
+    this.#last = { from: who, time };
     this.#comings = null;
     const line = el('li', { class: `message${own ? ' own' : ''}${grouped ? ' grouped' : ''}` });
     if (!own && !grouped) line.append(avatar(from));
     if (!grouped) {
       line.append(el('p', { class: 'by' },
-        own ? el('span', { class: 'sr-only' }, 'You') : el('strong', {}, bdi(from)), ' ',
+        own ? el('span', { class: 'sr-only' }, 'You') : el('strong', {}, bdi(from)), isService && ' · service', ' ',
         el('time', { dateTime: new Date(time).toISOString(), title: fullTime.format(time) }, clock.format(time))));
     }
     line.append(el('div', { class: 'bubble', title: fullTime.format(time) },
