@@ -13,6 +13,9 @@ public sealed class RoomException : Exception
     /// <summary>The position is of another epoch, or from the future.</summary>
     public const string PositionInvalid = "position_invalid";
 
+    /// <summary>As many connections are in the room as may be.</summary>
+    public const string RoomFull = "room_full";
+
     /// <summary>Makes one.</summary>
     public RoomException(string code, string message) : base(message) => Code = code;
 

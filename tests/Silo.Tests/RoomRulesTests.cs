@@ -14,7 +14,7 @@ public sealed class RoomRulesTests
     private Room NewRoom()
     {
         var room = new Room("lobby", _options, _time);
-        room.Open(new MemoryLogs().Open("lobby", _options.HistoryMessages).Result);
+        room.Open(new MemoryLogs().Open("lobby", _options.RetentionOf("lobby")).Result);
         return room;
     }
 

@@ -1,4 +1,5 @@
 using System.Security.Cryptography;
+using Realtime.Silo.Rooms;
 
 namespace Realtime.Silo.Logs;
 
@@ -10,10 +11,10 @@ internal sealed class MemoryLogs : IRoomLogs
 {
     private static readonly MemoryLog s_log = new();
 
-    public ValueTask<OpenedLog> Open(string room, int messages) =>
+    public ValueTask<OpenedLog> Open(string room, Retention retention) =>
         new(new OpenedLog(s_log, NewEpoch(), 0, [], []));
 
-    public ValueTask<OpenedLog?> Find(string room, int messages) => default;
+    public ValueTask<OpenedLog?> Find(string room, Retention retention) => default;
 
     public IRoomLog Resume(LogMark mark) => s_log;
 

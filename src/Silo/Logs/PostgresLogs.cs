@@ -57,11 +57,11 @@ internal sealed partial class PostgresLogs : IRoomLogs, IAsyncDisposable
     /// <summary>Up to where messages of rooms are not needed any more.</summary>
     public TrimList Trims { get; } = new();
 
-    public async ValueTask<OpenedLog> Open(string room, int messages) => (await Open(room, messages, OpenSql))!;
+    public async ValueTask<OpenedLog> Open(string room, Retention retention) => (await Open(room, retention, OpenSql))!;
 
-    public ValueTask<OpenedLog?> Find(string room, int messages) => Open(room, messages, FindSql);
+    public ValueTask<OpenedLog?> Find(string room, Retention retention) => Open(room, retention, FindSql);
 
-    private async ValueTask<OpenedLog?> Open(string room, int messages, string sql)
+    private async ValueTask<OpenedLog?> Open(string room, Retention retention, string sql)
     {
         _outage.ThrowIfDown();
         using var bound = new CancellationTokenSource(StatementTimeout);
@@ -69,7 +69,7 @@ internal sealed partial class PostgresLogs : IRoomLogs, IAsyncDisposable
             throw new LogException("The log is busy with other rooms.");
         try
         {
-            var opened = await Read(room, messages, sql, bound.Token);
+            var opened = await Read(room, retention, sql, bound.Token);
             _outage.Succeeded();
             return opened;
         }
@@ -106,19 +106,29 @@ internal sealed partial class PostgresLogs : IRoomLogs, IAsyncDisposable
         RETURNING id, term, epoch, sequence
         """;
 
-    private const string MessagesSql = """
-        SELECT sequence, version, kind, sender, timestamp, body FROM realtime_messages
-        WHERE room = (SELECT id FROM realtime_rooms WHERE service = $1 AND name = $2)
-        ORDER BY sequence DESC LIMIT $3
+    // The newest as far as their bytes are what a room keeps; which of them it keeps is its own rule.
+    private static readonly string s_messagesSql = $"""
+        SELECT sequence, version, kind, sender, timestamp, body FROM (
+            SELECT *, sum(octet_length(body) + {RoomHistory.Overhead}) OVER (ORDER BY sequence DESC) AS bytes FROM (
+                SELECT sequence, version, kind, sender, timestamp, body FROM realtime_messages
+                WHERE room = (SELECT id FROM realtime_rooms WHERE service = $1 AND name = $2)
+                ORDER BY sequence DESC LIMIT $3) newest) messages
+        WHERE bytes <= $4 ORDER BY sequence DESC
         """;
 
+    // Of each sender the newest first, as a room that is full forgets the oldest of who has the most.
     private const string PublishesSql = """
-        SELECT sequence, sender, id, hash, timestamp FROM realtime_publishes
-        WHERE room = (SELECT id FROM realtime_rooms WHERE service = $1 AND name = $2) AND timestamp >= $3
-        ORDER BY sequence DESC LIMIT $4
+        SELECT * FROM (
+            SELECT sequence, sender, id, hash, timestamp FROM (
+                SELECT *, row_number() OVER (PARTITION BY sender ORDER BY sequence DESC) AS place FROM (
+                    SELECT sequence, sender, id, hash, timestamp FROM realtime_publishes
+                    WHERE room = (SELECT id FROM realtime_rooms WHERE service = $1 AND name = $2) AND timestamp >= $3
+                    ORDER BY sequence DESC LIMIT $4 * 10) newest) shares
+            ORDER BY place, sequence DESC LIMIT $4) publishes
+        ORDER BY sequence DESC
         """;
 
-    private async Task<OpenedLog?> Read(string room, int messages, string sql, CancellationToken cancellation)
+    private async Task<OpenedLog?> Read(string room, Retention retention, string sql, CancellationToken cancellation)
     {
         await using var connection = await Source.OpenConnectionAsync(cancellation);
         await using var batch = new NpgsqlBatch(connection)
@@ -126,7 +136,14 @@ internal sealed partial class PostgresLogs : IRoomLogs, IAsyncDisposable
             BatchCommands =
             {
                 new(sql) { Parameters = { Text(_service), Text(room), Text(MemoryLogs.NewEpoch()) } },
-                new(MessagesSql) { Parameters = { Text(_service), Text(room), Number(messages) } },
+                new(s_messagesSql)
+                {
+                    Parameters =
+                    {
+                        Text(_service), Text(room),
+                        Number(retention.Messages == 0 ? 0 : retention.Bytes / RoomHistory.Overhead), Number(retention.Bytes),
+                    },
+                },
                 new(PublishesSql)
                 {
                     Parameters =

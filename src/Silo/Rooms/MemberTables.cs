@@ -55,6 +55,8 @@ internal sealed class MemberTables
     public FrontMembers[] Save() =>
         [.. _fronts.Select(front => new FrontMembers(front.Key, [.. front.Value.Select(entry => new Member(entry.Value, entry.Key))]))];
 
+    public bool Has(string front, string connection) => _fronts.TryGetValue(front, out var connections) && connections.ContainsKey(connection);
+
     public bool HasFront(string front) => _fronts.ContainsKey(front);
 
     /// <summary>All user ids in ordinal order. The next change makes it another array.</summary>

@@ -15,7 +15,7 @@ internal sealed class Room(string name, RoomOptions options, TimeProvider time)
 {
     private readonly RoomMembers _members = new();
     private readonly RoomHistory _history = new(options.RetentionOf(name));
-    private readonly PublishDedupe _dedupe = new(options.DedupeEntries, options.DedupeWindow);
+    private readonly PublishDedupe _dedupe = new(options.DedupeEntries, options.DedupeWindow, options.DedupeBytes);
     private readonly List<LogEntry> _pending = [];
     private readonly List<FrontEvent> _events = [];
     private long _sequence; // pending messages included
@@ -146,6 +146,11 @@ internal sealed class Room(string name, RoomOptions options, TimeProvider time)
             return refused;
         if (!HasPast)
             return s_unavailable;
+        if (_members.Connections >= options.MaxMembers && !_members.Has(front, join.Connection))
+        {
+            SiloLimits.Met(SiloLimits.Members);
+            return new RefusedReply(RoomException.RoomFull, $"The room has {options.MaxMembers} connections, as many as it may (Rooms:MaxMembers).");
+        }
         if (_members.Add(front, join.Connection, join.User))
             PublishPresence(FrontEventKind.Joined, join.User);
         if (join.Since is not { } since)

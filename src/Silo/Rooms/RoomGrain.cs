@@ -202,10 +202,10 @@ internal sealed partial class RoomGrain(
             throw new RoomException(RoomException.Unavailable, "The room's log cannot be read now; try again.");
     }
 
-    private async ValueTask<OpenedLog?> Create(string room, int messages) => await logs.Open(room, messages);
+    private async ValueTask<OpenedLog?> Create(string room, Retention retention) => await logs.Open(room, retention);
 
     /// <summary>Opens the log; false when it cannot be had. Calls that only read come together, so they wait for one opening.</summary>
-    private async ValueTask<bool> TryOpen(Func<string, int, ValueTask<OpenedLog?>> open)
+    private async ValueTask<bool> TryOpen(Func<string, Retention, ValueTask<OpenedLog?>> open)
     {
         if (_log is not null)
             return true;
@@ -223,7 +223,7 @@ internal sealed partial class RoomGrain(
         {
             try
             {
-                if (await open(this.GetPrimaryKeyString(), options.Value.RetentionOf(this.GetPrimaryKeyString()).Messages) is not { } opened)
+                if (await open(this.GetPrimaryKeyString(), options.Value.RetentionOf(this.GetPrimaryKeyString())) is not { } opened)
                     return true; // there is none
                 _room.Open(opened);
                 _log = opened.Log;

@@ -1,53 +1,77 @@
 namespace Realtime.Silo.Rooms;
 
-/// <summary>The last messages of a room, bounded in count and age.</summary>
+/// <summary>The last messages of a room without holes, bounded in count, bytes and age.</summary>
+/// <remarks>
+/// The count is fair: as long as others have messages in it too, those of one user count for at most half of it. So a flood of one user
+/// pushes what others said, and all that came since, out by bytes and age only.
+/// </remarks>
 internal sealed class RoomHistory(Retention retention)
 {
-    private readonly Queue<FrontEvent> _messages = new();
+    /// <summary>What a message takes in memory beside its body: objects, headers and its place here. For every message alike.</summary>
+    public const int Overhead = 160;
+
+    private FrontEvent[] _ring = []; // its length is a power of two; made for the first message
+    private int _head;
+    private int _count;
     private long _last; // the newest sequence ever added
     private long _newestExpiresAt; // Unix milliseconds
     private long _oldestExpiresAt; // or earlier: until then no message needs to be looked at
+    private HistoryShares? _shares; // while there are as many messages as the count allows
 
     /// <summary>The sequence of the oldest message that is here; that of the next one when there is none.</summary>
-    public long First => _last - _messages.Count + 1;
+    public long First => _last - _count + 1;
+
+    /// <summary>What the messages take in memory, all in all.</summary>
+    public long Bytes { get; private set; }
+
+    /// <summary>When the newest message expires, Unix milliseconds; 0 when there is none.</summary>
+    public long ExpiresAt => _count == 0 ? 0 : _newestExpiresAt;
 
     public void Add(FrontEvent message)
     {
         _last = message.Sequence;
         if (retention.Messages == 0)
             return;
-        if (_messages.Count == retention.Messages)
-            _messages.Dequeue();
-        if (_messages.Count == 0)
+        if (_count == 0)
             _oldestExpiresAt = ExpiryOf(message);
-        _messages.Enqueue(message);
+        if (_count == _ring.Length)
+            Resize(Math.Max(4, 2 * _count));
+        _ring[Place(_count++)] = message;
         _newestExpiresAt = ExpiryOf(message);
+        Bytes += BytesOf(message);
+        _shares?.Add(message.From);
+        TrimSize();
     }
 
-    /// <summary>When the newest message expires, Unix milliseconds; 0 when there is none.</summary>
-    public long ExpiresAt => _messages.Count == 0 ? 0 : _newestExpiresAt;
+    public FrontEvent[] Save() => From(0);
 
-    public FrontEvent[] Save() => [.. _messages];
-
-    /// <summary>Holds these and no others; without holes, up to the last.</summary>
+    /// <summary>Holds these, as far as they are within the bounds, and no others; without holes, up to the last.</summary>
     public void Load(FrontEvent[] messages, long last)
     {
-        _messages.Clear();
+        (_ring, _head, _count, Bytes, _shares) = ([], 0, 0, 0, null);
         foreach (var message in messages)
             Add(message);
         _last = last;
     }
 
-    /// <summary>Everything after <paramref name="sequence"/>, or null when some of it has expired or it lies in the future.</summary>
-    public FrontEvent[]? After(long sequence, long nowMs)
+    /// <summary>
+    /// Everything after <paramref name="sequence"/>; null when some of it has expired, it lies in the future, or its bodies have more
+    /// than <paramref name="bytes"/>.
+    /// </summary>
+    public FrontEvent[]? After(long sequence, long nowMs, long bytes = long.MaxValue)
     {
         Trim(nowMs);
         if (sequence < 0 || sequence > _last)
             return null;
         var missing = _last - sequence;
-        if (missing > _messages.Count)
+        if (missing > _count)
             return null;
-        return missing == 0 ? [] : [.. _messages.Skip((int)(_messages.Count - missing))];
+        for (var i = _count - (int)missing; i < _count; i++)
+        {
+            if ((bytes -= _ring[Place(i)].Body.Length) < 0)
+                return null;
+        }
+        return From(_count - (int)missing);
     }
 
     /// <summary>
@@ -57,30 +81,99 @@ internal sealed class RoomHistory(Retention retention)
     public FrontEvent[] Before(long sequence, int limit, int bytes, long nowMs)
     {
         Trim(nowMs);
-        var older = _messages.TakeWhile(message => message.Sequence < sequence).ToArray();
-        var start = older.Length;
-        while (start > 0 && older.Length - start < limit && (start == older.Length || bytes >= older[start - 1].Body.Length))
-            bytes -= older[--start].Body.Length;
-        return older[start..];
+        var end = (int)Math.Clamp(sequence - First, 0, _count);
+        var start = end;
+        while (start > 0 && end - start < limit && (start == end || bytes >= _ring[Place(start - 1)].Body.Length))
+            bytes -= _ring[Place(--start)].Body.Length;
+        return From(start, end);
     }
 
+    /// <summary>Removes what is too old.</summary>
     public void Trim(long nowMs)
     {
         if (nowMs <= _oldestExpiresAt)
             return;
-        while (_messages.TryPeek(out var oldest))
+        while (_count > 0)
         {
-            _oldestExpiresAt = ExpiryOf(oldest);
+            _oldestExpiresAt = ExpiryOf(_ring[_head]);
             if (nowMs <= _oldestExpiresAt)
-                return;
-            _messages.Dequeue();
+                break;
+            RemoveOldest();
         }
+        TrimSize(); // those of the one user that is left count in full again
     }
 
+    /// <summary>Removes the oldest messages until so many bytes are free, or none is left.</summary>
+    public void Release(long bytes)
+    {
+        for (var until = Bytes - bytes; _count > 0 && Bytes > until;)
+            RemoveOldest();
+    }
+
+    private void TrimSize()
+    {
+        if (Bytes > retention.Bytes)
+        {
+            SiloLimits.Met(SiloLimits.HistoryBytes);
+            while (Bytes > retention.Bytes)
+                RemoveOldest();
+        }
+        if (_count <= retention.Messages)
+            return;
+        if (_shares is null)
+        {
+            _shares = new HistoryShares(retention.Messages);
+            for (var i = 0; i < _count; i++)
+                _shares.Add(_ring[Place(i)].From);
+        }
+        // Two who have each their half fill it.
+        while (_count > retention.Messages && _shares!.Counted >= retention.Messages)
+            RemoveOldest();
+    }
+
+    private void RemoveOldest()
+    {
+        var oldest = _ring[_head];
+        Bytes -= BytesOf(oldest);
+        _ring[_head] = null!;
+        _head = Place(1);
+        _count--;
+        _shares?.Remove(oldest.From);
+        if (_count < retention.Messages / 2)
+            _shares = null;
+        if (_count < _ring.Length / 4)
+            Resize(_ring.Length / 2);
+    }
+
+    private void Resize(int length)
+    {
+        var ring = new FrontEvent[length];
+        From(0).CopyTo(ring, 0);
+        (_ring, _head) = (ring, 0);
+    }
+
+    private FrontEvent[] From(int start) => From(start, _count);
+
+    private FrontEvent[] From(int start, int end)
+    {
+        if (start == end)
+            return [];
+        var messages = new FrontEvent[end - start];
+        var first = Math.Min(messages.Length, _ring.Length - Place(start));
+        Array.Copy(_ring, Place(start), messages, 0, first);
+        Array.Copy(_ring, 0, messages, first, messages.Length - first);
+        return messages;
+    }
+
+    private int Place(int index) => (_head + index) & (_ring.Length - 1);
+
     private long ExpiryOf(FrontEvent message) => message.Timestamp + (long)retention.Age.TotalMilliseconds;
+
+    private static int BytesOf(FrontEvent message) => Overhead + message.Body.Length + 2 * (message.From?.Length ?? 0);
 }
 
 /// <summary>How much of a room is kept for those who come back.</summary>
 /// <param name="Messages">The most messages.</param>
 /// <param name="Age">How old the oldest may be.</param>
-internal readonly record struct Retention(int Messages, TimeSpan Age);
+/// <param name="Bytes">What they may take in memory, at <see cref="RoomHistory.Overhead"/> each and their bodies.</param>
+internal readonly record struct Retention(int Messages, TimeSpan Age, int Bytes = RoomOptions.DefaultHistoryBytes);

@@ -95,6 +95,8 @@ internal sealed class RoomMembers
         }
     }
 
+    public bool Has(string front, string connection) => _tables?.Has(front, connection) ?? Find(front, connection) >= 0;
+
     public bool HasFront(string front) => _tables?.HasFront(front) ?? Array.IndexOf(_fronts, front) >= 0;
 
     public MembersPage Page(string? after, int limit)

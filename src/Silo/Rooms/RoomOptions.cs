@@ -6,6 +6,9 @@ namespace Realtime.Silo.Rooms;
 /// <summary>How rooms behave; configuration section <c>Rooms</c>.</summary>
 public sealed class RoomOptions
 {
+    internal const int DefaultHistoryBytes = 8 * 1024 * 1024;
+    internal const int DefaultDedupeBytes = 4 * 1024 * 1024;
+
     /// <summary>
     /// Up to so many users in a room, presence is by name; above it members get only a count, at most one
     /// per <see cref="PresenceCountInterval"/>: a room of n members would otherwise cost n * n frames to fill. 0 to 100,000.
@@ -17,9 +20,18 @@ public sealed class RoomOptions
     [Range(typeof(TimeSpan), "00:00:00.1", "01:00:00")]
     public TimeSpan PresenceCountInterval { get; set; } = TimeSpan.FromSeconds(1);
 
-    /// <summary>The most messages that a room keeps for those who come back. 0 to 100,000.</summary>
+    /// <summary>
+    /// The most messages that a room keeps for those who come back. While there are others among them, those of one user count for
+    /// at most half of it: then there may be more, and a flood pushes nobody's messages out. 0 to 100,000.
+    /// </summary>
     [Range(0, 100_000)]
     public int HistoryMessages { get; set; } = 300;
+
+    /// <summary>
+    /// What they may take in memory, bodies and 160 bytes for each; beyond it the oldest go early. 1,024 to 1 GiB.
+    /// </summary>
+    [Range(1024, 1024 * 1024 * 1024)]
+    public int HistoryBytes { get; set; } = DefaultHistoryBytes;
 
     /// <summary>How long a room keeps them. 1 s to 1 day.</summary>
     [Range(typeof(TimeSpan), "00:00:01", "1.00:00:00")]
@@ -29,9 +41,19 @@ public sealed class RoomOptions
     [Range(typeof(TimeSpan), "00:00:01", "1.00:00:00")]
     public TimeSpan DedupeWindow { get; set; } = TimeSpan.FromMinutes(5);
 
-    /// <summary>The most publish ids that a room remembers; beyond it the oldest are forgotten early. 0 to 1,000,000.</summary>
+    /// <summary>
+    /// The most publish ids that a room remembers; beyond it the user who has the most forgets the oldest early. 0 to 1,000,000.
+    /// </summary>
     [Range(0, 1_000_000)]
     public int DedupeEntries { get; set; } = 10_000;
+
+    /// <summary>What they may take in memory, their text and 200 bytes for each; beyond it as above. 1,024 to 1 GiB.</summary>
+    [Range(1024, 1024 * 1024 * 1024)]
+    public int DedupeBytes { get; set; } = DefaultDedupeBytes;
+
+    /// <summary>The most connections in a room; a join beyond is refused with <c>room_full</c>. 1 to 10,000,000.</summary>
+    [Range(1, 10_000_000)]
+    public int MaxMembers { get; set; } = 100_000;
 
     /// <summary>
     /// The longest <c>content</c> of a message, and the longest <c>data</c>, in bytes of JSON; also of a text or binary frame that a
@@ -40,7 +62,7 @@ public sealed class RoomOptions
     [Range(1, 16 * 1024 * 1024)]
     public int MaxContentBytes { get; set; } = 64 * 1024;
 
-    /// <summary>Rooms that keep another number of messages, or keep them for another time. The first that matches counts.</summary>
+    /// <summary>Rooms that keep another number or size of messages, or keep them for another time. The first that matches counts.</summary>
     public IList<RoomPattern> Patterns { get; set; } = [];
 
     /// <summary>What the room of this name keeps.</summary>
@@ -49,9 +71,9 @@ public sealed class RoomOptions
         foreach (var pattern in Patterns)
         {
             if (pattern.Matches(room))
-                return new Retention(pattern.HistoryMessages ?? HistoryMessages, pattern.HistoryAge ?? HistoryAge);
+                return new Retention(pattern.HistoryMessages ?? HistoryMessages, pattern.HistoryAge ?? HistoryAge, pattern.HistoryBytes ?? HistoryBytes);
         }
-        return new Retention(HistoryMessages, HistoryAge);
+        return new Retention(HistoryMessages, HistoryAge, HistoryBytes);
     }
 
     /// <summary>Older messages are of no use in any room.</summary>
@@ -69,6 +91,10 @@ public sealed class RoomPattern : ISettings
     /// <summary>Instead of <see cref="RoomOptions.HistoryMessages"/>. 0 to 100,000.</summary>
     [Range(0, 100_000)]
     public int? HistoryMessages { get; set; }
+
+    /// <summary>Instead of <see cref="RoomOptions.HistoryBytes"/>. 1,024 to 1 GiB.</summary>
+    [Range(1024, 1024 * 1024 * 1024)]
+    public int? HistoryBytes { get; set; }
 
     /// <summary>Instead of <see cref="RoomOptions.HistoryAge"/>. 1 s to 1 day.</summary>
     [Range(typeof(TimeSpan), "00:00:01", "1.00:00:00")]

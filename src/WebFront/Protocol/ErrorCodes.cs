@@ -29,6 +29,9 @@ public static class ErrorCodes
     /// <summary>A join over <see cref="FrontOptions.MaxRoomsPerConnection"/>.</summary>
     public const string TooManyRooms = "too_many_rooms";
 
+    /// <summary>A join to a room that has as many connections as it may.</summary>
+    public const string RoomFull = RoomException.RoomFull;
+
     /// <summary>The publish id was used for another message.</summary>
     public const string IdConflict = RoomException.IdConflict;
 

@@ -5,6 +5,7 @@ using Orleans.Hosting;
 using Orleans.TestingHost;
 using Realtime.Grains;
 using Realtime.Silo.Logs;
+using Realtime.Silo.Rooms;
 
 namespace Realtime.Silo.Tests.Logs;
 
@@ -25,7 +26,7 @@ internal sealed class ShakyLogs : IRoomLogs
     /// <summary>What appends fail with is kept all the same: the answer was lost.</summary>
     public bool KeepsWhatItRefuses { get; set; }
 
-    public ValueTask<OpenedLog> Open(string room, int messages)
+    public ValueTask<OpenedLog> Open(string room, Retention retention)
     {
         if (IsDefect)
             throw new InvalidOperationException("a defect");
@@ -42,8 +43,8 @@ internal sealed class ShakyLogs : IRoomLogs
         }
     }
 
-    public async ValueTask<OpenedLog?> Find(string room, int messages) =>
-        _rooms.ContainsKey(room) || IsClosed ? await Open(room, messages) : null;
+    public async ValueTask<OpenedLog?> Find(string room, Retention retention) =>
+        _rooms.ContainsKey(room) || IsClosed ? await Open(room, retention) : null;
 
     public IRoomLog Resume(LogMark mark) => throw new NotSupportedException();
 
@@ -209,7 +210,7 @@ public sealed class FailingLogTests : IAsyncLifetime
     {
         Assert.Empty((await _room.History()).Messages);
         Assert.Equal("", (await _room.Describe()).Position.Epoch);
-        Assert.Null(await _logs.Find("lobby", 300));
+        Assert.Null(await _logs.Find("lobby", TestLogs.Retention(300)));
         await Submit(Join("alice"), Say("a"));
         Assert.Single((await _room.History()).Messages);
     }
@@ -218,7 +219,7 @@ public sealed class FailingLogTests : IAsyncLifetime
     public async Task A_room_that_has_lost_its_log_to_another_activation_goes()
     {
         await Submit(Join("alice"), Say("a", "1"));
-        await _logs.Open("lobby", 300);
+        await _logs.Open("lobby", TestLogs.Retention(300));
         IsRefused((await Submit(Say("b", "2")))[0]);
         // Whoever is called next is another activation: it knows no members, and goes on in the log.
         using var bound = new CancellationTokenSource(s_bound);

@@ -48,8 +48,10 @@ internal sealed class TestLogs : IAsyncDisposable
         return database;
     }
 
+    public static Retention Retention(int messages, int bytes = RoomOptions.DefaultHistoryBytes) => new(messages, TimeSpan.FromMinutes(10), bytes);
+
     public async Task<OpenedLog> Open(string room = "lobby") =>
-        await Logs.Open(room, Rooms.RetentionOf(room).Messages).AsTask().WaitAsync(Bound);
+        await Logs.Open(room, Rooms.RetentionOf(room)).AsTask().WaitAsync(Bound);
 
     public static async Task<object?> Execute(string database, string sql)
     {

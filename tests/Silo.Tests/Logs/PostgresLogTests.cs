@@ -68,12 +68,12 @@ public sealed class PostgresLogTests(PostgresFixture postgres) : IAsyncLifetime
     [Fact]
     public async Task A_log_is_found_where_there_is_one_and_else_nothing_is_written()
     {
-        Assert.Null(await _logs.Logs.Find("nobody", 300).AsTask().WaitAsync(TestLogs.Bound));
+        Assert.Null(await _logs.Logs.Find("nobody", TestLogs.Retention(300)).AsTask().WaitAsync(TestLogs.Bound));
         Assert.Equal(0L, await _logs.Execute("SELECT count(*) FROM realtime_rooms"));
         var first = await _logs.Open();
         await Append(first, Entries.Of(first, 1));
         await using var other = new TestLogs(_database);
-        var found = await other.Logs.Find("lobby", 300).AsTask().WaitAsync(TestLogs.Bound);
+        var found = await other.Logs.Find("lobby", TestLogs.Retention(300)).AsTask().WaitAsync(TestLogs.Bound);
         Assert.Equal((first.Epoch, 1, 1), (found!.Epoch, found.Sequence, found.Messages.Length));
         await Assert.ThrowsAsync<LogFencedException>(() => Append(first, Entries.Of(first, 2)));
         await Append(found, Entries.Of(found, 2));
@@ -159,8 +159,22 @@ public sealed class PostgresLogTests(PostgresFixture postgres) : IAsyncLifetime
         log.Log.Trim(701);
         await _logs.Trimmer.TrimCounts().WaitAsync(TestLogs.Bound);
         Assert.Equal(701L, await _logs.Execute("SELECT min(sequence) FROM realtime_messages"));
-        // A new opening takes no more than it is asked for, though more is there.
-        Assert.Equal([951, 1000], (await _logs.Logs.Open("lobby", 50)).Messages.Select(message => message.Sequence).Where(sequence => sequence is 951 or 1000 || sequence < 951));
+        // A new opening takes no more bytes than the room keeps, though more is there.
+        var bytes = Enumerable.Range(951, 50).Sum(i => RoomHistory.Overhead + Entries.Body($"m{i}").Length);
+        Assert.Equal(Enumerable.Range(951, 50).Select(i => (long)i),
+            (await _logs.Logs.Open("lobby", TestLogs.Retention(300, bytes))).Messages.Select(message => message.Sequence));
+        Assert.Empty((await _logs.Logs.Open("lobby", TestLogs.Retention(0))).Messages);
+    }
+
+    [Fact]
+    public async Task One_users_ids_do_not_crowd_out_those_of_others_when_a_room_is_opened()
+    {
+        await using var logs = new TestLogs(_database, new RoomOptions { DedupeEntries = 4 }, _time);
+        var at = _time.GetUtcNow().ToUnixTimeMilliseconds();
+        var log = await logs.Open();
+        await Append(log, Entries.Of(log, 1, id: "a", from: "alice", at: at), Entries.Of(log, 2, id: "s", from: null, at: at));
+        await Append(log, [.. Enumerable.Range(3, 20).Select(i => Entries.Of(log, i, id: $"m{i}", from: "mallory", at: at))]);
+        Assert.Equal(["a", "s", "m21", "m22"], (await logs.Open()).Publishes.Select(publish => publish.Id));
     }
 
     [Fact]

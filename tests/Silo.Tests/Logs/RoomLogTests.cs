@@ -24,7 +24,7 @@ public sealed class RoomLogTests(PostgresFixture postgres)
     public async Task A_new_room_is_empty_and_has_an_epoch_of_its_own(string provider)
     {
         var logs = await NewLogs(provider);
-        var (one, two) = (await logs.Open("one", 300), await logs.Open("two", 300));
+        var (one, two) = (await logs.Open("one", TestLogs.Retention(300)), await logs.Open("two", TestLogs.Retention(300)));
         Assert.Equal((0, 0, 0), (one.Sequence, one.Messages.Length, one.Publishes.Length));
         Assert.Matches("^[0-9a-f]{16}$", one.Epoch);
         Assert.NotEqual(one.Epoch, two.Epoch);
@@ -40,7 +40,7 @@ public sealed class RoomLogTests(PostgresFixture postgres)
         var logs = await NewLogs(provider);
         var options = new RoomOptions { HistoryMessages = 100, HistoryAge = TimeSpan.FromMinutes(10) };
         var room = new Room("lobby", options, _time);
-        var opened = await logs.Open("lobby", options.HistoryMessages);
+        var opened = await logs.Open("lobby", options.RetentionOf("lobby"));
         room.Open(opened);
         for (var turn = 0; turn < 30; turn++)
         {
@@ -79,9 +79,9 @@ public sealed class RoomLogTests(PostgresFixture postgres)
     public async Task Memory_begins_anew_each_time()
     {
         var logs = new MemoryLogs();
-        var first = await logs.Open("lobby", 300);
+        var first = await logs.Open("lobby", TestLogs.Retention(300));
         await first.Log.Append(Entries.Of(first, 1, 3));
-        var second = await logs.Open("lobby", 300);
+        var second = await logs.Open("lobby", TestLogs.Retention(300));
         Assert.NotEqual(first.Epoch, second.Epoch);
         Assert.Equal(0, second.Sequence);
     }

@@ -1,0 +1,17 @@
+using System.Diagnostics.Metrics;
+
+namespace Realtime.Silo.Rooms;
+
+/// <summary>Counts how often each limit of rooms was met.</summary>
+internal static class SiloLimits
+{
+    public const string HistoryBytes = "history_bytes";
+    public const string Dedupe = "dedupe";
+    public const string Members = "members";
+
+    private static readonly Meter s_meter = new("Realtime.Silo");
+    private static readonly Counter<long> s_met = s_meter.CreateCounter<long>(
+        "realtime.room.limits", "{event}", "How often a limit of rooms was met, by limit.");
+
+    public static void Met(string limit) => s_met.Add(1, new KeyValuePair<string, object?>("limit", limit));
+}
