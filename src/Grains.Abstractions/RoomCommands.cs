@@ -15,7 +15,11 @@ public abstract record RoomCommand
 public sealed record JoinCommand(
     [property: Id(0)] string User,
     [property: Id(1)] string Connection,
-    [property: Id(2)] Position? Since) : RoomCommand;
+    [property: Id(2)] Position? Since) : RoomCommand
+{
+    /// <summary>If the client has missed more bytes of messages, it gets none of them and <c>recovered: false</c>; 0 for no bound.</summary>
+    [Id(3)] public int MaxBytes { get; init; }
+}
 
 /// <summary>The connection goes out of the room. Repeating it changes nothing.</summary>
 [GenerateSerializer, Immutable, Alias("realtime.command.leave")]
@@ -40,7 +44,11 @@ public sealed record PublishCommand(
 [GenerateSerializer, Immutable, Alias("realtime.command.sync")]
 public sealed record SyncCommand(
     [property: Id(0)] Member[] Members,
-    [property: Id(1)] Position? Since) : RoomCommand;
+    [property: Id(1)] Position? Since) : RoomCommand
+{
+    /// <summary>If the front lacks more bytes of messages, it gets none of them; 0 for no bound.</summary>
+    [Id(2)] public int MaxBytes { get; init; }
+}
 
 /// <summary>A connection in a room.</summary>
 [GenerateSerializer, Immutable, Alias("realtime.member")]

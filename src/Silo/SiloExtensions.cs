@@ -33,6 +33,7 @@ public static class SiloExtensions
         silo.Services.TryAddSingleton(TimeProvider.System);
         silo.Services.TryAddSingleton<FrontPublisher>();
         silo.Services.TryAddSingleton<RoomRegistry>();
+        silo.Services.TryAddSingleton<HistoryBudget>();
         silo.Services.TryAddSingleton<SiloLease>();
         silo.Services.AddHostedService(provider => provider.GetRequiredService<SiloLease>());
         silo.AddRoomLogs(LogSettings.Read(silo.Configuration));

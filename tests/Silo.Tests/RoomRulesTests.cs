@@ -204,12 +204,12 @@ public sealed class RoomRulesTests
         Apply(room, "f1", Join("u4", "c4"));
         Apply(room, "f1", Join("u5", "c5"));
         Assert.Empty(room.TakeEvents());
-        Assert.True(room.CountIsDue);
+        Assert.True(room.PresenceIsDue);
 
         _time.Advance(_options.PresenceCountInterval);
-        room.PublishCount();
+        room.PublishDuePresence();
         Assert.Equal(5, Assert.Single(room.TakeEvents()).Members);
-        Assert.False(room.CountIsDue);
+        Assert.False(room.PresenceIsDue);
     }
 
     [Fact]

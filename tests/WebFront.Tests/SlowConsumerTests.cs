@@ -27,7 +27,7 @@ public sealed class SlowConsumerTests : IAsyncLifetime
     {
         var builder = new InProcessTestClusterBuilder(1);
         builder.ConfigureHost(host => host.Configuration.AddEnvironmentVariables()); // as in Cluster
-        builder.ConfigureSilo((_, silo) => silo.AddRealtime().Configure<RoomOptions>(rooms => rooms.HistoryMessages = Count));
+        builder.ConfigureSilo((_, silo) => silo.AddRealtime().Configure<RoomOptions>(rooms => (rooms.HistoryMessages, rooms.HistoryBytes) = (Count, 64 * 1024 * 1024)));
         builder.ConfigureClient(client => client.AddRealtimeClient());
         _cluster = builder.Build();
         await _cluster.DeployAsync();

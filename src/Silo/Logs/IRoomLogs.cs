@@ -11,12 +11,13 @@ internal interface IRoomLogs
     /// <summary>Opens a room's log for the one activation that writes it; who had it open before cannot append any more.</summary>
     /// <param name="room">The room's name.</param>
     /// <param name="retention">What the room keeps: the newest messages are given, of which it keeps at least as many, by their bytes.</param>
+    /// <param name="user">Who wants it: each user's openings are done in turn. Empty for services.</param>
     /// <exception cref="LogException">It cannot be opened now, or not by this release.</exception>
-    ValueTask<OpenedLog> Open(string room, Retention retention);
+    ValueTask<OpenedLog> Open(string room, Retention retention, string user = "");
 
     /// <summary>As <see cref="Open"/>, for a room that has a log; null, and nothing is written, for one that has none.</summary>
     /// <exception cref="LogException">It cannot be opened now, or not by this release.</exception>
-    ValueTask<OpenedLog?> Find(string room, Retention retention);
+    ValueTask<OpenedLog?> Find(string room, Retention retention, string user = "");
 
     /// <summary>The log of a room that has come from another silo with all that it held, as it was open there.</summary>
     IRoomLog Resume(LogMark mark);

@@ -11,10 +11,10 @@ internal sealed class MemoryLogs : IRoomLogs
 {
     private static readonly MemoryLog s_log = new();
 
-    public ValueTask<OpenedLog> Open(string room, Retention retention) =>
+    public ValueTask<OpenedLog> Open(string room, Retention retention, string user = "") =>
         new(new OpenedLog(s_log, NewEpoch(), 0, [], []));
 
-    public ValueTask<OpenedLog?> Find(string room, Retention retention) => default;
+    public ValueTask<OpenedLog?> Find(string room, Retention retention, string user = "") => default;
 
     public IRoomLog Resume(LogMark mark) => s_log;
 

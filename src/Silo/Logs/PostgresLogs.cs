@@ -18,6 +18,9 @@ internal sealed partial class PostgresLogs : IRoomLogs, IAsyncDisposable
     /// </summary>
     public static readonly TimeSpan StatementTimeout = TimeSpan.FromSeconds(3);
 
+    /// <summary>How long an opening waits for others. With a statement, below the 5 s of a call.</summary>
+    private static readonly TimeSpan s_openingWait = TimeSpan.FromSeconds(1.5);
+
     /// <summary>So many rooms are opened at once; beside these, the writer has two connections and the trimmer one.</summary>
     private const int MaxOpenings = 4;
 
@@ -30,13 +33,14 @@ internal sealed partial class PostgresLogs : IRoomLogs, IAsyncDisposable
     private readonly RoomOptions _rooms;
     private readonly LogOutage _outage;
     private readonly LogWriter _writer;
-    private readonly SemaphoreSlim _openings = new(MaxOpenings);
+    private readonly OpeningQueue _openings;
     private readonly TimeProvider _time;
     private readonly ILogger _logger;
 
     public PostgresLogs(LogSettings settings, IOptions<RoomOptions> rooms, LogOutage outage, TimeProvider time, ILogger<PostgresLogs> logger)
     {
         (_service, _rooms, _outage, _time, _logger) = (settings.Service, rooms.Value, outage, time, logger);
+        _openings = new OpeningQueue(MaxOpenings, time);
         var connection = new NpgsqlConnectionStringBuilder(settings.ConnectionString)
         {
             MaxPoolSize = Connections,
@@ -57,18 +61,22 @@ internal sealed partial class PostgresLogs : IRoomLogs, IAsyncDisposable
     /// <summary>Up to where messages of rooms are not needed any more.</summary>
     public TrimList Trims { get; } = new();
 
-    public async ValueTask<OpenedLog> Open(string room, Retention retention) => (await Open(room, retention, OpenSql))!;
+    public async ValueTask<OpenedLog> Open(string room, Retention retention, string user = "") => (await Open(room, retention, user, OpenSql))!;
 
-    public ValueTask<OpenedLog?> Find(string room, Retention retention) => Open(room, retention, FindSql);
+    public ValueTask<OpenedLog?> Find(string room, Retention retention, string user = "") => Open(room, retention, user, FindSql);
 
-    private async ValueTask<OpenedLog?> Open(string room, Retention retention, string sql)
+    private async ValueTask<OpenedLog?> Open(string room, Retention retention, string user, string sql)
     {
         _outage.ThrowIfDown();
-        using var bound = new CancellationTokenSource(StatementTimeout);
-        if (!await _openings.WaitAsync(StatementTimeout))
+        if (!await _openings.Wait(user, s_openingWait))
+        {
+            SiloLimits.Met(SiloLimits.Openings);
             throw new LogException("The log is busy with other rooms.");
+        }
         try
         {
+            // What has waited here says nothing about the database: its time begins now.
+            using var bound = new CancellationTokenSource(StatementTimeout);
             var opened = await Read(room, retention, sql, bound.Token);
             _outage.Succeeded();
             return opened;

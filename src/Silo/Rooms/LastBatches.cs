@@ -10,6 +10,9 @@ internal sealed class LastBatches
 
     public bool IsEmpty => _batches.Length == 0;
 
+    /// <summary>The bodies that the replies hold for who resumed.</summary>
+    public long MissedBytes { get; private set; }
+
     /// <summary>The reply to the front's last batch, if this is its repeat; null for a new batch.</summary>
     /// <exception cref="ArgumentException">The batch is older than the front's last one.</exception>
     public SubmitReply? ReplyTo(string front, long batch)
@@ -26,6 +29,7 @@ internal sealed class LastBatches
     {
         var last = new LastBatch(front, batch, reply);
         var at = IndexOf(front);
+        MissedBytes += MissedIn(reply) - (at < 0 ? 0 : MissedIn(_batches[at].Reply));
         if (at >= 0)
             _batches[at] = last;
         else
@@ -33,11 +37,54 @@ internal sealed class LastBatches
     }
 
     /// <summary>The front is gone and repeats nothing.</summary>
-    public void Remove(string front) => _batches = [.. _batches.Where(last => last.Front != front)];
+    public void Remove(string front) => Load([.. _batches.Where(last => last.Front != front)]);
+
+    /// <summary>Repeats of who resumed are answered as if nothing were left; returns the bytes that this frees.</summary>
+    public long ForgetMissed()
+    {
+        var bytes = MissedBytes;
+        if (bytes == 0)
+            return 0;
+        foreach (ref var last in _batches.AsSpan())
+        {
+            if (MissedIn(last.Reply) == 0)
+                continue;
+            RoomReply[] replies = [.. last.Reply.Replies.Select(reply => reply switch
+            {
+                JoinedReply { Missed.Length: > 0 } joined => joined with { Recovered = false, Missed = [] },
+                SyncedReply { Missed.Length: > 0 } synced => synced with { Complete = false, Missed = [] },
+                _ => reply,
+            })];
+            last = last with { Reply = last.Reply with { Replies = replies } };
+        }
+        MissedBytes = 0;
+        return bytes;
+    }
 
     public LastBatch[] Save() => [.. _batches];
 
-    public void Load(LastBatch[] batches) => _batches = batches;
+    public void Load(LastBatch[] batches)
+    {
+        _batches = batches;
+        MissedBytes = batches.Sum(last => MissedIn(last.Reply));
+    }
+
+    private static long MissedIn(SubmitReply reply)
+    {
+        var bytes = 0L;
+        foreach (var answer in reply.Replies)
+        {
+            var missed = answer switch
+            {
+                JoinedReply joined => joined.Missed,
+                SyncedReply synced => synced.Missed,
+                _ => [],
+            };
+            foreach (var message in missed)
+                bytes += message.Body.Length;
+        }
+        return bytes;
+    }
 
     private int IndexOf(string front)
     {

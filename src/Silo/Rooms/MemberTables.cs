@@ -5,7 +5,7 @@ internal sealed class MemberTables
 {
     private readonly Dictionary<string, Dictionary<string, string>> _fronts = []; // front -> connection -> user
     private readonly Dictionary<string, int> _users = []; // user -> connections
-    private string[]? _sorted; // user ids in order, made for paging, dropped at a change
+    private SortedSet<string>? _sorted; // their ids in order, made when somebody asks for the first time, as few do
 
     public int Users => _users.Count;
 
@@ -24,7 +24,7 @@ internal sealed class MemberTables
         ref var count = ref System.Runtime.InteropServices.CollectionsMarshal.GetValueRefOrAddDefault(_users, user, out var known);
         count++;
         if (!known)
-            _sorted = null;
+            _sorted?.Add(user);
         return !known;
     }
 
@@ -39,7 +39,7 @@ internal sealed class MemberTables
         if (--System.Runtime.InteropServices.CollectionsMarshal.GetValueRefOrNullRef(_users, user) > 0)
             return null;
         _users.Remove(user);
-        _sorted = null;
+        _sorted?.Remove(user);
         return user;
     }
 
@@ -59,14 +59,16 @@ internal sealed class MemberTables
 
     public bool HasFront(string front) => _fronts.ContainsKey(front);
 
-    /// <summary>All user ids in ordinal order. The next change makes it another array.</summary>
-    public string[] Sorted()
+    public bool HasUser(string user) => _users.ContainsKey(user);
+
+    /// <summary>The user ids after one, in ordinal order: who asks in a large room costs what is taken, and not what there is.</summary>
+    public IEnumerable<string> After(string? after)
     {
-        if (_sorted is null)
-        {
-            _sorted = [.. _users.Keys];
-            Array.Sort(_sorted, StringComparer.Ordinal);
-        }
-        return _sorted;
+        _sorted ??= new SortedSet<string>(_users.Keys, StringComparer.Ordinal);
+        if (after is null)
+            return _sorted;
+        return _sorted.Max is { } last && string.CompareOrdinal(after, last) < 0
+            ? _sorted.GetViewBetween(after, last).SkipWhile(user => user == after)
+            : [];
     }
 }

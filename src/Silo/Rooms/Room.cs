@@ -21,6 +21,8 @@ internal sealed class Room(string name, RoomOptions options, TimeProvider time)
     private long _sequence; // pending messages included
     private long _order;
     private readonly PresenceCount _count = new(options.PresenceLimit, options.PresenceCountInterval);
+    private PresenceFold? _fold; // made when somebody leaves for the first time
+    private ResumeRates? _resumes; // made for the first who resumes
 
     /// <summary>Another one whenever the room starts without its past, so that positions of before mean nothing. Empty until the log was open.</summary>
     public string Epoch { get; private set; } = "";
@@ -45,8 +47,11 @@ internal sealed class Room(string name, RoomOptions options, TimeProvider time)
     /// <summary>How long its history and its publish ids are still of use; zero when there are none.</summary>
     public TimeSpan ExpiresIn => TimeSpan.FromMilliseconds(Math.Max(0, Math.Max(_history.ExpiresAt, _dedupe.ExpiresAt) - NowMs()));
 
-    /// <summary>The count of a large room has changed and is not published yet.</summary>
-    public bool CountIsDue => _count.IsDue;
+    /// <summary>What its history and its publish ids take in memory.</summary>
+    public long KeptBytes => _history.Bytes + _dedupe.Bytes;
+
+    /// <summary>Who is in the room, or how many, has changed and is not published yet.</summary>
+    public bool PresenceIsDue => _count.IsDue || _fold?.IsDue == true;
 
     public Position Position => new(Epoch, _sequence);
 
@@ -66,6 +71,7 @@ internal sealed class Room(string name, RoomOptions options, TimeProvider time)
         Members = _members.Save(),
         History = _history.Save(),
         Publishes = _dedupe.Save(),
+        Untold = _fold?.Save() ?? [],
     };
 
     /// <summary>Takes over the state of a room on another silo; before anything else.</summary>
@@ -77,6 +83,8 @@ internal sealed class Room(string name, RoomOptions options, TimeProvider time)
         _dedupe.Load(state.Publishes);
         if (_count.Replaces(_members.Users))
             _count.Change(); // one that was due there
+        if (state.Untold.Length > 0)
+            Fold.Load(state.Untold);
     }
 
     /// <summary>
@@ -101,6 +109,15 @@ internal sealed class Room(string name, RoomOptions options, TimeProvider time)
         _pending.Clear();
         _history.Trim(now);
         return _history.First;
+    }
+
+    /// <summary>Frees so many bytes of history, and then of publish ids.</summary>
+    public void Release(long bytes)
+    {
+        var kept = KeptBytes;
+        _history.Release(bytes);
+        if (bytes - (kept - KeptBytes) is var rest and > 0)
+            _dedupe.Release(rest);
     }
 
     /// <summary>
@@ -155,7 +172,12 @@ internal sealed class Room(string name, RoomOptions options, TimeProvider time)
             PublishPresence(FrontEventKind.Joined, join.User);
         if (join.Since is not { } since)
             return new JoinedReply(Position, _order, _members.Users, null, []);
-        var missed = since.Epoch == Epoch ? After(since.Sequence) : null;
+        var missed = since.Epoch == Epoch ? After(since.Sequence, join.MaxBytes) : null;
+        if (missed is { Length: > 0 } && !(_resumes ??= new(options.ResumeBytesPerSecond, options.ResumeBurstBytes)).TryTake(join.User, BodiesOf(missed), NowMs()))
+        {
+            SiloLimits.Met(SiloLimits.Resume);
+            missed = null;
+        }
         return new JoinedReply(Position, _order, _members.Users, missed is not null, missed ?? []);
     }
 
@@ -163,6 +185,8 @@ internal sealed class Room(string name, RoomOptions options, TimeProvider time)
     {
         if (_members.Remove(front, leave.Connection) is { } user)
             PublishPresence(FrontEventKind.Left, user);
+        if (IsEmpty)
+            _fold = null; // there is nobody to tell
         return LeftReply.Instance;
     }
 
@@ -174,7 +198,7 @@ internal sealed class Room(string name, RoomOptions options, TimeProvider time)
             return s_unavailable; // but the front is a receiver now, and detects the gap when the log is open
         // A front of another epoch has no message of this one.
         var after = sync.Since is { } since && since.Epoch == Epoch ? since.Sequence : 0;
-        var missed = After(after);
+        var missed = After(after, sync.MaxBytes);
         return new SyncedReply(Position, _order, missed ?? [], missed is not null, _members.Users);
     }
 
@@ -183,6 +207,8 @@ internal sealed class Room(string name, RoomOptions options, TimeProvider time)
     {
         foreach (var user in _members.RemoveFront(front))
             PublishPresence(FrontEventKind.Left, user);
+        if (IsEmpty)
+            _fold = null;
     }
 
     public bool HasFront(string front) => _members.HasFront(front);
@@ -252,11 +278,17 @@ internal sealed class Room(string name, RoomOptions options, TimeProvider time)
 
     public RoomDescription Describe() => new(_members.Users, _members.Connections, _members.FrontCount, Position);
 
-    /// <summary>Publishes the count of a large room, at most once per interval; the grain's timer calls it again while it is due.</summary>
-    public void PublishCount()
+    /// <summary>Publishes what is due of who is in the room; the grain's timer calls it again while something is.</summary>
+    public void PublishDuePresence()
     {
+        if (!HasPast)
+            return;
         var now = NowMs();
-        if (HasPast && _count.TryPublish(now))
+        if (_count.Replaces(_members.Users))
+            _fold?.Clear();
+        foreach (var (user, isIn) in _fold?.Take(_members.HasUser, now) ?? [])
+            _events.Add(Presence(isIn ? FrontEventKind.Joined : FrontEventKind.Left, user, now));
+        if (_count.TryPublish(now))
             _events.Add(Presence(FrontEventKind.Presence, null, now));
     }
 
@@ -264,14 +296,19 @@ internal sealed class Room(string name, RoomOptions options, TimeProvider time)
     {
         if (!HasPast)
             return; // no join has been answered yet
-        if (!_count.Replaces(_members.Users))
+        var isIn = kind == FrontEventKind.Joined;
+        if (_count.Replaces(_members.Users))
+        {
+            _count.Change();
+            PublishDuePresence();
+        }
+        else if ((isIn && _fold is null) || Fold.TryTell(user, isIn, NowMs()))
         {
             _events.Add(Presence(kind, user, NowMs()));
-            return;
         }
-        _count.Change();
-        PublishCount();
     }
+
+    private PresenceFold Fold => _fold ??= new(options.PresenceChangeBurst, options.PresenceChangeInterval);
 
     private FrontEvent Presence(FrontEventKind kind, string? user, long now) => new()
     {
@@ -284,15 +321,24 @@ internal sealed class Room(string name, RoomOptions options, TimeProvider time)
         Members = _members.Users,
     };
 
-    /// <summary>As <see cref="RoomHistory.After"/>, and then what is pending.</summary>
-    private FrontEvent[]? After(long sequence)
+    /// <summary>As <see cref="RoomHistory.After"/>, and then what is pending; 0 bytes for no bound.</summary>
+    private FrontEvent[]? After(long sequence, int maxBytes)
     {
-        if (_pending.Count == 0)
-            return _history.After(sequence, NowMs());
+        var bytes = maxBytes > 0 ? maxBytes : long.MaxValue;
         var committed = _sequence - _pending.Count;
-        if (sequence > _sequence || _history.After(Math.Min(sequence, committed), NowMs()) is not { } missed)
+        if (sequence > _sequence || _history.After(Math.Min(sequence, committed), NowMs(), bytes) is not { } missed)
             return null;
-        return [.. missed, .. _pending.Select(entry => entry.Message).Where(message => message.Sequence > sequence)];
+        if (_pending.Count > 0)
+            missed = [.. missed, .. _pending.Select(entry => entry.Message).Where(message => message.Sequence > sequence)];
+        return BodiesOf(missed) <= bytes ? missed : null;
+    }
+
+    private static long BodiesOf(FrontEvent[] messages)
+    {
+        var bytes = 0L;
+        foreach (var message in messages)
+            bytes += message.Body.Length;
+        return bytes;
     }
 
     private static readonly RefusedReply s_conflict =

@@ -14,6 +14,15 @@ internal static class RoomCommands
         }
     }
 
+    /// <summary>The user who has the room opened; of a front that tells its members, one of them.</summary>
+    public static string UserOf(RoomCommand[] commands) => commands.Select(command => command switch
+    {
+        JoinCommand join => join.User,
+        PublishCommand publish => publish.User,
+        SyncCommand { Members: [var member, ..] } => member.User,
+        _ => null,
+    }).FirstOrDefault(user => user is not null) ?? "";
+
     private static string? Problem(RoomCommand? command) => command switch
     {
         PublishCommand publish => publish.Body is null ? "is a publish without a body" : Member(publish.User),

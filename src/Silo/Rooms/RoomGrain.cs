@@ -13,11 +13,12 @@ namespace Realtime.Silo.Rooms;
 /// </summary>
 /// <remarks>
 /// The log is opened by the first turn that needs it. After an append that failed it is opened again, by the next turn, and
-/// then has the last sequence; members stay meanwhile, and fronts detect the gap in the order. Of its fields six are what
+/// then has the last sequence; members stay meanwhile, and fronts detect the gap in the order. Of its fields seven are what
 /// Orleans injects, and the rules are in the others' classes.
 /// </remarks>
 internal sealed partial class RoomGrain(
-    IOptions<RoomOptions> options, IRoomLogs logs, TimeProvider time, FrontPublisher publisher, SiloLease lease, RoomRegistry registry)
+    IOptions<RoomOptions> options, IRoomLogs logs, TimeProvider time, FrontPublisher publisher, SiloLease lease, RoomRegistry registry,
+    HistoryBudget budget)
     : Grain, IRoomGrain, IGrainMigrationParticipant
 {
     private static readonly TimeSpan s_forever = TimeSpan.FromDays(3650);
@@ -26,7 +27,7 @@ internal sealed partial class RoomGrain(
     private IRoomLog? _log; // null when it is not open
     private Task<bool>? _opening;
     private RoomState? _migrated;
-    private IGrainTimer? _countTimer;
+    private IGrainTimer? _presenceTimer;
     private IdleDeactivation? _idle;
     private long _published; // the order of the last event that the streams have accepted
     private int _isActive; // 1 from a publish until its order is announced
@@ -56,6 +57,9 @@ internal sealed partial class RoomGrain(
             _batches.Load(state.Batches);
             foreach (var front in _room.Fronts)
                 lease.WatchRoom(front, name);
+            TryBeginOpen(isKnown: true);
+            WatchPresence();
+            UpdateMemory();
             KeepAlive();
             _migrated = null;
         }
@@ -67,6 +71,8 @@ internal sealed partial class RoomGrain(
     {
         this.MigrateIfSiloStops(reason, lease);
         registry.Remove(this);
+        _memory?.Remove();
+        EndOpen();
         foreach (var front in _room.Fronts)
             lease.UnwatchRoom(front, this.GetPrimaryKeyString());
         return Task.CompletedTask;
@@ -93,7 +99,11 @@ internal sealed partial class RoomGrain(
             return repeat;
         var (wasEmpty, hadFront) = (_room.IsEmpty, _room.HasFront(front));
         if (_log is null && Array.Exists(commands, command => command is not LeaveCommand))
-            await TryOpen(Create); // or else publishes and joins are refused
+        {
+            if (!TryBeginOpen(isKnown: Array.Exists(commands, command => command is SyncCommand)))
+                return new SubmitReply(lease.Id, hadFront, [.. commands.Select(command => command is LeaveCommand ? (RoomReply)LeftReply.Instance : s_full)]);
+            await TryOpen(Create, RoomCommands.UserOf(commands)); // or else publishes and joins are refused
+        }
         var replies = new RoomReply[commands.Length];
         for (var i = 0; i < commands.Length; i++)
             replies[i] = _room.Apply(front, commands[i]);
@@ -102,6 +112,7 @@ internal sealed partial class RoomGrain(
         var reply = new SubmitReply(lease.Id, hadFront, replies);
         _batches.Set(front, batch, reply);
         await Publish();
+        UpdateMemory();
         if (_room.HasFront(front) != hadFront)
             Watch(front, !hadFront);
         if (_room.IsEmpty || wasEmpty)
@@ -160,12 +171,14 @@ internal sealed partial class RoomGrain(
 
     private async Task<Receipt> Send(FrontEventKind kind, byte[] body, string? from = null, string? id = null)
     {
+        ThrowIfFull();
         if (_log is null)
-            await TryOpen(Create);
+            await TryOpen(Create, from ?? "");
         RoomReply[] replies = [_room.Publish(kind, from, id, body, isService: true)];
         if (_room.Pending.Length > 0)
             await Commit(replies);
         await Publish();
+        UpdateMemory();
         if (_room.IsEmpty)
             KeepAlive();
         return replies[0] switch
@@ -198,14 +211,19 @@ internal sealed partial class RoomGrain(
     /// <summary>A read of an empty room that has no log makes none.</summary>
     private async Task OpenToRead()
     {
-        if (!_room.HasPast && !await TryOpen(_room.IsEmpty ? logs.Find : Create))
+        if (_room.HasPast)
+            return;
+        if (!await TryOpen(_room.IsEmpty ? logs.Find : Create, ""))
             throw new RoomException(RoomException.Unavailable, "The room's log cannot be read now; try again.");
+        if (_room.HasPast)
+            TryBeginOpen(isKnown: true);
+        UpdateMemory();
     }
 
-    private async ValueTask<OpenedLog?> Create(string room, Retention retention) => await logs.Open(room, retention);
+    private async ValueTask<OpenedLog?> Create(string room, Retention retention, string user) => await logs.Open(room, retention, user);
 
     /// <summary>Opens the log; false when it cannot be had. Calls that only read come together, so they wait for one opening.</summary>
-    private async ValueTask<bool> TryOpen(Func<string, Retention, ValueTask<OpenedLog?>> open)
+    private async ValueTask<bool> TryOpen(Func<string, Retention, string, ValueTask<OpenedLog?>> open, string user)
     {
         if (_log is not null)
             return true;
@@ -217,13 +235,15 @@ internal sealed partial class RoomGrain(
         finally
         {
             _opening = null;
+            if (!_room.HasPast && _room.IsEmpty)
+                EndOpen();
         }
 
         async Task<bool> Open()
         {
             try
             {
-                if (await open(this.GetPrimaryKeyString(), options.Value.RetentionOf(this.GetPrimaryKeyString())) is not { } opened)
+                if (await open(this.GetPrimaryKeyString(), options.Value.RetentionOf(this.GetPrimaryKeyString()), user) is not { } opened)
                     return true; // there is none
                 _room.Open(opened);
                 _log = opened.Log;
@@ -240,13 +260,17 @@ internal sealed partial class RoomGrain(
 
     private Task Publish()
     {
-        if (_room.CountIsDue)
-        {
-            _countTimer ??= this.RegisterGrainTimer(
-                static (grain, _) => grain.OnCountTimer(), this,
-                new GrainTimerCreationOptions(options.Value.PresenceCountInterval, options.Value.PresenceCountInterval));
-        }
+        WatchPresence();
         return PushEvents();
+    }
+
+    private void WatchPresence()
+    {
+        if (!_room.PresenceIsDue || _presenceTimer is not null)
+            return;
+        var (count, change) = (options.Value.PresenceCountInterval, options.Value.PresenceChangeInterval);
+        var period = count < change ? count : change;
+        _presenceTimer = this.RegisterGrainTimer(static (grain, _) => grain.OnPresenceTimer(), this, new GrainTimerCreationOptions(period, period));
     }
 
     private Task PushEvents()
@@ -274,13 +298,13 @@ internal sealed partial class RoomGrain(
             registry.MarkActive(this);
     }
 
-    private Task OnCountTimer()
+    private Task OnPresenceTimer()
     {
-        _room.PublishCount();
-        if (!_room.CountIsDue)
+        _room.PublishDuePresence();
+        if (!_room.PresenceIsDue)
         {
-            _countTimer?.Dispose();
-            _countTimer = null;
+            _presenceTimer?.Dispose();
+            _presenceTimer = null;
         }
         return PushEvents();
     }
@@ -307,8 +331,10 @@ internal sealed partial class RoomGrain(
     /// <summary>Nobody has joined or published, or it is so long ago that nothing is left of it.</summary>
     private bool IsUnused => _room.IsEmpty && _batches.IsEmpty && _room.ExpiresIn == TimeSpan.Zero;
 
+    private ILogger Logger => ServiceProvider.GetRequiredService<ILogger<RoomGrain>>();
+
     private void LogFailed(Exception exception) =>
-        SafeLog.Write(() => LogFailed(ServiceProvider.GetRequiredService<ILogger<RoomGrain>>(), this.GetPrimaryKeyString(), exception));
+        SafeLog.Write(() => LogFailed(Logger, this.GetPrimaryKeyString(), exception));
 
     [LoggerMessage(1, LogLevel.Error, "The log of room {Room} failed as it should not; its publishes are refused.")]
     private static partial void LogFailed(ILogger logger, string room, Exception exception);

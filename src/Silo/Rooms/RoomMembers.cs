@@ -97,20 +97,17 @@ internal sealed class RoomMembers
 
     public bool Has(string front, string connection) => _tables?.Has(front, connection) ?? Find(front, connection) >= 0;
 
+    public bool HasUser(string user) => _tables?.HasUser(user) ?? Array.Exists(_list, entry => entry.User == user);
+
     public bool HasFront(string front) => _tables?.HasFront(front) ?? Array.IndexOf(_fronts, front) >= 0;
 
+    /// <summary>The users after one, in ordinal order.</summary>
     public MembersPage Page(string? after, int limit)
     {
-        var sorted = _tables?.Sorted()
-            ?? [.. _list.Take(_count).Select(entry => entry.User).Distinct().Order(StringComparer.Ordinal)];
-        var start = 0;
-        if (after is not null)
-        {
-            var at = Array.BinarySearch(sorted, after, StringComparer.Ordinal);
-            start = at >= 0 ? at + 1 : ~at;
-        }
-        var users = sorted.AsSpan(start, Math.Min(limit, sorted.Length - start)).ToArray();
-        return new MembersPage(users, sorted.Length, start + users.Length < sorted.Length ? users[^1] : null);
+        var found = _tables?.After(after)
+            ?? _list.Take(_count).Select(entry => entry.User).Distinct().Order(StringComparer.Ordinal).Where(user => after is null || string.CompareOrdinal(user, after) > 0);
+        string[] users = [.. found.Take(limit + 1)];
+        return users.Length > limit ? new MembersPage(users[..limit], Users, users[limit - 1]) : new MembersPage(users, Users, null);
     }
 
     private int Find(string front, string connection) =>

@@ -21,6 +21,17 @@ public sealed class RoomOptions
     public TimeSpan PresenceCountInterval { get; set; } = TimeSpan.FromSeconds(1);
 
     /// <summary>
+    /// So many comings and goings of one user are told at once; then one per <see cref="PresenceChangeInterval"/>, and what they
+    /// come to in the end. 1 to 1,000.
+    /// </summary>
+    [Range(1, 1000)]
+    public int PresenceChangeBurst { get; set; } = 5;
+
+    /// <summary>How often a user who comes and goes all the time is told. 100 ms to 1 h.</summary>
+    [Range(typeof(TimeSpan), "00:00:00.1", "01:00:00")]
+    public TimeSpan PresenceChangeInterval { get; set; } = TimeSpan.FromSeconds(1);
+
+    /// <summary>
     /// The most messages that a room keeps for those who come back. While there are others among them, those of one user count for
     /// at most half of it: then there may be more, and a flood pushes nobody's messages out. 0 to 100,000.
     /// </summary>
@@ -33,9 +44,27 @@ public sealed class RoomOptions
     [Range(1024, 1024 * 1024 * 1024)]
     public int HistoryBytes { get; set; } = DefaultHistoryBytes;
 
+    /// <summary>
+    /// What all rooms of a silo may keep together, histories and publish ids; beyond it those that were not used for the longest
+    /// release theirs. By default a quarter of the memory that the process may use. 64 KiB to 1 PiB.
+    /// </summary>
+    [Range(typeof(long), "65536", "1125899906842624")]
+    public long? TotalHistoryBytes { get; set; }
+
     /// <summary>How long a room keeps them. 1 s to 1 day.</summary>
     [Range(typeof(TimeSpan), "00:00:01", "1.00:00:00")]
     public TimeSpan HistoryAge { get; set; } = TimeSpan.FromMinutes(10);
+
+    /// <summary>
+    /// How many bytes of missed messages one user's resumes of a room get in the long run; beyond it, after
+    /// <see cref="ResumeBurstBytes"/>, they are told <c>recovered: false</c>. 1,024 to 1 GiB.
+    /// </summary>
+    [Range(1024, 1024 * 1024 * 1024)]
+    public int ResumeBytesPerSecond { get; set; } = 1024 * 1024;
+
+    /// <summary>How many they get at once. 1,024 to 1 GiB.</summary>
+    [Range(1024, 1024 * 1024 * 1024)]
+    public int ResumeBurstBytes { get; set; } = 32 * 1024 * 1024;
 
     /// <summary>How long a publish id is remembered. 1 s to 1 day.</summary>
     [Range(typeof(TimeSpan), "00:00:01", "1.00:00:00")]
@@ -54,6 +83,13 @@ public sealed class RoomOptions
     /// <summary>The most connections in a room; a join beyond is refused with <c>room_full</c>. 1 to 10,000,000.</summary>
     [Range(1, 10_000_000)]
     public int MaxMembers { get; set; } = 100_000;
+
+    /// <summary>
+    /// The most rooms that a silo has open; a join or publish that would open another one is refused with <c>unavailable</c>. No bound
+    /// by default. 1 to 100,000,000.
+    /// </summary>
+    [Range(1, 100_000_000)]
+    public int? MaxRooms { get; set; }
 
     /// <summary>
     /// The longest <c>content</c> of a message, and the longest <c>data</c>, in bytes of JSON; also of a text or binary frame that a

@@ -7,10 +7,23 @@ internal sealed class RoomRegistry
 {
     private readonly ConcurrentDictionary<RoomGrain, bool> _rooms = new(ReferenceEqualityComparer.Instance);
     private readonly ConcurrentQueue<RoomGrain> _active = new();
+    private int _open;
 
     public void Add(RoomGrain room) => _rooms.TryAdd(room, true);
 
     public void Remove(RoomGrain room) => _rooms.TryRemove(room, out _);
+
+    /// <summary>A room is opened, if there are not as many as may be; to be ended by <see cref="EndOpen"/>.</summary>
+    public bool TryBeginOpen(int most)
+    {
+        if (Interlocked.Increment(ref _open) <= most)
+            return true;
+        Interlocked.Decrement(ref _open);
+        return false;
+    }
+
+    /// <summary>The room is not on this silo any more.</summary>
+    public void EndOpen() => Interlocked.Decrement(ref _open);
 
     /// <summary>The room has published. Called once for each time that <see cref="TakeActive"/> returns it.</summary>
     public void MarkActive(RoomGrain room) => _active.Enqueue(room);

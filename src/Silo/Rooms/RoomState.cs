@@ -23,7 +23,14 @@ internal sealed record RoomState
 
     /// <summary>The room's log as it is open; null when it is not.</summary>
     [Id(7)] public LogMark? Log { get; init; }
+
+    /// <summary>Whose coming or going is not told yet.</summary>
+    [Id(8)] public ToldPresence[] Untold { get; init; } = [];
 }
+
+/// <summary>Whether a user was last told to be in the room.</summary>
+[GenerateSerializer, Immutable, Alias("realtime.room.state.told")]
+internal readonly record struct ToldPresence([property: Id(0)] string User, [property: Id(1)] bool IsIn);
 
 /// <summary>The members of a room on one front.</summary>
 [GenerateSerializer, Immutable, Alias("realtime.room.state.front")]

@@ -6,8 +6,13 @@ namespace Realtime.Silo.Rooms;
 internal static class SiloLimits
 {
     public const string HistoryBytes = "history_bytes";
+    public const string TotalHistoryBytes = "total_history_bytes";
     public const string Dedupe = "dedupe";
     public const string Members = "members";
+    public const string Rooms = "rooms";
+    public const string Presence = "presence";
+    public const string Resume = "resume";
+    public const string Openings = "openings";
 
     private static readonly Meter s_meter = new("Realtime.Silo");
     private static readonly Counter<long> s_met = s_meter.CreateCounter<long>(

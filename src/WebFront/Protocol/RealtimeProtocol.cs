@@ -160,7 +160,7 @@ internal sealed partial class RealtimeProtocol(
         var membership = new Membership(room);
         session.Add(membership);
         var mayGoOn = session.BeginCommand(_options.MaxCommandsInFlight);
-        room.Submit(session, frame.Id, new JoinCommand(session.User, session.Connection.Id, since), membership);
+        room.Submit(session, frame.Id, new JoinCommand(session.User, session.Connection.Id, since) { MaxBytes = _options.MaxResumeBytes }, membership);
         return mayGoOn;
     }
 

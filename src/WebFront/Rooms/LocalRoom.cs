@@ -143,7 +143,7 @@ internal sealed class LocalRoom : ITimelineHost
         lock (_gate)
         {
             Member[] members = [.. _services.Registry.Members(Name).Select(member => new Member(Session.Of(member).User, member.Id))];
-            return new SyncCommand(members, _timeline.Position);
+            return new SyncCommand(members, _timeline.Position) { MaxBytes = _services.Options.MaxResumeBytes };
         }
     }
 

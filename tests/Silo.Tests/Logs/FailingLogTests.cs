@@ -26,7 +26,7 @@ internal sealed class ShakyLogs : IRoomLogs
     /// <summary>What appends fail with is kept all the same: the answer was lost.</summary>
     public bool KeepsWhatItRefuses { get; set; }
 
-    public ValueTask<OpenedLog> Open(string room, Retention retention)
+    public ValueTask<OpenedLog> Open(string room, Retention retention, string user = "")
     {
         if (IsDefect)
             throw new InvalidOperationException("a defect");
@@ -43,7 +43,7 @@ internal sealed class ShakyLogs : IRoomLogs
         }
     }
 
-    public async ValueTask<OpenedLog?> Find(string room, Retention retention) =>
+    public async ValueTask<OpenedLog?> Find(string room, Retention retention, string user = "") =>
         _rooms.ContainsKey(room) || IsClosed ? await Open(room, retention) : null;
 
     public IRoomLog Resume(LogMark mark) => throw new NotSupportedException();
