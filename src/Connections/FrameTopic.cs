@@ -3,7 +3,7 @@ namespace Realtime.Connections;
 /// <summary>
 /// Numbered messages of which a slow peer may miss some, and is told which: those of a room, for one. When a connection's queue is full,
 /// waiting messages of topics are evicted, before any policy of the connection applies: first those with a newer one of the same key behind
-/// them, then the oldest of the topic that wants in, then the oldest of any. One object stands for a topic in all its frames; see <see cref="FrameBuilder.Build(FrameTopic, string, long)"/>.
+/// them, then the oldest of the topic that wants in, then the oldest of the topic that takes the most space. One object stands for a topic in all its frames; see <see cref="FrameBuilder.Build(FrameTopic, string, long)"/>.
 /// </summary>
 public abstract class FrameTopic
 {

@@ -2,24 +2,25 @@ using System.Text;
 using Realtime.Connections;
 using Realtime.Grains;
 using Realtime.WebFront.Protocol;
+using Realtime.WebFront.Users;
 
 namespace Realtime.WebFront;
 
 /// <summary>Delivers the events that are for a user's connections, or for all of them.</summary>
-internal sealed class DirectEvents(ConnectionRegistry registry)
+internal sealed class DirectEvents(ConnectionRegistry registry, DirectTopics topics)
 {
     public void Deliver(FrontEvent item)
     {
         switch (item.Kind)
         {
             case FrontEventKind.DirectMessage:
-                registry.SendToUser(item.Target, MessageFrames.Direct(item));
+                registry.SendToUser(item.Target, MessageFrames.Direct(item, topics.Of(item.From)));
                 break;
             case FrontEventKind.DirectText:
-                registry.SendToUser(item.Target, Frame.Text(item.Body));
+                registry.SendToUser(item.Target, MessageFrames.Unwrapped(item, topics.Of(null)));
                 break;
             case FrontEventKind.DirectBinary:
-                registry.SendToUser(item.Target, Frame.Binary(item.Body));
+                registry.SendToUser(item.Target, MessageFrames.Unwrapped(item, topics.Of(null)));
                 break;
             case FrontEventKind.EveryoneMessage:
                 registry.Broadcast(MessageFrames.Direct(item));

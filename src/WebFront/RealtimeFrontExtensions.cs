@@ -39,6 +39,7 @@ public static class RealtimeFrontExtensions
         services.TryAddSingleton<GrainCalls>();
         services.TryAddSingleton<RoomServices>();
         services.TryAddSingleton<LocalRooms>();
+        services.TryAddSingleton<DirectTopics>();
         services.TryAddSingleton<DirectEvents>();
         services.TryAddSingleton<EventRouter>();
         services.TryAddSingleton<FrontStream>();

@@ -4,7 +4,7 @@ namespace Realtime.Connections.Sending;
 
 /// <summary>
 /// What a full queue does with the messages of topics that wait in it: those with a newer one of their key behind them are evicted first,
-/// then the oldest. A gap takes their place, and gaps of a topic with nothing of it between them are one.
+/// then the oldest of the topic that takes the most space, so that a busy one does not push out what others have there. A gap takes their place, and gaps of a topic with nothing of it between them are one.
 /// </summary>
 /// <param name="frames">The queue's.</param>
 /// <param name="first">The first frame that is not being written: what comes before can be neither evicted nor counted, or a queue that is all in one write would have no space for the newest.</param>
@@ -17,6 +17,8 @@ internal readonly ref struct TopicEviction(FrameRing frames, int first, Connecti
     private static Dictionary<(FrameTopic, string), int>? t_ofKey;
     [ThreadStatic]
     private static Dictionary<FrameTopic, int>? t_lastOf;
+    [ThreadStatic]
+    private static Dictionary<FrameTopic, (int Bytes, int Oldest)>? t_sizeOf;
 
     /// <summary>Evicts until there is space for a frame of no topic.</summary>
     /// <returns>Whether there is space now.</returns>
@@ -26,7 +28,7 @@ internal readonly ref struct TopicEviction(FrameRing frames, int first, Connecti
             evicted += Conflate();
         while (!HasSpace(newest: 0))
         {
-            int oldest = OldestOf(null, frames.Count);
+            int oldest = OldestOfLargest(frames.Count);
             if (oldest < 0)
                 return false;
             evicted += Evict(oldest);
@@ -44,7 +46,7 @@ internal readonly ref struct TopicEviction(FrameRing frames, int first, Connecti
         {
             int newest = frames.Count - 1, oldest = OldestOf(frames[newest].Topic, newest);
             if (oldest < 0)
-                oldest = OldestOf(null, newest);
+                oldest = OldestOfLargest(newest);
             evicted += Evict(oldest < 0 ? newest : oldest);
             if (oldest < 0)
                 return;
@@ -67,13 +69,31 @@ internal readonly ref struct TopicEviction(FrameRing frames, int first, Connecti
         bytes -= frames[index].Bytes.Length;
     }
 
-    /// <summary>The oldest before an index that may be evicted, of a topic or of any (null); -1 for none.</summary>
+    /// <summary>The oldest of a topic before an index that may be evicted; -1 for none.</summary>
     private int OldestOf(FrameTopic? topic, int before)
     {
         for (int i = first; i < before; i++)
-            if (frames[i].Place is { } place && (topic is null || place.Topic == topic))
+            if (frames[i].Place is { } place && place.Topic == topic)
                 return i;
         return -1;
+    }
+
+    /// <summary>The same of the topic that has the most bytes there.</summary>
+    private int OldestOfLargest(int before)
+    {
+        var sizeOf = t_sizeOf ??= [];
+        (int Bytes, int Oldest) largest = (-1, -1);
+        for (int i = first; i < before; i++)
+        {
+            if (frames[i].Place is not { } place)
+                continue;
+            ref var size = ref CollectionsMarshal.GetValueRefOrAddDefault(sizeOf, place.Topic, out bool known);
+            size = (size.Bytes + frames[i].Bytes.Length, known ? size.Oldest : i);
+            if (size.Bytes > largest.Bytes)
+                largest = size;
+        }
+        sizeOf.Clear();
+        return largest.Oldest;
     }
 
     /// <summary>Puts a gap in the place of a frame, which must be the oldest of its topic or the newest of all. Returns its messages.</summary>

@@ -55,7 +55,7 @@ internal static class MessageFrames
     }
 
     /// <summary>A message to a user, or to everyone: then without <c>to</c>.</summary>
-    public static Frame Direct(FrontEvent message)
+    public static Frame Direct(FrontEvent message, FrameTopic? topic = null)
     {
         var frame = Begin("{\"type\":\"message\""u8);
         if (message.Target.Length > 0)
@@ -73,7 +73,20 @@ internal static class MessageFrames
         frame.Write(message.Body);
         frame.Write(",\"timestamp\":"u8);
         frame.WriteNumber(message.Timestamp);
-        return End(frame);
+        return End(frame, topic);
+    }
+
+    /// <summary>A frame to a user as a service sent it.</summary>
+    public static Frame Unwrapped(FrontEvent message, FrameTopic topic)
+    {
+        var frame = Builder;
+        if (message.Kind == FrontEventKind.DirectBinary)
+            frame.BeginBinary();
+        else
+            frame.BeginText();
+        frame.Write(message.Body);
+        frame.End();
+        return frame.Build(topic, null, 0);
     }
 
     /// <summary>A page of a room's messages, each like its own frame. Unwrapped frames stand there as text and as base64.</summary>
@@ -164,10 +177,10 @@ internal static class MessageFrames
         return frame;
     }
 
-    private static Frame End(FrameBuilder frame)
+    private static Frame End(FrameBuilder frame, FrameTopic? topic = null)
     {
         frame.Write("}"u8);
         frame.End();
-        return frame.Build();
+        return frame.Build(topic, null, 0);
     }
 }

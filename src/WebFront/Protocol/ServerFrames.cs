@@ -136,6 +136,16 @@ internal static class ServerFrames
         return End(frame, json);
     }
 
+    /// <summary>A slow client does not get some direct messages of a sender; null for services that gave none.</summary>
+    public static Frame DirectDropped(string? sender)
+    {
+        var (frame, json) = Begin("dropped"u8, null);
+        json.WriteBoolean("direct"u8, true);
+        if (sender is not null)
+            json.WriteString("sender"u8, sender);
+        return End(frame, json);
+    }
+
     private static (FrameBuilder Frame, Utf8JsonWriter Json) Begin(ReadOnlySpan<byte> type, string? id)
     {
         var frame = MessageFrames.Builder;

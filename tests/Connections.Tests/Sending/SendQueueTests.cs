@@ -66,7 +66,7 @@ public class SendQueueTests
     }
 
     [Fact]
-    public void A_full_queue_evicts_the_oldest_of_the_topic_that_wants_in_then_of_any()
+    public void A_full_queue_evicts_the_oldest_of_the_topic_that_wants_in_then_of_the_largest()
     {
         Add(_b.Of("e", 1, " "), _a.Of("e", 1, " "), Frame.Text("none"), _a.Of("e", 2, " "));
         Assert.Equal(1, AddEvicting(_a.Of("e", 3, " ")));
@@ -74,7 +74,7 @@ public class SendQueueTests
         Assert.Equal(4, _queue.Messages);
         var other = new NumberedTopic("C");
         Assert.Equal(1, AddEvicting(other.Of("e", 1, " ")));
-        Assert.Equal(["B e:1-1", "A e:1-2", "none", "A3", "A4", "C1"], SendOwner.WriteAll(_queue));
+        Assert.Equal(["B1", "A e:1-3", "none", "A4", "C1"], SendOwner.WriteAll(_queue));
     }
 
     [Fact]
