@@ -20,7 +20,7 @@ internal static class AllSettings
     /// <exception cref="Microsoft.Extensions.Options.OptionsValidationException">Something is wrong; each failure is a line.</exception>
     public static void Check(IConfiguration configuration, IHostEnvironment environment, string? role)
     {
-        var (isSilo, isFront) = (role != "front", role != "silo");
+        var (isSilo, isFront) = (role != "front", role is not ("silo" or "migrate"));
         SettingsCheck.All(configuration,
             [
                 ClusterSettings.Settings,

@@ -1,11 +1,17 @@
 using Realtime.Server;
 using Realtime.Silo.Hosting;
 
-// The one executable. Cluster:Role decides: everything in one process, or a silo or a front of a cluster.
+// The one executable. Cluster:Role decides: everything in one process, or a silo or a front of a cluster, or its database is made.
 return await HostProcess.Run(() =>
 {
     var builder = WebApplication.CreateBuilder(args);
+    SecretFiles.Add(builder.Configuration);
     var role = builder.Configuration[$"{ClusterSettings.Section}:{nameof(ClusterSettings.Role)}"];
     AllSettings.Check(builder.Configuration, builder.Environment, role);
-    return role == "silo" ? SiloRole.Build(builder) : FrontRole.Build(builder);
+    return role switch
+    {
+        "silo" => SiloRole.Build(builder),
+        "migrate" => MigrateRole.Build(builder),
+        _ => FrontRole.Build(builder),
+    };
 });

@@ -9,7 +9,7 @@ public sealed class StartTests(PostgresFixture postgres)
     [Theory]
     [InlineData("silo", "Cluster:Clustering", "etcd", "Cluster:Clustering is 'etcd'; it must be localhost, postgres or redis.")]
     [InlineData("silo", "Streams:Provider", "kafka", "Streams:Provider is 'kafka'; it must be push or memory.")]
-    [InlineData("single", "Cluster:Role", "server", "Cluster:Role is 'server'; it must be single, silo or front.")]
+    [InlineData("single", "Cluster:Role", "server", "Cluster:Role is 'server'; it must be single, silo, front or migrate.")]
     [InlineData("single", "Cluster:Mode", "client", "did you mean Cluster:Role?")]
     [InlineData("silo", "Cluster:SiloPort", "70000", "Cluster:SiloPort is 70000; it must be from 1 to 65535.")]
     [InlineData("silo", "Cluster:Hostname", "a", "Cluster:Hostname is no setting")]

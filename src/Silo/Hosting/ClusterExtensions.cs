@@ -23,6 +23,7 @@ public static class ClusterExtensions
     {
         ArgumentNullException.ThrowIfNull(settings);
         silo.UseClusterTimings().UseConsistentDirectory();
+        silo.UseTls(settings.Tls);
         silo.Services.TryAddSingleton<SiloState>();
         var advertised = settings.ResolveAdvertisedAddress();
         // The first step of the start, before the silo listens or reads the list of silos.
@@ -43,6 +44,7 @@ public static class ClusterExtensions
     {
         ArgumentNullException.ThrowIfNull(settings);
         client.UseClusterTimings();
+        client.UseTls(settings.Tls);
         client.Services.AddSingleton(provider => new ConnectionRetry(settings, provider.GetRequiredService<ILogger<ConnectionRetry>>()));
         client.Services.AddSingleton<IClientConnectionRetryFilter>(provider => provider.GetRequiredService<ConnectionRetry>());
         if (settings.UsesLocalhost)

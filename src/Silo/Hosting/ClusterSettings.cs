@@ -16,9 +16,9 @@ public sealed class ClusterSettings : ISettings
 
     /// <summary>
     /// What the process is. <c>single</c>: all in one, which needs nobody; <c>silo</c>: it runs rooms and users; <c>front</c>: it
-    /// serves clients and joins the silos.
+    /// serves clients and joins the silos; <c>migrate</c>: it makes the tables in the database, or brings them up to date, and ends.
     /// </summary>
-    [AllowedValues("single", "silo", "front")]
+    [AllowedValues("single", "silo", "front", "migrate")]
     public string Role { get; set; } = "single";
 
     /// <summary>How processes find each other: <c>localhost</c> (one machine, for development), <c>postgres</c> or <c>redis</c>.</summary>
@@ -57,6 +57,9 @@ public sealed class ClusterSettings : ISettings
     /// </summary>
     public string? AdvertisedAddress { get; set; }
 
+    /// <summary>The certificates with which silos and fronts talk to each other; without them anybody who reaches the ports is let in.</summary>
+    public TlsSettings Tls { get; set; } = new();
+
     internal bool IsFront => Role == "front";
 
     internal bool UsesPostgres => Clustering == "postgres";
@@ -92,6 +95,11 @@ public sealed class ClusterSettings : ISettings
             yield return new(nameof(ConnectionString), "is not a Redis connection string; it must look like host:6379,user=..,password=.. with the addresses first and no comma in the password.");
         if (AdvertisedAddress is not null && Uri.CheckHostName(AdvertisedAddress) == UriHostNameType.Unknown)
             yield return new(nameof(AdvertisedAddress), $"is '{AdvertisedAddress}'; it must be an IP address or a host name.");
+        if (Role is "silo" or "front")
+        {
+            foreach (var problem in Tls.Problems())
+                yield return problem;
+        }
     }
 
     internal static bool IsConnectionString(string text)

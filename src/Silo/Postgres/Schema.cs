@@ -31,32 +31,49 @@ internal sealed partial class Schema(string connectionString, DatabaseWait wait,
         ? $"{PostgresProblem.Address(connectionString)}: {PostgresProblem.Reason(problem)}"
         : null;
 
-    /// <summary>Applies the steps that the database does not have yet, all or none.</summary>
+    /// <summary>
+    /// Applies the steps that the database does not have yet, all or none. Where there are none left it only reads, so that a silo's user
+    /// needs no right to make tables.
+    /// </summary>
     public async Task Apply(CancellationToken cancellation)
     {
         await using var source = NpgsqlDataSource.Create(connectionString);
         await using var connection = await source.OpenConnectionAsync(cancellation);
-        await using var transaction = await connection.BeginTransactionAsync(cancellation);
-        // Released at the end of the transaction, also when this process dies within it.
-        await Execute(connection, $"SELECT pg_advisory_xact_lock({LockKey})", cancellation);
-        await Execute(connection, "SET LOCAL client_min_messages = warning", cancellation);
-        await Execute(connection, s_createVersions, cancellation);
-        var version = (int)(await Execute(connection, "SELECT coalesce(max(version), 0) FROM realtime_schema", cancellation))!;
         var steps = Steps();
-        foreach (var step in steps.Where(step => step.Version > version))
-        {
-            await Execute(connection, step.Sql, cancellation);
-            await Execute(connection, $"INSERT INTO realtime_schema (version, name) VALUES ({step.Version}, '{step.Name}')", cancellation);
-            LogApplied(step.Version, step.Name);
-        }
+        var version = await ReadVersion(connection, cancellation);
+        if (version < steps[^1].Version)
+            version = await Apply(connection, steps, cancellation);
         if (version > steps[^1].Version)
             LogNewer(version, steps[^1].Version);
         var databaseTime = (DateTime)(await Execute(connection, "SELECT clock_timestamp()", cancellation))!;
         var skew = time.GetUtcNow().UtcDateTime - databaseTime;
         if (skew.Duration() > ClusterSettings.AllowedSkew)
             LogSkew(skew.TotalSeconds);
-        await transaction.CommitAsync(cancellation);
     }
+
+    private async Task<int> Apply(NpgsqlConnection connection, Step[] steps, CancellationToken cancellation)
+    {
+        await using var transaction = await connection.BeginTransactionAsync(cancellation);
+        // Released at the end of the transaction, also when this process dies within it.
+        await Execute(connection, $"SELECT pg_advisory_xact_lock({LockKey})", cancellation);
+        await Execute(connection, "SET LOCAL client_min_messages = warning", cancellation);
+        await Execute(connection, s_createVersions, cancellation);
+        var version = await ReadVersion(connection, cancellation);
+        foreach (var step in steps.Where(step => step.Version > version))
+        {
+            await Execute(connection, step.Sql, cancellation);
+            await Execute(connection, $"INSERT INTO realtime_schema (version, name) VALUES ({step.Version}, '{step.Name}')", cancellation);
+            LogApplied(step.Version, step.Name);
+        }
+        await transaction.CommitAsync(cancellation);
+        return Math.Max(version, steps[^1].Version);
+    }
+
+    /// <summary>0 for a database without schema.</summary>
+    private static async Task<int> ReadVersion(NpgsqlConnection connection, CancellationToken cancellation) =>
+        await Execute(connection, "SELECT to_regclass('realtime_schema') IS NOT NULL", cancellation) is true
+            ? (int)(await Execute(connection, "SELECT coalesce(max(version), 0) FROM realtime_schema", cancellation))!
+            : 0;
 
     private static async Task<object?> Execute(NpgsqlConnection connection, string sql, CancellationToken cancellation)
     {
