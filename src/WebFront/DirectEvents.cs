@@ -14,13 +14,13 @@ internal sealed class DirectEvents(ConnectionRegistry registry, DirectTopics top
         switch (item.Kind)
         {
             case FrontEventKind.DirectMessage:
-                registry.SendToUser(item.Target, MessageFrames.Direct(item, topics.Of(item.From)));
+                registry.SendToUser(item.Target, MessageFrames.Direct(item, topics.Of(item)));
                 break;
             case FrontEventKind.DirectText:
-                registry.SendToUser(item.Target, MessageFrames.Unwrapped(item, topics.Of(null)));
+                registry.SendToUser(item.Target, MessageFrames.Unwrapped(item, topics.Of(item)));
                 break;
             case FrontEventKind.DirectBinary:
-                registry.SendToUser(item.Target, MessageFrames.Unwrapped(item, topics.Of(null)));
+                registry.SendToUser(item.Target, MessageFrames.Unwrapped(item, topics.Of(item)));
                 break;
             case FrontEventKind.EveryoneMessage:
                 registry.Broadcast(MessageFrames.Direct(item));

@@ -39,7 +39,7 @@ internal sealed class RoomHistory(Retention retention)
         _ring[Place(_count++)] = message;
         _newestExpiresAt = ExpiryOf(message);
         Bytes += BytesOf(message);
-        _shares?.Add(message.From);
+        _shares?.Add(message);
         TrimSize();
     }
 
@@ -124,7 +124,7 @@ internal sealed class RoomHistory(Retention retention)
         {
             _shares = new HistoryShares(retention.Messages);
             for (var i = 0; i < _count; i++)
-                _shares.Add(_ring[Place(i)].From);
+                _shares.Add(_ring[Place(i)]);
         }
         // Two who have each their half fill it.
         while (_count > retention.Messages && _shares!.Counted >= retention.Messages)
@@ -138,7 +138,7 @@ internal sealed class RoomHistory(Retention retention)
         _ring[_head] = null!;
         _head = Place(1);
         _count--;
-        _shares?.Remove(oldest.From);
+        _shares?.Remove(oldest);
         if (_count < retention.Messages / 2)
             _shares = null;
         if (_count < _ring.Length / 4)

@@ -55,7 +55,7 @@ internal static class FrameCatalog
         new("leave", "room from"),
         new("presence", "room members"),
         new("dropped", "room", "epoch from to presence"),
-        new("dropped", "direct", "sender"),
+        new("dropped", "direct", "sender service"),
     ];
 
     /// <summary>What stands in the <c>messages</c> of <c>history</c>.</summary>

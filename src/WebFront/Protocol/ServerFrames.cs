@@ -137,12 +137,14 @@ internal static class ServerFrames
     }
 
     /// <summary>A slow client does not get some direct messages of a sender; null for services that gave none.</summary>
-    public static Frame DirectDropped(string? sender)
+    public static Frame DirectDropped(string? sender, bool isService)
     {
         var (frame, json) = Begin("dropped"u8, null);
         json.WriteBoolean("direct"u8, true);
         if (sender is not null)
             json.WriteString("sender"u8, sender);
+        if (isService)
+            json.WriteBoolean("service"u8, true);
         return End(frame, json);
     }
 

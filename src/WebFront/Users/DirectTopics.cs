@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using Realtime.Connections;
+using Realtime.Grains;
 using Realtime.WebFront.Protocol;
 
 namespace Realtime.WebFront.Users;
@@ -12,23 +13,21 @@ internal sealed class DirectTopics
 {
     private const int Most = 10_000;
 
-    private readonly ConcurrentDictionary<string, FrameTopic> _bySender = new();
-    private readonly FrameTopic _ofServices = new DirectTopic(null);
+    private readonly ConcurrentDictionary<(string? Sender, bool IsService), FrameTopic> _bySender = new();
 
-    /// <summary>The topic of a sender's messages; null for those that have none.</summary>
-    public FrameTopic Of(string? sender)
+    /// <summary>The topic of a sender's messages; a service is another one than the user of its name.</summary>
+    public FrameTopic Of(FrontEvent message)
     {
-        if (sender is null)
-            return _ofServices;
+        var sender = (message.From, message.IsService);
         if (_bySender.TryGetValue(sender, out var topic))
             return topic;
         if (_bySender.Count >= Most)
             _bySender.Clear(); // one who comes back has another topic for what is new
-        return _bySender.GetOrAdd(sender, static sender => new DirectTopic(sender));
+        return _bySender.GetOrAdd(sender, static sender => new DirectTopic(sender.Sender, sender.IsService));
     }
 
-    private sealed class DirectTopic(string? sender) : FrameTopic
+    private sealed class DirectTopic(string? sender, bool isService) : FrameTopic
     {
-        public override Frame Missing(in MissingMessages missing) => ServerFrames.DirectDropped(sender);
+        public override Frame Missing(in MissingMessages missing) => ServerFrames.DirectDropped(sender, isService);
     }
 }
