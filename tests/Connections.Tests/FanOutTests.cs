@@ -154,8 +154,8 @@ public class FanOutTests
         for (int code = 3000; code < 5000; code += 125)
         {
             using var other = await server.ConnectRawAsync();
-            await other.SendAsync(RawClient.Close(code + 6));
-            await other.ReceiveCloseAsync(code + 6);
+            await other.SendAsync(RawClient.Close(code + 50));
+            await other.ReceiveCloseAsync(code + 50);
         }
         await Waiting.Until(() =>
         {
