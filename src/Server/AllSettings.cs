@@ -7,6 +7,7 @@ using Realtime.Silo.Logs;
 using Realtime.Silo.Revocations;
 using Realtime.Silo.Rooms;
 using Realtime.WebFront;
+using Realtime.WebFront.Access;
 using Realtime.WebFront.Security;
 
 namespace Realtime.Server;
@@ -25,7 +26,7 @@ internal static class AllSettings
             [
                 ClusterSettings.Settings,
                 LogSettings.Settings with { IsUsed = isSilo },
-                RoomOptions.Settings,
+                new("Rooms", typeof(RoomOptions), typeof(AccessOptions)) { Check = settings => AccessProblems(settings, environment, isFront) },
                 LeaseOptions.Settings with { IsUsed = isSilo },
                 RevocationOptions.Settings,
                 StreamSettings.Settings,
@@ -36,5 +37,16 @@ internal static class AllSettings
                 ManagementSettings.Settings with { IsUsed = isFront },
                 BearerOptions.Settings(environment) with { IsUsed = isFront },
             ]);
+    }
+
+    // The executable has no handlers of an application, and no policies but the front's own.
+    private static IEnumerable<string> AccessProblems(object settings, IHostEnvironment environment, bool isFront)
+    {
+        if (settings is not AccessOptions access)
+            yield break;
+        foreach (var (index, rule) in access.Access.Index().Where(rule => rule.Item.Policy is { Length: > 0 } policy && !RealtimePolicies.All.Contains(policy)))
+            yield return AccessOptions.NoPolicy(index, rule.Policy!);
+        if (isFront && !access.IsChosen && !environment.IsDevelopment())
+            yield return AccessOptions.NothingChosen(environment);
     }
 }

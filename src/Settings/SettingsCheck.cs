@@ -12,7 +12,7 @@ namespace Realtime.Settings;
 /// </summary>
 public static class SettingsCheck
 {
-    private static readonly Dictionary<string, string> s_nothingMoved = [];
+    private static readonly SettingsSection s_plain = new("");
 
     /// <summary>Checks what the configuration says, what is missing in it, and what does not go together.</summary>
     public static IReadOnlyList<string> Problems(IConfiguration configuration, SettingsSection section)
@@ -63,7 +63,7 @@ public static class SettingsCheck
         var settings = configuration.GetSection(section.Path);
         if (!string.IsNullOrEmpty(settings.Value))
             found.Lines.Add($"{section.Path} is one value; it must be a group of settings.");
-        CheckGroup(settings, section.Types, section.Moved, found);
+        CheckGroup(settings, section.Types, section, found);
         return found;
     }
 
@@ -115,17 +115,21 @@ public static class SettingsCheck
         return names.Select((name, depth) => (string.Join(':', names[..depth]), name));
     }
 
-    private static void CheckGroup(IConfigurationSection section, Type[] types, IReadOnlyDictionary<string, string> moved, Found found)
+    private static void CheckGroup(IConfigurationSection section, Type[] types, SettingsSection rules, Found found)
     {
         PropertyInfo[] properties = [.. types.SelectMany(PropertiesOf)];
+        string[] known = [.. properties.Select(property => property.Name), .. rules.Others];
         foreach (var child in section.GetChildren())
         {
             if (Array.Find(properties, property => property.Name.Equals(child.Key, StringComparison.OrdinalIgnoreCase)) is { } property)
                 Check(child, $"{section.Path}:{property.Name}", property.PropertyType, property, found);
-            else
-                found.Add(child, Unknown(child, [.. properties.Select(known => known.Name)], moved));
+            else if (!IsOfOthers(child.Key, known, rules))
+                found.Add(child, Unknown(child, known, rules.Moved));
         }
     }
+
+    private static bool IsOfOthers(string name, string[] known, SettingsSection rules) =>
+        rules.Others.Contains(name, StringComparer.OrdinalIgnoreCase) || (rules.IsPart && SettingNames.Nearest(name, known) is null);
 
     private static string Unknown(IConfigurationSection setting, string[] known, IReadOnlyDictionary<string, string> moved)
     {
@@ -168,7 +172,7 @@ public static class SettingsCheck
             }
         }
         else
-            CheckGroup(section, [type], s_nothingMoved, found);
+            CheckGroup(section, [type], s_plain, found);
     }
 
     // Entries of a list are called as the configuration calls them, which may begin at any number and leave some out.

@@ -19,6 +19,15 @@ public sealed record SettingsSection(string Path, params Type[] Types)
     /// <summary>What is wrong with the settings that their class cannot know by itself.</summary>
     public Func<object, IEnumerable<string>>? Check { get; init; }
 
+    /// <summary>Names of settings that another library reads from this section.</summary>
+    public IReadOnlyList<string> Others { get; init; } = [];
+
+    /// <summary>
+    /// Another library reads the rest of this section and checks it, or a process that has both does: of names that are not known here only
+    /// those are told that are nearly one of ours.
+    /// </summary>
+    public bool IsPart { get; init; }
+
     /// <summary>Whether the process uses it. If not, names and values must be right all the same, but nothing is needed.</summary>
     public bool IsUsed { get; init; } = true;
 }

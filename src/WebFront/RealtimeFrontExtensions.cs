@@ -3,6 +3,7 @@ using Microsoft.Extensions.DependencyInjection.Extensions;
 using Microsoft.Extensions.Options;
 using Realtime.Connections;
 using Realtime.Settings;
+using Realtime.WebFront.Access;
 using Realtime.WebFront.Http;
 using Realtime.WebFront.Limiting;
 using Realtime.WebFront.Protocol;
@@ -31,6 +32,7 @@ public static class RealtimeFrontExtensions
         services.TryAddSingleton(TimeProvider.System);
         services.AddRealtimeConnections();
         services.AddRealtimeSecurity(builder.Configuration, builder.Environment);
+        services.AddRoomAccess();
         services.TryAddSingleton<Api>();
         services.TryAddSingleton<OpenApiDocument>();
         services.TryAddSingleton<MetricsText>();

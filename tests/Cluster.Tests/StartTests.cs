@@ -109,9 +109,25 @@ public sealed class StartTests(PostgresFixture postgres)
         Assert.Equal(
         [
             "Authentication:Schemes:Bearer has no", "Authentication:Schemes:Bearer:ClockSkew is 'x'", "Cluster:ConnectionString is missing", "Cluster:SiloPort is 'x'",
-            "Connections:PingInterval is 00:02:00", "Front:SlowConsumers:1:Key is missing", "Log:ConnectionString is missing", "Rooms:Patterns:3:HistoryMessages is 'x'",
+            "Connections:PingInterval is 00:02:00", "Front:SlowConsumers:1:Key is missing", "Log:ConnectionString is missing", "Rooms does not", "Rooms:Patterns:3:HistoryMessages is 'x'",
             "Rooms:Patterns:7:Room is 'a*b'.", "Streams:SubscriberTimeout is 00:00:02",
         ], process.Output.Trim().Split('\n').Select(line => string.Join(' ', line.Split(' ')[1..4]).TrimEnd(';')).Order(StringComparer.Ordinal));
+    }
+
+    [Theory]
+    [InlineData("single", "Rooms does not say who may do what. In the environment 'Production' choose: rules (Rooms:Access), what tokens say (Rooms:Capabilities=true), ")]
+    [InlineData("front", "Rooms:Access:0:Policy is 'p'; the application has no authorization policy of this name.", "--Rooms:Access:0:Room=a", "--Rooms:Access:0:Policy=p")]
+    [InlineData("silo", "Rooms:Access:3:Allow:0 is 'fly'; for a Room it must be one of join, publish, history, members, presence, *.", "--Rooms:Access:3:Room=a", "--Rooms:Access:3:Allow:0=fly")]
+    public async Task Who_may_do_what_must_be_chosen_outside_development(string role, string told, params string[] settings)
+    {
+        await using var process = Clusters.StartOne(role, null,
+        [
+            "--environment=Production", "--Authentication:Schemes:Bearer:JwksUrl=https://127.0.0.1/keys", "--Authentication:Schemes:Bearer:ValidIssuer=i",
+            "--Authentication:Schemes:Bearer:ValidAudience=a", .. settings,
+        ]);
+
+        Assert.Equal(1, await process.Ended.WaitAsync(ServerProcess.Patience));
+        Assert.StartsWith($"realtime: {told}", Assert.Single(process.Output.Trim().Split('\n')));
     }
 
     [Theory]

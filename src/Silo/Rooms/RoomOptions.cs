@@ -115,7 +115,10 @@ public sealed class RoomOptions
     /// <summary>Older messages are of no use in any room.</summary>
     internal TimeSpan LongestHistoryAge => Patterns.Select(pattern => pattern.HistoryAge ?? HistoryAge).Append(HistoryAge).Max();
 
-    internal static readonly SettingsSection Settings = new("Rooms", typeof(RoomOptions));
+    internal static readonly SettingsSection Settings = new("Rooms", typeof(RoomOptions))
+    {
+        Others = ["Access", "AccessTimeout", "Capabilities", "Open"], // who may do what, which fronts decide
+    };
 }
 
 /// <summary>What rooms of some names do otherwise; an entry of <c>Rooms:Patterns</c>.</summary>

@@ -59,7 +59,7 @@ public static class ErrorCodes
     /// <summary>HTTP: no token, or a wrong one.</summary>
     public const string Unauthorized = "unauthorized";
 
-    /// <summary>The user may not join the room; HTTP: a token without the scope, a page of another origin, a user who is blocked.</summary>
+    /// <summary>The operation is not allowed to this connection. HTTP: a token without the scope, a page of another origin, a user who is blocked.</summary>
     public const string Forbidden = "forbidden";
 
     /// <summary>HTTP: there is no such address.</summary>

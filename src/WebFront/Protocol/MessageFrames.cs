@@ -38,7 +38,7 @@ internal static class MessageFrames
         else
             frame.BeginText();
         if (message.Kind == FrontEventKind.Message)
-            frame.WriteMessage(room, message.From is { } from ? room.Quoted(from) : null, message);
+            frame.WriteMessage(room.QuotedName, message.From is { } from ? room.Quoted(from) : null, message);
         else
             frame.Write(message.Body);
         frame.End();
@@ -90,7 +90,7 @@ internal static class MessageFrames
     }
 
     /// <summary>A page of a room's messages, each like its own frame. Unwrapped frames stand there as text and as base64.</summary>
-    public static Frame History(string? id, LocalRoom room, HistoryPage page)
+    public static Frame History(string? id, byte[] quotedRoom, HistoryPage page)
     {
         var frame = Begin("{\"type\":\"history\""u8);
         if (id is not null)
@@ -99,7 +99,7 @@ internal static class MessageFrames
             frame.WriteString(id);
         }
         frame.Write(",\"room\":"u8);
-        frame.Write(room.QuotedName);
+        frame.Write(quotedRoom);
         if (page.Epoch.Length > 0)
         {
             frame.Write(",\"epoch\":"u8);
@@ -111,18 +111,18 @@ internal static class MessageFrames
             if (i > 0)
                 frame.Write(","u8);
             if (page.Messages[i].Kind == FrontEventKind.Message)
-                frame.WriteMessage(room, page.Messages[i].From is { } from ? JsonText.Quoted(from) : null, page.Messages[i]); // not under the room's lock
+                frame.WriteMessage(quotedRoom, page.Messages[i].From is { } from ? JsonText.Quoted(from) : null, page.Messages[i]); // not under the room's lock
             else
-                frame.WriteUnwrapped(room, page.Messages[i]);
+                frame.WriteUnwrapped(quotedRoom, page.Messages[i]);
         }
         frame.Write(page.More ? "],\"more\":true"u8 : "],\"more\":false"u8);
         return End(frame);
     }
 
-    private static void WriteMessage(this FrameBuilder frame, LocalRoom room, byte[]? quotedFrom, FrontEvent message)
+    private static void WriteMessage(this FrameBuilder frame, byte[] quotedRoom, byte[]? quotedFrom, FrontEvent message)
     {
         frame.Write(MessageStart);
-        frame.Write(room.QuotedName);
+        frame.Write(quotedRoom);
         if (quotedFrom is not null)
         {
             frame.Write(",\"from\":"u8);
@@ -140,11 +140,11 @@ internal static class MessageFrames
             frame.Write(",\"service\":true"u8);
     }
 
-    private static void WriteUnwrapped(this FrameBuilder frame, LocalRoom room, FrontEvent message)
+    private static void WriteUnwrapped(this FrameBuilder frame, byte[] quotedRoom, FrontEvent message)
     {
         var isText = message.Kind == FrontEventKind.Text;
         frame.Write(isText ? "{\"type\":\"text\",\"room\":"u8 : "{\"type\":\"binary\",\"room\":"u8);
-        frame.Write(room.QuotedName);
+        frame.Write(quotedRoom);
         frame.Write(isText ? ",\"content\":"u8 : ",\"data\":"u8);
         if (isText)
             frame.WriteUtf8String(message.Body);

@@ -2,6 +2,7 @@ using Microsoft.Extensions.Options;
 using Realtime.Connections;
 using Realtime.Grains;
 using Realtime.PushStreams;
+using Realtime.WebFront.Access;
 using Realtime.WebFront.Limiting;
 using Realtime.WebFront.Rooms;
 using Realtime.WebFront.Security;
@@ -16,13 +17,14 @@ namespace Realtime.WebFront.Protocol;
 /// rooms and users; answers come when those have answered, and the socket is read on meanwhile.
 /// </summary>
 internal sealed partial class RealtimeProtocol(
-    GrainCalls calls, LocalRooms rooms, LocalUsers users, TokenExpiry expiry, TokenRefresh refresh,
+    GrainCalls calls, LocalRooms rooms, LocalUsers users, AccessService access, TokenExpiry expiry, TokenRefresh refresh,
     CommandLimits limits, Revocations revocations, KeyWatch keys, SecurityEvents events, IOptions<FrontOptions> options, TimeProvider time, ILogger<RealtimeProtocol> logger)
     : ConnectionHandler
 {
     /// <summary>The WebSocket subprotocol's name.</summary>
     public const string Name = "realtime.json.v1";
 
+    private static readonly Refusal s_notJoined = new(ErrorCodes.NotJoined, "This connection is not in the room; join it first.");
     private readonly FrontOptions _options = options.Value;
 
     /// <summary>Rooms and users are called and not waited for.</summary>
@@ -56,7 +58,7 @@ internal sealed partial class RealtimeProtocol(
         if (connection.State is not Session session)
             return;
         foreach (var membership in session.Close())
-            membership.Room.Submit(session, null, new LeaveCommand(connection.Id));
+            Then(membership, () => Leave(session, membership));
         expiry.Unwatch(session);
         await users.Detach(session);
     }
@@ -154,14 +156,83 @@ internal sealed partial class RealtimeProtocol(
         if (session.Memberships.Length >= _options.MaxRoomsPerConnection)
             return Refuse(session, frame, ErrorCodes.TooManyRooms, $"A connection may be in {_options.MaxRoomsPerConnection} rooms; leave one first.");
         if (revocations.IsBlockedIn(name, session.User))
-            return Refuse(session, frame, ErrorCodes.Forbidden, "This user may not join the room.");
+            return Refuse(session, frame, access.Refuse(RoomOperation.Join, default));
+        var isDecided = access.TryDecideJoin(session.Subject, name, out var answer);
+        if (isDecided && !answer.Allowed.HasFlag(RoomOperation.Join))
+            return Refuse(session, frame, access.Refuse(RoomOperation.Join, answer));
         Position? since = frame.Epoch is null ? null : new Position(frame.Epoch, frame.Sequence!.Value);
-        var room = rooms.Acquire(name);
-        var membership = new Membership(room);
+        var command = new JoinCommand(session.User, session.Connection.Id, since) { MaxBytes = _options.MaxResumeBytes };
+        var gate = isDecided ? null : new AccessGate();
+        var membership = new Membership(rooms.Acquire(name), gate) { Allowed = answer.Allowed };
         session.Add(membership);
         var mayGoOn = session.BeginCommand(_options.MaxCommandsInFlight);
-        room.Submit(session, frame.Id, new JoinCommand(session.User, session.Connection.Id, since) { MaxBytes = _options.MaxResumeBytes }, membership);
+        if (gate is null)
+            membership.Room.Submit(session, frame.Id, command, membership);
+        else
+            _ = Join(session, frame.Id, membership, command, gate);
         return mayGoOn;
+    }
+
+    /// <summary>Joins when that has been decided; what the client sends meanwhile follows.</summary>
+    private async Task Join(Session session, string? id, Membership membership, JoinCommand command, AccessGate gate)
+    {
+        gate.Then(() =>
+        {
+            var isAllowed = gate.Answer.Allowed.HasFlag(RoomOperation.Join);
+            if (isAllowed && !session.IsClosed)
+            {
+                membership.Allowed = gate.Answer.Allowed;
+                membership.Room.Submit(session, id, command, membership);
+                return;
+            }
+            membership.State = MembershipState.Refused;
+            if (session.Remove(membership)) // else the connection is closed, and OnClosed waits here
+                membership.Room.Release();
+            if (!isAllowed)
+                Answer(session, id, membership.Room.Name, access.Refuse(RoomOperation.Join, gate.Answer));
+            else
+                session.EndCommand();
+        });
+        await Open(session, async () => gate.Open(await access.DecideJoin(session.Subject, session.Connection.Id, membership.Room.Name)));
+    }
+
+    /// <summary>Decides, and lets run what waits for it. A fault costs the connection, and not the process.</summary>
+    private async Task Open(Session session, Func<Task> decide)
+    {
+        try
+        {
+            await decide();
+        }
+        catch (Exception exception)
+        {
+            SafeLog.Write(() => LogDecisionFailed(session.Connection.Id, exception));
+            _ = session.Connection.CloseAsync(CloseCodes.InternalError, "internal error");
+        }
+    }
+
+    /// <summary>Runs it when the membership is decided.</summary>
+    private static void Then(Membership membership, Action action)
+    {
+        if (membership.Gate is { } gate)
+            gate.Then(action);
+        else
+            action();
+    }
+
+    /// <summary>Of a closed connection.</summary>
+    private static void Leave(Session session, Membership membership)
+    {
+        if (membership.State == MembershipState.Refused)
+            membership.Room.Release();
+        else
+            membership.Room.Submit(session, null, new LeaveCommand(session.Connection.Id));
+    }
+
+    /// <summary>Answers a command that has been counted.</summary>
+    private void Answer(Session session, string? id, string? room, Refusal refusal, string? to = null)
+    {
+        _ = Refuse(session, ServerFrames.Error(id, room, refusal.Code, refusal.Reason, to));
+        session.EndCommand();
     }
 
     private ValueTask Leave(Session session, in ClientFrame frame)
@@ -170,7 +241,14 @@ internal sealed partial class RealtimeProtocol(
             return Refuse(session, frame, refusal);
         membership.State = MembershipState.Leaving;
         var mayGoOn = session.BeginCommand(_options.MaxCommandsInFlight);
-        membership.Room.Submit(session, frame.Id, new LeaveCommand(session.Connection.Id), membership);
+        var id = frame.Id;
+        Then(membership, () =>
+        {
+            if (membership.State == MembershipState.Refused)
+                Answer(session, id, membership.Room.Name, s_notJoined);
+            else
+                membership.Room.Submit(session, id, new LeaveCommand(session.Connection.Id), membership);
+        });
         return mayGoOn;
     }
 
@@ -178,8 +256,27 @@ internal sealed partial class RealtimeProtocol(
     {
         if ((MembershipProblem(session, frame, out var membership) ?? BodyProblem(frame, _options.MaxContentBytes)) is { } refusal)
             return Refuse(session, frame, refusal);
+        if (membership.Gate is { } gate)
+            return Publish(session, membership, gate, new PublishCommand(session.User, frame.Id, frame.CopyBody()));
+        if ((membership.Allowed & RoomOperation.Publish) == 0)
+            return Refuse(session, frame, access.Refuse(RoomOperation.Publish, default));
         var mayGoOn = session.BeginCommand(_options.MaxCommandsInFlight);
         membership.Room.Submit(session, frame.Id, new PublishCommand(session.User, frame.Id, frame.CopyBody()));
+        return mayGoOn;
+    }
+
+    private ValueTask Publish(Session session, Membership membership, AccessGate gate, PublishCommand command)
+    {
+        var mayGoOn = session.BeginCommand(_options.MaxCommandsInFlight);
+        gate.Then(() =>
+        {
+            if (membership.State == MembershipState.Refused)
+                Answer(session, command.Id, membership.Room.Name, s_notJoined);
+            else if ((membership.Allowed & RoomOperation.Publish) == 0)
+                Answer(session, command.Id, membership.Room.Name, access.Refuse(RoomOperation.Publish, default));
+            else
+                membership.Room.Submit(session, command.Id, command);
+        });
         return mayGoOn;
     }
 
@@ -190,8 +287,26 @@ internal sealed partial class RealtimeProtocol(
         if ((NameProblem(frame.To!, "user") ?? BodyProblem(frame, _options.MaxContentBytes)) is { } refusal)
             return Refuse(session, frame, refusal);
         var (id, to, body) = (frame.Id, frame.To!, frame.CopyBody());
-        return Ask(session, id, new Target("user", to), () => users.Deliver(to, session.User, body),
-            connections => id is null ? null : ServerFrames.DirectAck(id, to, connections));
+        var mayGoOn = session.BeginCommand(_options.MaxCommandsInFlight);
+        if (access.TryDecide(session.Subject, RoomOperation.Direct, null, to, out var answer))
+        {
+            End(answer);
+            return mayGoOn;
+        }
+        var gate = session.Directs.GateTo(to, out var isNew);
+        gate.Then(() => End(gate.Answer));
+        if (isNew)
+            _ = Open(session, async () => session.Directs.Decide(to, gate, await access.Decide(session.Subject, session.Connection.Id, RoomOperation.Direct, null, to)));
+        return mayGoOn;
+
+        void End(AccessAnswer decided)
+        {
+            if ((decided.Allowed & RoomOperation.Direct) == 0)
+                Answer(session, id, null, access.Refuse(RoomOperation.Direct, decided), to);
+            else
+                _ = Answer(session, id, new Target("user", to), () => users.Deliver(to, session.User, body),
+                    connections => id is null ? null : ServerFrames.DirectAck(id, to, connections));
+        }
     }
 
     private ValueTask Members(Session session, in ClientFrame frame)
@@ -200,31 +315,42 @@ internal sealed partial class RealtimeProtocol(
         if ((RoomProblem(frame) ?? LimitProblem(limit, Limits.PageSize) ?? AfterProblem(frame)) is { } refusal)
             return Refuse(session, frame, refusal);
         var (id, room, after) = (frame.Id, frame.Room!, frame.After);
-        return Ask(session, id, new Target("room", room), () => calls.Room(room).Members(after, (int)limit),
+        return Read(session, RoomOperation.Members, id, room, () => calls.Room(room).Members(after, (int)limit),
             page => ServerFrames.Members(id, room, page));
     }
 
     private ValueTask History(Session session, in ClientFrame frame)
     {
         var limit = frame.Limit ?? Limits.HistoryPage;
-        if ((MembershipProblem(session, frame, out var membership) ?? LimitProblem(limit, Limits.HistoryPage) ?? BeforeProblem(frame)
-            ?? EpochProblem(frame.Epoch)) is { } refusal)
+        if ((RoomProblem(frame) ?? LimitProblem(limit, Limits.HistoryPage) ?? BeforeProblem(frame) ?? EpochProblem(frame.Epoch)) is { } refusal)
             return Refuse(session, frame, refusal);
-        var room = membership.Room;
-        var (id, before, epoch) = (frame.Id, frame.Before, frame.Epoch);
-        return Ask(session, id, new Target("room", room.Name), () => calls.Room(room.Name).History(before, (int)limit, epoch),
-            page => MessageFrames.History(id, room, page));
+        var (id, room, before, epoch) = (frame.Id, frame.Room!, frame.Before, frame.Epoch);
+        return Read(session, RoomOperation.History, id, room, () => calls.Room(room).History(before, (int)limit, epoch),
+            page => MessageFrames.History(id, JsonText.Quoted(room), page));
     }
 
-    /// <summary>Calls a grain, as a command of the session; the socket is read on meanwhile.</summary>
-    private ValueTask Ask<T>(Session session, string? id, Target target, Func<Task<T>> call, Func<T, Frame?> answer)
+    /// <summary>Asks a room, as a command of the session: members may, others if they are allowed to. The socket is read on meanwhile.</summary>
+    private ValueTask Read<T>(Session session, RoomOperation operation, string? id, string room, Func<Task<T>> call, Func<T, Frame?> answer)
     {
         var mayGoOn = session.BeginCommand(_options.MaxCommandsInFlight);
-        _ = Answer(session, id, target, call, answer);
+        if (session.MembershipIn(room) is { IsIn: true } membership)
+            Then(membership, () => _ = membership.State == MembershipState.Refused ? AsOther() : Answer(session, id, new Target("room", room), call, answer));
+        else
+            _ = AsOther();
         return mayGoOn;
+
+        async Task AsOther()
+        {
+            if (!access.TryDecide(session.Subject, operation, room, null, out var decided))
+                decided = await access.Decide(session.Subject, session.Connection.Id, operation, room, null);
+            if ((decided.Allowed & operation) == 0)
+                Answer(session, id, room, access.Refuse(operation, decided));
+            else
+                await Answer(session, id, new Target("room", room), call, answer);
+        }
     }
 
-    /// <summary>Delivers the grain's answer, or why there is none.</summary>
+    /// <summary>Calls a grain, and delivers its answer or why there is none. The command has been counted.</summary>
     private async Task Answer<T>(Session session, string? id, Target target, Func<Task<T>> call, Func<T, Frame?> answer)
     {
         try
@@ -272,13 +398,16 @@ internal sealed partial class RealtimeProtocol(
         membership = null!;
         if (RoomProblem(frame) is { } problem)
             return problem;
-        if (session.MembershipIn(frame.Room!) is not { State: not MembershipState.Leaving } found)
-            return new Refusal(ErrorCodes.NotJoined, "This connection is not in the room; join it first.");
+        if (session.MembershipIn(frame.Room!) is not { IsIn: true } found)
+            return s_notJoined;
         membership = found;
         return null;
     }
 
     private void LogFailed(string kind, string name, Exception exception) => SafeLog.Write(() => LogCallFailed(kind, name, exception));
+
+    [LoggerMessage(3, LogLevel.Error, "What connection {Connection} waited for could not be carried out once it was decided; it is closed.")]
+    private partial void LogDecisionFailed(string connection, Exception exception);
 
     [LoggerMessage(2, LogLevel.Warning, "The {Kind} {Name} did not answer a call.")]
     private partial void LogCallFailed(string kind, string name, Exception exception);

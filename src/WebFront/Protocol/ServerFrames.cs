@@ -75,11 +75,18 @@ internal static class ServerFrames
         return End(frame, json);
     }
 
-    public static Frame Error(string? id, string? room, string code, string content)
+    /// <param name="id">Of what it answers.</param>
+    /// <param name="room">What it is about, if that is a room.</param>
+    /// <param name="code">One of <see cref="ErrorCodes"/>.</param>
+    /// <param name="content">What was wrong and what is allowed.</param>
+    /// <param name="to">What it is about, if that is a user.</param>
+    public static Frame Error(string? id, string? room, string code, string content, string? to = null)
     {
         var (frame, json) = Begin("error"u8, id);
         if (room is not null)
             json.WriteString("room"u8, room);
+        if (to is not null)
+            json.WriteString("to"u8, to);
         json.WriteString("code"u8, code);
         json.WriteString("content"u8, content);
         return End(frame, json);

@@ -1,5 +1,6 @@
 using System.Security.Claims;
 using Realtime.Connections;
+using Realtime.WebFront.Access;
 using Realtime.WebFront.Limiting;
 using Realtime.WebFront.Users;
 
@@ -17,13 +18,23 @@ internal sealed class Session(Connection connection, string user)
 
     public string User { get; } = user;
 
+    /// <summary>The users that it may send to, as far as that had to be asked.</summary>
+    public DirectAccess Directs { get; } = new();
+
     public bool IsClosed { get; private set; }
 
     /// <summary>What it has taken of its limits; null until its first command.</summary>
     public CommandBuckets? Buckets { get; set; }
 
     /// <summary>Who the user is by the newest token. What the connection itself has of it is that of the handshake.</summary>
-    public ClaimsPrincipal Principal { get; set; } = connection.User;
+    public ClaimsPrincipal Principal
+    {
+        get => Subject.Principal;
+        set => Subject = new AccessSubject(value, User);
+    }
+
+    /// <summary>The principal, as access knows it.</summary>
+    public AccessSubject Subject { get; private set; } = new(connection.User, user);
 
     /// <summary>The expiry that is watched. Read and written under the lock of <see cref="Tokens.TokenExpiry"/>.</summary>
     public DateTimeOffset? TokenExpires { get; set; }

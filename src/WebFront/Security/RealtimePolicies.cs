@@ -12,6 +12,8 @@ public static class RealtimePolicies
     /// </summary>
     public const string Api = "RealtimeApi";
 
+    internal static readonly string[] All = [Client, Api];
+
     /// <summary>One of the space-separated words of the claim <c>scope</c> (RFC 8693 section 4.2).</summary>
     public const string ApiScope = "realtime.api";
 }
