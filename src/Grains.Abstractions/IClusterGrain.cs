@@ -29,6 +29,11 @@ public interface IClusterGrain : IGrainWithIntegerKey
     [Alias("Connections")]
     Task<ConnectionsPage> Connections(string? after = null, int limit = Limits.PageSize, string? front = null);
 
+    /// <summary>Closes one connection, whose ever it is (close code 4002); false when it is on no front. The reason has at most <see cref="Limits.ReasonBytes"/> bytes.</summary>
+    /// <remarks>Every front is asked. When one does not answer the call fails, and may be made again.</remarks>
+    [Alias("Close")]
+    Task<bool> Close(string connection, string? reason = null);
+
     /// <summary>Sends a message to every connection of every front; returns how many fronts there are.</summary>
     [Alias("Broadcast")]
     Task<int> Broadcast(RoomMessage message);

@@ -78,6 +78,22 @@ public interface IFrontObserver : IGrainObserver
     /// <summary>Entries of <see cref="IRevocationGrain"/> that are new; completes when the connections that they concern are told to close.</summary>
     [Alias("Revoke"), ResponseTimeout("00:00:02")]
     Task Revoke(Revocation[] entries);
+
+    /// <summary>Takes the user's connections at this front out of a room, those on their way into it too; returns how many.</summary>
+    [Alias("Remove"), ResponseTimeout("00:00:03")]
+    Task<int> Remove(string room, string user);
+
+    /// <summary>Closes a connection (close code 4002) if it is here, and of that user if one is given; returns how many, 0 or 1.</summary>
+    [Alias("Close"), ResponseTimeout("00:00:03")]
+    Task<int> Close(string connection, string? user, string? reason);
+
+    /// <summary>Asks anew what the user's connections at this front may do; returns of how many memberships, which are asked one after the other.</summary>
+    [Alias("ReauthorizeUser"), ResponseTimeout("00:00:03")]
+    Task<int> ReauthorizeUser(string user);
+
+    /// <summary>Asks anew what the room's members at this front may do; returns how many there are.</summary>
+    [Alias("ReauthorizeRoom"), ResponseTimeout("00:00:03")]
+    Task<int> ReauthorizeRoom(string room);
 }
 
 /// <summary>Connections of a front.</summary>

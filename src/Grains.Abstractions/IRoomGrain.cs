@@ -56,6 +56,24 @@ public interface IRoomGrain : IGrainWithStringKey
     Task<RoomDescription> Describe();
 
     /// <summary>
+    /// Takes all connections of a user out of the room, also those that are on their way into it: they are told that the server did it,
+    /// and the others see the user leave. It forbids nothing: a client that joins again is asked for its access again.
+    /// </summary>
+    /// <returns>How many connections there were.</returns>
+    /// <remarks>Every front is asked. When one does not answer the call fails, and may be made again.</remarks>
+    [Alias("Remove"), AlwaysInterleave]
+    Task<int> Remove(string user);
+
+    /// <summary>
+    /// Has fronts ask anew what the members may do, as after a change of what that depends on: who may no longer join is taken out as by
+    /// <see cref="Remove"/>. It goes on when the call has returned.
+    /// </summary>
+    /// <returns>How many memberships are asked about.</returns>
+    /// <remarks>Every front is asked. When one does not answer the call fails, and may be made again.</remarks>
+    [Alias("Reauthorize"), AlwaysInterleave]
+    Task<int> Reauthorize();
+
+    /// <summary>
     /// What a front sends: joins, leaves and publishes of its connections, applied in the order given, as one turn.
     /// </summary>
     /// <param name="front">The front's id.</param>

@@ -40,6 +40,20 @@ public interface IUserGrain : IGrainWithStringKey
     [Alias("RevokeTokens"), ResponseTimeout("00:00:05")]
     Task RevokeTokens();
 
+    /// <summary>Closes one connection of the user (close code 4002); false when it is not there. The reason has at most <see cref="Limits.ReasonBytes"/> bytes.</summary>
+    /// <remarks>Every front is asked. When one does not answer the call fails, and may be made again.</remarks>
+    [Alias("Close")]
+    Task<bool> Close(string connection, string? reason = null);
+
+    /// <summary>
+    /// Has fronts ask anew what the user's connections may do in their rooms, as after a change of what that depends on: those that may no
+    /// longer join are taken out as by <see cref="IRoomGrain.Remove"/>. It goes on when the call has returned.
+    /// </summary>
+    /// <returns>How many memberships are asked about.</returns>
+    /// <remarks>Every front is asked. When one does not answer the call fails, and may be made again.</remarks>
+    [Alias("Reauthorize")]
+    Task<int> Reauthorize();
+
     /// <summary>The user's connections and the rooms that they are in.</summary>
     [Alias("Describe")]
     Task<UserDescription> Describe();

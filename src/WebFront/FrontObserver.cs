@@ -1,11 +1,12 @@
 using Realtime.Connections;
 using Realtime.Grains;
+using Realtime.WebFront.Access;
 using Realtime.WebFront.Tokens;
 
 namespace Realtime.WebFront;
 
-/// <summary>Answers what only this front knows: its connections and their rooms.</summary>
-internal sealed class FrontObserver(GrainCalls calls, ConnectionRegistry registry, Revocations revocations) : IFrontObserver
+/// <summary>Answers what only this front knows, its connections and their rooms, and does with them what services want.</summary>
+internal sealed class FrontObserver(GrainCalls calls, ConnectionRegistry registry, Revocations revocations, ConnectionControl control) : IFrontObserver
 {
     Task<string[]> IFrontObserver.RoomsOf(string user)
     {
@@ -33,4 +34,12 @@ internal sealed class FrontObserver(GrainCalls calls, ConnectionRegistry registr
         revocations.Apply(entries);
         return Task.CompletedTask;
     }
+
+    Task<int> IFrontObserver.Remove(string room, string user) => Task.FromResult(control.Remove(room, user));
+
+    Task<int> IFrontObserver.Close(string connection, string? user, string? reason) => Task.FromResult(control.Close(connection, user, reason));
+
+    Task<int> IFrontObserver.ReauthorizeUser(string user) => Task.FromResult(control.ReauthorizeUser(user));
+
+    Task<int> IFrontObserver.ReauthorizeRoom(string room) => Task.FromResult(control.ReauthorizeRoom(room));
 }

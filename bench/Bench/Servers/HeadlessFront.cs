@@ -78,6 +78,14 @@ internal sealed class HeadlessFront : IFrontObserver, IAsyncObserver<FrontEvent>
 
     Task<FrontConnections> IFrontObserver.Connections(string? after, int limit) => Task.FromResult(new FrontConnections(0, []));
 
+    Task<int> IFrontObserver.Remove(string room, string user) => Task.FromResult(0);
+
+    Task<int> IFrontObserver.Close(string connection, string? user, string? reason) => Task.FromResult(0);
+
+    Task<int> IFrontObserver.ReauthorizeUser(string user) => Task.FromResult(0);
+
+    Task<int> IFrontObserver.ReauthorizeRoom(string room) => Task.FromResult(0);
+
     public async ValueTask DisposeAsync()
     {
         await _stop.CancelAsync();

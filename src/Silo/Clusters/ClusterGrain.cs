@@ -46,6 +46,13 @@ internal sealed partial class ClusterGrain(TimeProvider time, FrontPublisher pub
         return all.Length > limit ? new ConnectionsPage(total, all[..limit], all[limit - 1].Id) : new ConnectionsPage(total, all, null);
     }
 
+    public async Task<bool> Close(string connection, string? reason)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(connection);
+        FrontQuestions.CheckReason(reason);
+        return await GrainFactory.AskFronts(front => front.Close(connection, null, reason)) > 0;
+    }
+
     public Task<int> Broadcast(RoomMessage message) =>
         Push(FrontEventKind.EveryoneMessage, MessageBody.Encode(message, options.Value.MaxContentBytes), message.From);
 

@@ -151,6 +151,21 @@ internal sealed partial class RoomGrain(
         return Task.FromResult(_room.Page(after, limit));
     }
 
+    public Task<int> Remove(string user)
+    {
+        Names.Check(user, "user");
+        var room = this.GetPrimaryKeyString();
+        DeactivateIfUnused();
+        return GrainFactory.AskFronts(front => front.Remove(room, user));
+    }
+
+    public Task<int> Reauthorize()
+    {
+        var room = this.GetPrimaryKeyString();
+        DeactivateIfUnused();
+        return GrainFactory.AskFronts(front => front.ReauthorizeRoom(room));
+    }
+
     public async Task<RoomDescription> Describe()
     {
         await OpenToRead();

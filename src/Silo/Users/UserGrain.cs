@@ -2,6 +2,7 @@ using System.Text;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
 using Realtime.PushStreams;
+using Realtime.Silo.Fronts;
 using Realtime.Silo.Rooms;
 
 namespace Realtime.Silo.Users;
@@ -19,10 +20,22 @@ internal sealed partial class UserGrain(TimeProvider time, IOptions<RoomOptions>
 
     public Task<int> Disconnect(string? reason)
     {
-        var body = reason is null ? [] : Encoding.UTF8.GetBytes(reason);
-        return body.Length <= Limits.ReasonBytes
-            ? Push(FrontEventKind.Disconnect, body)
-            : throw new ArgumentException($"The reason has {body.Length} bytes of UTF-8; it may have {Limits.ReasonBytes}.", nameof(reason));
+        FrontQuestions.CheckReason(reason);
+        return Push(FrontEventKind.Disconnect, reason is null ? [] : Encoding.UTF8.GetBytes(reason));
+    }
+
+    public async Task<bool> Close(string connection, string? reason)
+    {
+        var user = CheckedName();
+        ArgumentException.ThrowIfNullOrEmpty(connection);
+        FrontQuestions.CheckReason(reason);
+        return await GrainFactory.AskFronts(front => front.Close(connection, user, reason)) > 0;
+    }
+
+    public Task<int> Reauthorize()
+    {
+        var user = CheckedName();
+        return GrainFactory.AskFronts(front => front.ReauthorizeUser(user));
     }
 
     public Task Block(TimeSpan? duration) => Revocations.BlockUser(CheckedName(), duration);

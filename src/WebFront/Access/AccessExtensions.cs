@@ -18,5 +18,6 @@ internal static class AccessExtensions
         services.TryAddSingleton<ApplicationAccess>();
         services.TryAddSingleton<BuiltInAccess>();
         services.TryAddSingleton<AccessService>();
+        services.TryAddSingleton<ConnectionControl>();
     }
 }

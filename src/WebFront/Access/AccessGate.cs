@@ -25,6 +25,14 @@ internal sealed class AccessGate
         }
     }
 
+    /// <summary>Completes when it is decided, and what came before has run.</summary>
+    public Task Opened()
+    {
+        var opened = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        Then(opened.SetResult);
+        return opened.Task;
+    }
+
     /// <summary>It is decided: what waits runs, and who comes meanwhile comes after it.</summary>
     /// <exception cref="AggregateException">Some of that failed. The rest has run.</exception>
     public void Open(AccessAnswer answer)

@@ -3,6 +3,7 @@ using Microsoft.AspNetCore.Authorization;
 using Microsoft.Extensions.Options;
 using Realtime.PushStreams;
 using Realtime.WebFront.Protocol;
+using Realtime.WebFront.Rooms;
 
 namespace Realtime.WebFront.Access;
 
@@ -17,6 +18,7 @@ internal sealed partial class AccessService(
     private static readonly Dictionary<RoomOperation, RoomRequirement[]> s_requirements = Enum.GetValues<RoomOperation>()
         .ToDictionary(operation => operation, operation => new[] { new RoomRequirement(operation) });
 
+    private readonly SemaphoreSlim _reauthorizing = new(16); // questions at once
     private readonly Counter<long> _forbidden = meters.Create("Realtime.WebFront").CreateCounter<long>(
         "realtime.front.forbidden", "{operation}", "Operations of clients that were forbidden, by operation.");
 
@@ -44,6 +46,56 @@ internal sealed partial class AccessService(
         var name = RoomOperations.NameOf(operation);
         _forbidden.Add(1, new KeyValuePair<string, object?>("operation", name));
         return new Refusal(ErrorCodes.Forbidden, $"'{name}' is not allowed.");
+    }
+
+    /// <summary>
+    /// Asks anew what a connection may do, as with a new token or after a change of what that depends on. Who may no longer join a room is
+    /// taken out of it; what cannot be decided stays as it is. Never fails.
+    /// </summary>
+    public async Task Reauthorize(Session session)
+    {
+        session.Directs.Forget();
+        foreach (var membership in session.Memberships.ToArray())
+            await Reauthorize(session, membership);
+    }
+
+    /// <summary>The same for one room.</summary>
+    public async Task Reauthorize(Session session, Membership membership)
+    {
+        try
+        {
+            if (membership.Gate is { } gate)
+                await gate.Opened(); // it was asked already, perhaps before the change
+            if (!membership.IsIn)
+                return;
+            var number = membership.BeginQuestion();
+            if (!TryDecideJoin(session.Subject, membership.Room.Name, out var answer))
+                answer = await InTurn(session, membership.Room.Name);
+            if (answer.IsUnknown)
+                return;
+            if (!answer.Allowed.HasFlag(RoomOperation.Join))
+                membership.Room.TakeOut(session, membership);
+            else if (membership.IsLast(number))
+                membership.Allowed = answer.Allowed;
+        }
+        catch (Exception exception)
+        {
+            SafeLog.Write(() => LogFailed(RoomOperation.Join, membership.Room.Name, exception));
+        }
+    }
+
+    /// <summary>Many may be asked about at once, and joins have precedence.</summary>
+    private async Task<AccessAnswer> InTurn(Session session, string room)
+    {
+        await _reauthorizing.WaitAsync();
+        try
+        {
+            return await DecideJoin(session.Subject, session.Connection.Id, room);
+        }
+        finally
+        {
+            _reauthorizing.Release();
+        }
     }
 
     private bool TryDecide(in Question question, out AccessAnswer answer)

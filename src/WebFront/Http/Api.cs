@@ -6,23 +6,24 @@ using Realtime.WebFront.Security;
 namespace Realtime.WebFront.Http;
 
 /// <summary>One operation of the HTTP API.</summary>
-/// <param name="Method">GET, which serves HEAD too, or POST.</param>
+/// <param name="Method">GET, which serves HEAD too, POST or DELETE.</param>
 /// <param name="Path">Below <c>/api</c>; a segment in braces is a name.</param>
 /// <param name="Run">Answers a request.</param>
 internal sealed record ApiRoute(string Method, string Path, Func<ApiRequest, Task> Run)
 {
     private readonly string[] _segments = Path.Split('/');
 
-    /// <summary>Whether it is for a path, and the name that this has.</summary>
-    public bool Fits(ReadOnlySpan<string> path, out string name)
+    /// <summary>Whether it is for a path, and the names that this has.</summary>
+    public bool Fits(ReadOnlySpan<string> path, out IReadOnlyList<string> names)
     {
-        name = "";
+        List<string> found = [];
+        names = found;
         if (path.Length != _segments.Length)
             return false;
         for (var i = 0; i < path.Length; i++)
         {
             if (_segments[i][0] == '{')
-                name = path[i];
+                found.Add(path[i]);
             else if (!_segments[i].Equals(path[i], StringComparison.OrdinalIgnoreCase)) // as routing compares
                 return false;
         }
@@ -46,7 +47,7 @@ internal sealed class Api(IOptions<FrontOptions> options, RequestLimits limits)
     public static readonly IReadOnlyList<ApiRoute> Routes = [.. RoomEndpoints.Routes, .. UserEndpoints.Routes, .. RevocationApi.Routes, .. ClusterEndpoints.Routes];
 
     // What is below these is ours, whatever it is; beside them the application may have endpoints of its own below /api.
-    private static readonly string[] s_prefixes = ["rooms/{**rest}", "users/{**rest}"];
+    private static readonly string[] s_prefixes = ["rooms/{**rest}", "users/{**rest}", "connections/{**rest}"];
 
     private readonly int _maxBody = BodyOverhead + 2 * options.Value.MaxContentBytes;
 
@@ -81,12 +82,12 @@ internal sealed class Api(IOptions<FrontOptions> options, RequestLimits limits)
         var allowed = new List<string>();
         foreach (var route in Routes)
         {
-            if (!route.Fits(path, out var name))
+            if (!route.Fits(path, out var names))
                 continue;
             if (route.Serves(context.Request.Method))
             {
                 CheckAccept(context.Request);
-                return route.Run(new ApiRequest(context, name, _maxBody));
+                return route.Run(new ApiRequest(context, names, _maxBody));
             }
             allowed.AddRange(route.Methods);
         }

@@ -92,6 +92,21 @@ internal sealed record TokenRevokeRequest
 
 internal sealed record TokenRevokeResponse(string Jti);
 
+/// <summary>A body in which there is nothing to say.</summary>
+internal sealed record EmptyRequest;
+
+/// <summary>How many connections of the user were taken out of the room.</summary>
+internal sealed record RemovalResponse(string Room, string User, int Connections);
+
+/// <summary>How many memberships of the room are asked about anew.</summary>
+internal sealed record RoomReauthorizationResponse(string Room, int Memberships);
+
+/// <summary>How many memberships of the user are asked about anew.</summary>
+internal sealed record UserReauthorizationResponse(string User, int Memberships);
+
+/// <summary>The connection that was told to close.</summary>
+internal sealed record ClosedResponse(string Connection);
+
 /// <summary>Connections of the cluster, or of one front of it.</summary>
 /// <param name="Count">How many there are.</param>
 internal sealed record ConnectionsResponse(int Count, IReadOnlyList<ConnectionDescription> Connections, string? Next);
@@ -122,6 +137,11 @@ internal sealed record BroadcastResponse(int Fronts);
 [JsonSerializable(typeof(UserChangeResponse))]
 [JsonSerializable(typeof(TokenRevokeRequest))]
 [JsonSerializable(typeof(TokenRevokeResponse))]
+[JsonSerializable(typeof(EmptyRequest))]
+[JsonSerializable(typeof(RemovalResponse))]
+[JsonSerializable(typeof(RoomReauthorizationResponse))]
+[JsonSerializable(typeof(UserReauthorizationResponse))]
+[JsonSerializable(typeof(ClosedResponse))]
 [JsonSerializable(typeof(ConnectionsResponse))]
 [JsonSerializable(typeof(ClusterResponse))]
 [JsonSerializable(typeof(BroadcastResponse))]

@@ -11,19 +11,23 @@ namespace Realtime.WebFront.Http;
 
 /// <summary>A request of the HTTP API: what its handler reads, by the rules that all share.</summary>
 /// <param name="context">The request.</param>
-/// <param name="name">The room or user of the path, as sent; "" when the path has none.</param>
+/// <param name="names">The names in the path, as sent.</param>
 /// <param name="maxBody">Bytes that a body may have.</param>
-internal sealed class ApiRequest(HttpContext context, string name, int maxBody)
+internal sealed class ApiRequest(HttpContext context, IReadOnlyList<string> names, int maxBody)
 {
     private const string IdempotencyKey = "Idempotency-Key";
 
     public GrainCalls Calls { get; } = context.RequestServices.GetRequiredService<GrainCalls>();
 
     /// <exception cref="ApiException">The name in the path is not allowed.</exception>
-    public string Room => Checked(name, "room");
+    public string Room => Checked(names[0], "room");
 
+    /// <summary>The user, which is the last name.</summary>
     /// <exception cref="ApiException">The name in the path is not allowed.</exception>
-    public string User => Checked(name, "user");
+    public string User => Checked(names[^1], "user");
+
+    /// <summary>The id of a connection in the path: whatever it is, there may be none of it.</summary>
+    public string Connection => names[0];
 
     /// <summary>The query parameter <c>after</c>: a name, or an id.</summary>
     public string? After => Text("after");

@@ -9,6 +9,7 @@ internal static class ClusterEndpoints
     [
         new("GET", "cluster", Describe),
         new("GET", "connections", List),
+        new("DELETE", "connections/{id}", Close),
         new("POST", "messages", Send),
     ];
 
@@ -24,6 +25,15 @@ internal static class ClusterEndpoints
         var (calls, after, front, limit) = (request.Calls, request.After, request.Text("front"), request.Limit(Limits.PageSize));
         var page = await calls.Call(() => calls.Cluster.Connections(after, limit, front));
         await request.Ok(new ConnectionsResponse(page.Total, page.Connections, page.Next), ApiJson.Default.ConnectionsResponse);
+    }
+
+    private static async Task Close(ApiRequest request)
+    {
+        var (calls, connection) = (request.Calls, request.Connection);
+        request.RefuseKey("A disconnect");
+        if (!await calls.Call(() => calls.Cluster.Close(connection)))
+            throw new ApiException(Problems.ConnectionNotFound, "There is no connection of this id.");
+        await request.Ok(new ClosedResponse(connection), ApiJson.Default.ClosedResponse);
     }
 
     private static async Task Send(ApiRequest request)

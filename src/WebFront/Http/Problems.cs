@@ -29,6 +29,7 @@ internal static partial class Problems
     public static readonly Problem NotFound = new(StatusCodes.Status404NotFound, ErrorCodes.NotFound);
     public static readonly Problem RoomNotFound = new(StatusCodes.Status404NotFound, ErrorCodes.RoomNotFound);
     public static readonly Problem UserNotFound = new(StatusCodes.Status404NotFound, ErrorCodes.UserNotFound);
+    public static readonly Problem ConnectionNotFound = new(StatusCodes.Status404NotFound, ErrorCodes.ConnectionNotFound);
     public static readonly Problem MethodNotAllowed = new(StatusCodes.Status405MethodNotAllowed, ErrorCodes.MethodNotAllowed);
     public static readonly Problem NotAcceptable = new(StatusCodes.Status406NotAcceptable, ErrorCodes.NotAcceptable);
     public static readonly Problem Timeout = new(StatusCodes.Status408RequestTimeout, ErrorCodes.RequestTimeout);

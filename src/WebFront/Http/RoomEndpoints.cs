@@ -13,6 +13,8 @@ internal static class RoomEndpoints
         new("GET", "rooms/{room}/members", Members),
         new("GET", "rooms/{room}/messages", History),
         new("POST", "rooms/{room}/messages", Send),
+        new("DELETE", "rooms/{room}/members/{user}", Remove),
+        new("POST", "rooms/{room}/reauthorize", Reauthorize),
     ];
 
     private static async Task List(ApiRequest request)
@@ -58,6 +60,23 @@ internal static class RoomEndpoints
         message = message.Id is null ? message with { Id = Guid.NewGuid().ToString("N") } : message;
         var receipt = await calls.Call(() => calls.Room(room).Broadcast(message));
         await request.Ok(new RoomSendResponse(room, receipt.Epoch, receipt.Sequence, receipt.Timestamp), ApiJson.Default.RoomSendResponse);
+    }
+
+    private static async Task Remove(ApiRequest request)
+    {
+        var (calls, room, user) = (request.Calls, request.Room, request.User);
+        request.RefuseKey("A removal");
+        var connections = await calls.Call(() => calls.Room(room).Remove(user));
+        await request.Ok(new RemovalResponse(room, user, connections), ApiJson.Default.RemovalResponse);
+    }
+
+    private static async Task Reauthorize(ApiRequest request)
+    {
+        var (calls, room) = (request.Calls, request.Room);
+        request.RefuseKey("A reauthorization");
+        await request.Body(ApiJson.Default.EmptyRequest, mayBeAbsent: true);
+        var memberships = await calls.Call(() => calls.Room(room).Reauthorize());
+        await request.Ok(new RoomReauthorizationResponse(room, memberships), ApiJson.Default.RoomReauthorizationResponse);
     }
 
     private static ApiException NotFound(string room) => new(Problems.RoomNotFound, $"Nobody is in the room '{room}'.");

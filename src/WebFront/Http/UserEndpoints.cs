@@ -11,6 +11,7 @@ internal static class UserEndpoints
         new("GET", "users/{user}", Describe),
         new("POST", "users/{user}/messages", Send),
         new("POST", "users/{user}/disconnect", Disconnect),
+        new("POST", "users/{user}/reauthorize", Reauthorize),
     ];
 
     private static async Task Describe(ApiRequest request)
@@ -29,6 +30,15 @@ internal static class UserEndpoints
         var (calls, user) = (request.Calls, request.User);
         var message = await request.Message(keepsIds: false, receiver: "a user");
         await request.Ok(new UserSendResponse(user, await calls.Call(() => calls.User(user).Send(message))), ApiJson.Default.UserSendResponse);
+    }
+
+    private static async Task Reauthorize(ApiRequest request)
+    {
+        var (calls, user) = (request.Calls, request.User);
+        request.RefuseKey("A reauthorization");
+        await request.Body(ApiJson.Default.EmptyRequest, mayBeAbsent: true);
+        var memberships = await calls.Call(() => calls.User(user).Reauthorize());
+        await request.Ok(new UserReauthorizationResponse(user, memberships), ApiJson.Default.UserReauthorizationResponse);
     }
 
     private static async Task Disconnect(ApiRequest request)

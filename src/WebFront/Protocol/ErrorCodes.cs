@@ -44,6 +44,9 @@ public static class ErrorCodes
     /// <summary>The user is not connected (HTTP API).</summary>
     public const string UserNotFound = "user_not_found";
 
+    /// <summary>No front has a connection of this id (HTTP API).</summary>
+    public const string ConnectionNotFound = "connection_not_found";
+
     /// <summary>The room or user could not be reached, or the room's log; try again.</summary>
     public const string Unavailable = RoomException.Unavailable;
 

@@ -41,7 +41,7 @@ internal static class FrameCatalog
     public static readonly FrameForm[] Server =
     [
         new("joined", "room epoch seq members", "id recovered"),
-        new("left", "room", "id"),
+        new("left", "room", "id by"),
         new("ack", "id room epoch seq"),
         new("ack", "id to connections"),
         new("members", "room members users", "id next"),

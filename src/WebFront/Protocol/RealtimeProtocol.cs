@@ -185,7 +185,7 @@ internal sealed partial class RealtimeProtocol(
                 membership.Room.Submit(session, id, command, membership);
                 return;
             }
-            membership.State = MembershipState.Refused;
+            membership.State = MembershipState.Ended;
             if (session.Remove(membership)) // else the connection is closed, and OnClosed waits here
                 membership.Room.Release();
             if (!isAllowed)
@@ -222,7 +222,7 @@ internal sealed partial class RealtimeProtocol(
     /// <summary>Of a closed connection.</summary>
     private static void Leave(Session session, Membership membership)
     {
-        if (membership.State == MembershipState.Refused)
+        if (membership.State == MembershipState.Ended)
             membership.Room.Release();
         else
             membership.Room.Submit(session, null, new LeaveCommand(session.Connection.Id));
@@ -244,7 +244,7 @@ internal sealed partial class RealtimeProtocol(
         var id = frame.Id;
         Then(membership, () =>
         {
-            if (membership.State == MembershipState.Refused)
+            if (membership.State == MembershipState.Ended)
                 Answer(session, id, membership.Room.Name, s_notJoined);
             else
                 membership.Room.Submit(session, id, new LeaveCommand(session.Connection.Id), membership);
@@ -270,7 +270,7 @@ internal sealed partial class RealtimeProtocol(
         var mayGoOn = session.BeginCommand(_options.MaxCommandsInFlight);
         gate.Then(() =>
         {
-            if (membership.State == MembershipState.Refused)
+            if (membership.State == MembershipState.Ended)
                 Answer(session, command.Id, membership.Room.Name, s_notJoined);
             else if ((membership.Allowed & RoomOperation.Publish) == 0)
                 Answer(session, command.Id, membership.Room.Name, access.Refuse(RoomOperation.Publish, default));
@@ -334,7 +334,7 @@ internal sealed partial class RealtimeProtocol(
     {
         var mayGoOn = session.BeginCommand(_options.MaxCommandsInFlight);
         if (session.MembershipIn(room) is { IsIn: true } membership)
-            Then(membership, () => _ = membership.State == MembershipState.Refused ? AsOther() : Answer(session, id, new Target("room", room), call, answer));
+            Then(membership, () => _ = membership.State == MembershipState.Ended ? AsOther() : Answer(session, id, new Target("room", room), call, answer));
         else
             _ = AsOther();
         return mayGoOn;

@@ -30,10 +30,13 @@ internal static class ServerFrames
         return End(frame, json);
     }
 
-    public static Frame Left(string? id, LocalRoom room)
+    /// <summary>The connection is out of the room, because it asked to or because the server has taken it out.</summary>
+    public static Frame Left(string? id, LocalRoom room, bool byServer = false)
     {
         var (frame, json) = Begin("left"u8, id);
         json.WriteRoom(room);
+        if (byServer)
+            json.WriteString("by"u8, "server"u8);
         return End(frame, json);
     }
 

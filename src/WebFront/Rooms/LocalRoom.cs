@@ -195,12 +195,13 @@ internal sealed class LocalRoom : ITimelineHost
                 EndLeave(session, id, membership, reply);
                 break;
             case LeaveCommand:
-                Release(); // of a closed connection, whose membership was removed when it closed
+                Release(); // of a membership that the front has removed already
                 break;
         }
         if (reply is PublishedReply published && id is not null)
             session.Connection.Deliver(MessageFrames.Ack(id, this, published.Receipt));
-        if (reply is RefusedReply refused)
+        // A leave without a membership is the front's own.
+        if (reply is RefusedReply refused && (membership is not null || command is not LeaveCommand))
             session.Connection.Deliver(ServerFrames.Error(id, Name, refused.Code, refused.Reason));
     }
 
@@ -233,6 +234,8 @@ internal sealed class LocalRoom : ITimelineHost
                 _timeline.EndJoin();
             }
         }
+        if (membership.IsRevoked)
+            TakeOut(session, membership);
         // Refused; or closed meanwhile: then a leave follows, and the membership was removed.
         if (reply is null && session.Remove(membership))
             Release();
@@ -255,6 +258,29 @@ internal sealed class LocalRoom : ITimelineHost
         }
         membership.State = MembershipState.Joined;
         _services.Registry.Join(session.Connection, Name);
+    }
+
+    /// <summary>The server takes a connection out, now or as soon as it is in. It is told, and the room is.</summary>
+    public void TakeOut(Session session, Membership membership)
+    {
+        lock (_gate)
+        {
+            membership.IsRevoked = true;
+            if (membership.State != MembershipState.Joined)
+                return; // it is on its way out, or EndJoin comes back here
+            _pacer.Flush(); // it was published before
+            lock (session)
+            {
+                if (!session.Remove(membership))
+                    return; // closed meanwhile
+                // Before the client can join again, which it cannot while the session is locked.
+                _ = session.BeginCommand(int.MaxValue); // Answer ends it
+                _commands.Add(new PendingCommand(session, null, new LeaveCommand(session.Connection.Id), null));
+            }
+            membership.State = MembershipState.Ended;
+            _services.Registry.Leave(session.Connection, Name);
+            session.Connection.Deliver(ServerFrames.Left(null, this, byServer: true));
+        }
     }
 
     private void EndSync(SyncedReply? reply)

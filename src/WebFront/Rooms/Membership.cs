@@ -8,8 +8,8 @@ internal enum MembershipState : byte
     Joining,
     Joined,
     Leaving,
-    /// <summary>It was refused: never a member.</summary>
-    Refused,
+    /// <summary>It was refused, or the server has ended it.</summary>
+    Ended,
 }
 
 /// <summary>One connection in one room.</summary>
@@ -17,6 +17,8 @@ internal enum MembershipState : byte
 /// <param name="gate">What waits until the join is decided; null when it is.</param>
 internal sealed class Membership(LocalRoom room, AccessGate? gate = null)
 {
+    private int _questions;
+
     public LocalRoom Room { get; } = room;
 
     public MembershipState State { get; set; }
@@ -27,8 +29,17 @@ internal sealed class Membership(LocalRoom room, AccessGate? gate = null)
     /// <summary>Read and written under the room's lock.</summary>
     public JoinPoint JoinPoint { get; set; }
 
+    /// <summary>The server takes it out as soon as it is in. Read and written under the room's lock.</summary>
+    public bool IsRevoked { get; set; }
+
     /// <summary>What its connection has asked for meanwhile waits, so that it keeps its order.</summary>
     public AccessGate? Gate => gate is { IsOpen: false } ? gate : null;
+
+    /// <summary>What it may do is asked anew; the number of the question.</summary>
+    public int BeginQuestion() => Interlocked.Increment(ref _questions);
+
+    /// <summary>Nothing newer has been asked.</summary>
+    public bool IsLast(int question) => Volatile.Read(ref _questions) == question;
 
     /// <summary>Whether its connection is in the room, or may be on its way into it.</summary>
     public bool IsIn => State is MembershipState.Joining or MembershipState.Joined;

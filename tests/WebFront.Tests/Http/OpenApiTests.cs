@@ -28,7 +28,7 @@ public sealed class OpenApiTests(Cluster cluster) : IAsyncLifetime
     private IEnumerable<(string Path, string Method, JsonObject Operation)> Operations =>
         from path in _document["paths"]!.AsObject()
         from operation in path.Value!.AsObject()
-        where operation.Key is "get" or "post"
+        where operation.Key is "get" or "post" or "delete"
         select (path.Key, operation.Key.ToUpperInvariant(), operation.Value!.AsObject());
 
     [Fact]
@@ -51,19 +51,27 @@ public sealed class OpenApiTests(Cluster cluster) : IAsyncLifetime
         await alice.Join("lobby");
         await alice.Ask(new JsonObject { ["type"] = "message", ["room"] = "lobby", ["content"] = "x", ["data"] = new JsonObject() });
         var seen = new HashSet<string>();
-        foreach (var (path, method, operation) in Operations.OrderBy(operation => s_last.IndexOf(operation.Path.Split('/')[^1])))
+        foreach (var (path, method, operation) in Operations.OrderBy(operation => operation.Method == "DELETE" ? 0 : s_last.IndexOf(operation.Path.Split('/')[^1])))
         {
             var target = path.Replace("{room}", "lobby").Replace("{user}", user);
-            var body = method == "GET" || !operation.ContainsKey("requestBody") ? null : path.Split('/')[^1] switch
+            var body = !operation.ContainsKey("requestBody") ? null : path.Split('/')[^1] switch
             {
                 "disconnect" => """{"reason":"x"}""",
                 "block" => """{"seconds":60}""",
+                "reauthorize" => "{}",
                 "revoke" => """{"jti":"x","exp":1}""",
                 _ => """{"content":"x","data":[1]}""",
             };
+            if (path == "/api/connections/{id}")
+            {
+                await Expect(404, target, body);
+                target = $"/api/connections/{await IdOf(await _front.Connect("zoe"))}";
+            }
             await Expect(200, target, body);
             await Expect(406, target, body, "Accept: text/html");
-            if (path.Contains('{'))
+            if (path.Contains("{id}"))
+                await Expect(400, "/api/connections/%ff", body);
+            else if (path.Contains('{'))
                 await Expect(400, target.Replace("lobby", "%ff").Replace("alice", "%ff"), body);
             if (path is "/api/rooms/{room}" or "/api/rooms/{room}/members" or "/api/users/{user}")
                 await Expect(404, target + _tag, body);
@@ -106,7 +114,7 @@ public sealed class OpenApiTests(Cluster cluster) : IAsyncLifetime
             [.. Security.TestFront.Trusting(issuer).Where(setting => setting.Value is not null).Select(setting => (setting.Key, setting.Value!))]);
         foreach (var (path, method, operation) in Operations)
         {
-            var target = path.Replace("{room}", "r").Replace("{user}", "u");
+            var target = path.Replace("{room}", "r").Replace("{user}", "u").Replace("{id}", "c");
             Assert.Equal("unauthorized", await Check(operation, 401, await RawHttp.Send(front.Address, method, target)));
             Assert.Equal("forbidden", await Check(operation, 403, await RawHttp.Send(front.Address, method, target, null, $"Authorization: Bearer {issuer.Token(TimeProvider.System)}")));
         }
@@ -118,14 +126,21 @@ public sealed class OpenApiTests(Cluster cluster) : IAsyncLifetime
         await using var front = await cluster.StartFront(configure: null, ("Limits:Enabled", "true"), ("Limits:Requests:Rate", "1"), ("Limits:Requests:Burst", "1"));
         foreach (var (path, method, operation) in Operations)
         {
-            var target = path.Replace("{room}", "r").Replace("{user}", "u");
+            var target = path.Replace("{room}", "r").Replace("{user}", "u").Replace("{id}", "c");
             RawAnswer answer;
             do
-                answer = await RawHttp.Send(front.Address, method, target, method == "GET" ? null : "{}");
+                answer = await RawHttp.Send(front.Address, method, target, method != "POST" ? null : "{}");
             while (answer.Status != 429);
             Assert.Equal("rate_limited", await Check(operation, 429, answer));
             Assert.Equal("1", answer.Headers["retry-after"]);
         }
+    }
+
+    private async Task<string> IdOf(TestClient client)
+    {
+        await client.Drain();
+        var user = JsonNode.Parse(await _front.Http.GetStringAsync("/api/users/zoe"))!;
+        return (string)user["connections"]![0]!["id"]!;
     }
 
     private Task<string> Check(JsonObject operation, int status, RawAnswer answer)

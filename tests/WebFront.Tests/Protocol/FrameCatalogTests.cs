@@ -108,11 +108,16 @@ public sealed class FrameCatalogTests(Cluster cluster) : IAsyncLifetime
             joined.Remove(field);
         await Ask(alice, joined.ToJsonString());
         seen.Add(await bob.Receive("join"));
+        await grain.Remove(_bob);
+        seen.Add(await bob.Receive("left"));
         await using var limited = await cluster.StartFront(configure: null, ("Limits:Enabled", "true"), ("Limits:Directs:Rate", "1"), ("Limits:Directs:Burst", "1"));
         await using var carl = await limited.Connect("carl");
         while ((string?)(await Ask(carl, $$"""{"type":"message","to":"{{_bob}}","content":"hi"}"""))["type"] != "error")
         {
         }
+        await using var strict = await cluster.StartFront(null, ("Rooms:Access:0:Room", "nothing"));
+        await using var dora = await strict.Connect("dora");
+        await Ask(dora, $$"""{"type":"message","to":"{{_bob}}","content":"hi"}""");
 
         // These take a crowd, a client that does not read, a token: they are in the tests of those.
         foreach (var form in FrameCatalog.Server.Where(form => form.Type is not ("presence" or "dropped" or "refreshed")).Concat(FrameCatalog.History))
