@@ -1,3 +1,4 @@
+using Microsoft.AspNetCore.Authorization;
 using Microsoft.Extensions.Options;
 using Microsoft.Net.Http.Headers;
 using Realtime.WebFront.Limiting;
@@ -8,8 +9,9 @@ namespace Realtime.WebFront.Http;
 /// <summary>One operation of the HTTP API.</summary>
 /// <param name="Method">GET, which serves HEAD too, POST or DELETE.</param>
 /// <param name="Path">Below <c>/api</c>; a segment in braces is a name.</param>
+/// <param name="Policy">Who may use it.</param>
 /// <param name="Run">Answers a request.</param>
-internal sealed record ApiRoute(string Method, string Path, Func<ApiRequest, Task> Run)
+internal sealed record ApiRoute(string Method, string Path, string Policy, Func<ApiRequest, Task> Run)
 {
     private readonly string[] _segments = Path.Split('/');
 
@@ -54,23 +56,23 @@ internal sealed class Api(IOptions<FrontOptions> options, RequestLimits limits)
     /// <summary>Maps <c>/api</c>.</summary>
     public void Map(IEndpointRouteBuilder endpoints)
     {
-        var api = endpoints.MapGroup("/api").RequireAuthorization(RealtimePolicies.Api).ExcludeFromDescription();
+        var api = endpoints.MapGroup("/api").ExcludeFromDescription();
         foreach (var route in Routes)
-            api.MapMethods(route.Path, route.Methods, Serve).WithMetadata(Depth(route.Path));
+            api.MapMethods(route.Path, route.Methods, Serve).WithMetadata(Depth(route.Path), route).RequireAuthorization(route.Policy);
         // Other methods and other paths, so that these are refused as problems too.
         foreach (var path in Routes.Select(route => route.Path).Concat(s_prefixes).Distinct())
-            api.Map(path, Serve).WithMetadata(Depth(path)).WithOrder(1);
+            api.Map(path, Serve).WithMetadata(Depth(path)).WithOrder(1).RequireAuthorization(RealtimePolicies.Read);
     }
 
     /// <summary>Maps what is left below <c>/api</c>, for a process that has nothing else there.</summary>
     public void MapRest(IEndpointRouteBuilder endpoints) =>
-        endpoints.Map("/api/{**rest}", Serve).WithMetadata(new ApiDepth(2)).WithOrder(2).RequireAuthorization(RealtimePolicies.Api).ExcludeFromDescription();
+        endpoints.Map("/api/{**rest}", Serve).WithMetadata(new ApiDepth(2)).WithOrder(2).RequireAuthorization(RealtimePolicies.Read).ExcludeFromDescription();
 
     private static ApiDepth Depth(string path) => new(1 + path.Split('/').Length);
 
     private Task Serve(HttpContext context) => Problems.Guard(context, Run);
 
-    private Task Run(HttpContext context)
+    private async Task Run(HttpContext context)
     {
         SecurityHeaders.SetForData(context.Response.Headers);
         limits.Count(context);
@@ -86,12 +88,24 @@ internal sealed class Api(IOptions<FrontOptions> options, RequestLimits limits)
                 continue;
             if (route.Serves(context.Request.Method))
             {
+                await CheckPolicy(context, route);
                 CheckAccept(context.Request);
-                return route.Run(new ApiRequest(context, names, _maxBody));
+                await route.Run(new ApiRequest(context, names, _maxBody));
+                return;
             }
             allowed.AddRange(route.Methods);
         }
         throw allowed.Count == 0 ? NotFound() : Refuse(context, allowed);
+    }
+
+    /// <summary>The endpoint's policy is asked before, but the server may have taken the path for that of another operation.</summary>
+    private static async Task CheckPolicy(HttpContext context, ApiRoute route)
+    {
+        if (context.GetEndpoint()!.Metadata.GetMetadata<ApiRoute>() == route)
+            return;
+        var authorization = context.RequestServices.GetRequiredService<IAuthorizationService>();
+        if (!(await authorization.AuthorizeAsync(context.User, context, route.Policy)).Succeeded)
+            throw new ApiException(Problems.Forbidden, $"The token does not have the scope that this needs. It is {RealtimePolicies.ScopeOf(route.Policy)}.");
     }
 
     /// <summary>405, with what is allowed (RFC 9110 section 15.5.6).</summary>

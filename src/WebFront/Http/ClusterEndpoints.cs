@@ -1,4 +1,5 @@
 using Realtime.Grains;
+using Realtime.WebFront.Security;
 
 namespace Realtime.WebFront.Http;
 
@@ -7,10 +8,10 @@ internal static class ClusterEndpoints
 {
     public static readonly ApiRoute[] Routes =
     [
-        new("GET", "cluster", Describe),
-        new("GET", "connections", List),
-        new("DELETE", "connections/{id}", Close),
-        new("POST", "messages", Send),
+        new("GET", "cluster", RealtimePolicies.Read, Describe),
+        new("GET", "connections", RealtimePolicies.Read, List),
+        new("DELETE", "connections/{id}", RealtimePolicies.Admin, Close),
+        new("POST", "messages", RealtimePolicies.Publish, Send),
     ];
 
     private static async Task Describe(ApiRequest request)

@@ -22,7 +22,7 @@ internal sealed class OpenApiDocument
         var document = _document.DeepClone();
         document["servers"] = new JsonArray(new JsonObject { ["url"] = PrefixOf(context.Request) });
         return OperationEndpoints.WriteText(context, "application/json; charset=utf-8", document.ToJsonString());
-    }).RequireAuthorization(RealtimePolicies.Api);
+    }).RequireAuthorization(RealtimePolicies.Read);
 
     // Where the paths of the document begin: what stands before /openapi/v1.json.
     private static string PrefixOf(HttpRequest request)

@@ -14,7 +14,7 @@ internal static class OperationEndpoints
         endpoints.ServiceProvider.GetRequiredService<MetricsText>(); // counts from now on
         endpoints.MapGetOnly("/metrics", context =>
             WriteText(context, MetricsText.ContentType, context.RequestServices.GetRequiredService<MetricsText>().Write()))
-            .RequireAuthorization(RealtimePolicies.Api);
+            .RequireAuthorization(RealtimePolicies.Read);
     }
 
     /// <summary>Maps GET and HEAD of something that is not for clients, and refuses other methods as a problem.</summary>

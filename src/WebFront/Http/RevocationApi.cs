@@ -1,5 +1,6 @@
 using System.Text;
 using Realtime.Grains;
+using Realtime.WebFront.Security;
 
 namespace Realtime.WebFront.Http;
 
@@ -10,10 +11,10 @@ internal static class RevocationApi
 
     public static readonly ApiRoute[] Routes =
     [
-        new("POST", "users/{user}/block", Block),
-        new("POST", "users/{user}/unblock", Unblock),
-        new("POST", "users/{user}/revoke-tokens", RevokeTokens),
-        new("POST", "tokens/revoke", RevokeToken),
+        new("POST", "users/{user}/block", RealtimePolicies.Admin, Block),
+        new("POST", "users/{user}/unblock", RealtimePolicies.Admin, Unblock),
+        new("POST", "users/{user}/revoke-tokens", RealtimePolicies.Admin, RevokeTokens),
+        new("POST", "tokens/revoke", RealtimePolicies.Admin, RevokeToken),
     ];
 
     private static async Task Block(ApiRequest request)

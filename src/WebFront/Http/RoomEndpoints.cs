@@ -1,4 +1,5 @@
 using Realtime.Grains;
+using Realtime.WebFront.Security;
 using Realtime.WebFront.Rooms;
 
 namespace Realtime.WebFront.Http;
@@ -8,13 +9,13 @@ internal static class RoomEndpoints
 {
     public static readonly ApiRoute[] Routes =
     [
-        new("GET", "rooms", List),
-        new("GET", "rooms/{room}", Describe),
-        new("GET", "rooms/{room}/members", Members),
-        new("GET", "rooms/{room}/messages", History),
-        new("POST", "rooms/{room}/messages", Send),
-        new("DELETE", "rooms/{room}/members/{user}", Remove),
-        new("POST", "rooms/{room}/reauthorize", Reauthorize),
+        new("GET", "rooms", RealtimePolicies.Read, List),
+        new("GET", "rooms/{room}", RealtimePolicies.Read, Describe),
+        new("GET", "rooms/{room}/members", RealtimePolicies.Read, Members),
+        new("GET", "rooms/{room}/messages", RealtimePolicies.Read, History),
+        new("POST", "rooms/{room}/messages", RealtimePolicies.Publish, Send),
+        new("DELETE", "rooms/{room}/members/{user}", RealtimePolicies.Admin, Remove),
+        new("POST", "rooms/{room}/reauthorize", RealtimePolicies.Admin, Reauthorize),
     ];
 
     private static async Task List(ApiRequest request)

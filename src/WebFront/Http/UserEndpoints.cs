@@ -1,5 +1,6 @@
 using System.Text;
 using Realtime.Grains;
+using Realtime.WebFront.Security;
 
 namespace Realtime.WebFront.Http;
 
@@ -8,10 +9,10 @@ internal static class UserEndpoints
 {
     public static readonly ApiRoute[] Routes =
     [
-        new("GET", "users/{user}", Describe),
-        new("POST", "users/{user}/messages", Send),
-        new("POST", "users/{user}/disconnect", Disconnect),
-        new("POST", "users/{user}/reauthorize", Reauthorize),
+        new("GET", "users/{user}", RealtimePolicies.Read, Describe),
+        new("POST", "users/{user}/messages", RealtimePolicies.Publish, Send),
+        new("POST", "users/{user}/disconnect", RealtimePolicies.Admin, Disconnect),
+        new("POST", "users/{user}/reauthorize", RealtimePolicies.Admin, Reauthorize),
     ];
 
     private static async Task Describe(ApiRequest request)

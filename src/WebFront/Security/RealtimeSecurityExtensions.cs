@@ -93,6 +93,9 @@ public static class RealtimeSecurityExtensions
     {
         services.AddSingleton<IAuthorizationHandler>(provider => new ApiAccessHandler(environment, provider.GetRequiredService<RealtimeAuthentication>()));
         services.AddAuthorization();
+        // A policy of an application that is passed over in silence might leave open what it was to guard.
+        services.AddOptions<AuthorizationOptions>().ValidateOnStart().Validate(options => options.GetPolicy(RealtimePolicies.Former) is null,
+            $"The authorization policy {RealtimePolicies.Former} is asked by nothing any more; define {RealtimePolicies.Publish}, {RealtimePolicies.Read} and {RealtimePolicies.Admin} in its place.");
         // After everybody's Configure: a policy of the same name is the user's. One that names no scheme asks as ours do.
         services.AddOptions<AuthorizationOptions>().PostConfigure<RealtimeAuthentication, IOptions<AuthenticationOptions>>((options, ours, schemes) =>
         {
@@ -100,7 +103,11 @@ public static class RealtimeSecurityExtensions
             Add(RealtimePolicies.Client, policy => policy
                 .RequireAuthenticatedUser()
                 .RequireAssertion(context => Names.Problem(context.User.Identity?.Name, "user") is null));
-            Add(RealtimePolicies.Api, policy => policy.AddRequirements(new ApiAccess()));
+            foreach (var name in RealtimePolicies.All)
+            {
+                if (RealtimePolicies.ScopeOf(name) is { } needed)
+                    Add(name, policy => policy.AddRequirements(new ApiAccess(needed)));
+            }
 
             void Add(string name, Action<AuthorizationPolicyBuilder> define)
             {

@@ -59,6 +59,14 @@ internal static class Asking
 
     public static Task<string> TryDirect(this TestClient client, string user) => client.Try(new() { ["type"] = "message", ["to"] = user, ["content"] = "hi" });
 
+    /// <summary>Asks until it is so, for what has no event.</summary>
+    public static async Task Until(Func<Task<bool>> isSo)
+    {
+        using var bound = new CancellationTokenSource(TestClient.Bound);
+        while (!await isSo())
+            await Task.Delay(20, bound.Token);
+    }
+
     public static async Task<string> Try(this TestClient client, JsonObject frame)
     {
         var answer = await client.Ask(frame);

@@ -187,15 +187,14 @@ public sealed class HandlerTests(Cluster cluster)
         await asked.Task.WaitAsync(TestClient.Bound);
         await alice.DisposeAsync(); // cut
         var bob = await front.Connect("bob");
-        while (((JsonObject)JsonNode.Parse(await Api("/api/users/alice"))!).ContainsKey("connections"))
-            await Task.Yield();
+        await Asking.Until(async () => !((JsonObject)JsonNode.Parse(await Api("/api/users/alice"))!).ContainsKey("connections"));
         decision.SetResult(true);
         _decisions.Decide = _ => Task.FromResult(true);
         Assert.Equal(1, (int)(await bob.Join(room))["members"]!);
 
         async Task<string> Api(string path)
         {
-            front.Front.Http.DefaultRequestHeaders.Authorization = new("Bearer", front.Issuer.Token(TimeProvider.System, ("scope", "realtime.api")));
+            front.Front.Http.DefaultRequestHeaders.Authorization = new("Bearer", front.Issuer.Token(TimeProvider.System, ("scope", "realtime.read")));
             return await (await front.Front.Http.GetAsync(path)).Content.ReadAsStringAsync();
         }
     }

@@ -135,21 +135,18 @@ public sealed class RevocationTests(Cluster cluster)
         _permissions.Denied[(_user, RoomOperation.Publish)] = true;
         Assert.Equal("ack", await alice.TryPublish(_room)); // nobody has asked
         Assert.Equal(1, await cluster.Client.GetGrain<IUserGrain>(_user).Reauthorize());
-        while (await alice.TryPublish(_room) != "forbidden")
-            await Task.Yield();
+        await Asking.Until(async () => await alice.TryPublish(_room) == "forbidden");
         Assert.Equal("ack", await bob.TryPublish(_room));
 
         _permissions.Denied.Clear();
         await cluster.Client.GetGrain<IUserGrain>(_user).Reauthorize();
-        while (await alice.TryPublish(_room) != "ack")
-            await Task.Yield();
+        await Asking.Until(async () => await alice.TryPublish(_room) == "ack");
 
         _permissions.Denied[(_user, RoomOperation.Join)] = true;
         await cluster.Client.GetGrain<IUserGrain>(_user).Reauthorize();
         IsLeft(await ReceiveLeft(alice), _room);
         Assert.Equal("forbidden", await alice.TryJoin(_room));
-        while ((await Room.Members()).Users.Length > 1)
-            await Task.Yield();
+        await Asking.Until(async () => (await Room.Members()).Users.Length == 1);
     }
 
     [Fact]
@@ -230,9 +227,6 @@ public sealed class RevocationTests(Cluster cluster)
         }
     }
 
-    private async Task NobodyIsIn(string room)
-    {
-        while ((await cluster.Client.GetGrain<IRoomGrain>(room).Members()).Total > 0)
-            await Task.Yield();
-    }
+    private Task NobodyIsIn(string room) =>
+        Asking.Until(async () => (await cluster.Client.GetGrain<IRoomGrain>(room).Members()).Total == 0);
 }

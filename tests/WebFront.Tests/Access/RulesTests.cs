@@ -120,7 +120,7 @@ public sealed class RulesTests(Cluster cluster)
     {
         await using var front = await AccessFront.Start(cluster, ("Rooms:Access:0:Room", "nothing"));
         var alice = await front.Connect("alice");
-        front.Front.Http.DefaultRequestHeaders.Authorization = new("Bearer", front.Issuer.Token(TimeProvider.System, ("scope", "realtime.api")));
+        front.Front.Http.DefaultRequestHeaders.Authorization = new("Bearer", front.Issuer.Token(TimeProvider.System, ("scope", "realtime.read")));
         var (joins, directs) = (await Count("join"), await Count("direct"));
         await alice.TryJoin("a");
         await alice.TryJoin("b");

@@ -116,7 +116,18 @@ public sealed class OpenApiTests(Cluster cluster) : IAsyncLifetime
         {
             var target = path.Replace("{room}", "r").Replace("{user}", "u").Replace("{id}", "c");
             Assert.Equal("unauthorized", await Check(operation, 401, await RawHttp.Send(front.Address, method, target)));
-            Assert.Equal("forbidden", await Check(operation, 403, await RawHttp.Send(front.Address, method, target, null, $"Authorization: Bearer {issuer.Token(TimeProvider.System)}")));
+            var needed = (string)Assert.Single(operation["security"]![0]!["bearer"]!.AsArray())!;
+            foreach (var scope in new[] { "", "realtime.read", "realtime.publish", "realtime.api", "realtime.admin" })
+            {
+                var answer = await RawHttp.Send(front.Address, method, target, null, $"Authorization: Bearer {issuer.Token(TimeProvider.System, ("scope", scope))}");
+                if (scope == needed || scope == "realtime.admin")
+                    Assert.NotEqual(403, answer.Status);
+                else
+                {
+                    Assert.Equal("forbidden", await Check(operation, 403, answer));
+                    Assert.Contains($"It is {needed}.", answer.Body);
+                }
+            }
         }
     }
 

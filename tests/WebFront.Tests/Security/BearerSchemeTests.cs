@@ -146,15 +146,16 @@ public class BearerSchemeTests
     public async Task The_api_needs_its_scope()
     {
         await using var front = await StartAsync();
-        Assert.Equal("alice", (await front.PostAsync("/api/thing", Token(scope: "realtime.api"))).Body);
-        Assert.Equal("alice", (await front.PostAsync("/api/thing", Token(scope: "openid realtime.api more"))).Body);
+        Assert.Equal("alice", (await front.PostAsync("/api/thing", Token(scope: "realtime.publish"))).Body);
+        Assert.Equal("alice", (await front.PostAsync("/api/thing", Token(scope: "openid realtime.publish more"))).Body);
+        Assert.Equal("alice", (await front.PostAsync("/api/thing", Token(scope: "realtime.admin"))).Body);
         var reached = front.Reached;
 
-        foreach (var scope in new[] { null, "", "realtime.apis", "xrealtime.api", "REALTIME.API", "realtime.api,more" })
+        foreach (var scope in new[] { null, "", "realtime.read", "realtime.api", "realtime.publishs", "xrealtime.publish", "REALTIME.PUBLISH", "realtime.publish,more" })
         {
             var answer = await front.PostAsync("/api/thing", Token(scope: scope));
             Assert.Equal(HttpStatusCode.Forbidden, answer.Status);
-            Assert.Equal("Bearer error=\"insufficient_scope\", error_description=\"The token does not have the scope that this needs.\", scope=\"realtime.api\"", answer.Challenge);
+            Assert.Equal("Bearer error=\"insufficient_scope\", error_description=\"The token does not have the scope that this needs.\", scope=\"realtime.publish\"", answer.Challenge);
             Assert.Equal("forbidden", answer.Code);
         }
         Assert.Equal(reached, front.Reached);

@@ -23,7 +23,7 @@ public class ReplacementTests
 
         Assert.Equal("dave", (await front.GetAsync("/who", null, ("Own", "dave"))).Body);
         Assert.Equal(HttpStatusCode.Unauthorized, (await front.GetAsync("/who")).Status);
-        Assert.Equal("dave", (await front.GetAsync("/api/thing", null, ("Own", "dave"), ("Own-Scope", "realtime.api"))).Body);
+        Assert.Equal("dave", (await front.GetAsync("/api/thing", null, ("Own", "dave"), ("Own-Scope", "realtime.publish"))).Body);
         Assert.Equal(HttpStatusCode.Forbidden, (await front.GetAsync("/api/thing", null, ("Own", "dave"))).Status);
     }
 
@@ -82,11 +82,19 @@ public class ReplacementTests
     {
         var issuer = Issuer.Hs256();
         void Own(IServiceCollection services) =>
-            services.AddAuthorization(options => options.AddPolicy(RealtimePolicies.Api, policy => policy.RequireUserName("alice")));
+            services.AddAuthorization(options => options.AddPolicy(RealtimePolicies.Publish, policy => policy.RequireUserName("alice")));
         await using var front = await TestFront.StartAsync(settings: TestFront.Trusting(issuer), before: before ? Own : null, after: before ? null : Own);
 
         Assert.Equal("alice", (await front.GetAsync("/api/thing", issuer.Token(TimeProvider.System))).Body);
         Assert.Equal(HttpStatusCode.Forbidden, (await front.GetAsync("/api/thing", issuer.Token(TimeProvider.System, ("sub", "bob")))).Status);
+    }
+
+    [Fact]
+    public async Task The_former_policy_of_the_api_is_told_its_new_names()
+    {
+        var error = await Assert.ThrowsAsync<OptionsValidationException>(() => TestFront.StartAsync(settings: TestFront.Trusting(Issuer.Hs256()),
+            after: services => services.AddAuthorization(options => options.AddPolicy("RealtimeApi", policy => policy.RequireUserName("alice")))));
+        Assert.Equal("The authorization policy RealtimeApi is asked by nothing any more; define RealtimePublish, RealtimeRead and RealtimeAdmin in its place.", Assert.Single(error.Failures));
     }
 
     [Fact]

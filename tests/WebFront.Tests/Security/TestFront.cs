@@ -92,7 +92,7 @@ internal sealed class TestFront : IAsyncDisposable
         app.UseAuthorization();
         app.UseWebSockets();
         app.Map("/who", front.Who).RequireAuthorization(RealtimePolicies.Client);
-        app.Map("/api/thing", front.Who).RequireAuthorization(RealtimePolicies.Api);
+        app.Map("/api/thing", front.Who).RequireAuthorization(RealtimePolicies.Publish);
         app.Map("/ws", front.Greet).RequireAuthorization(RealtimePolicies.Client);
         try
         {

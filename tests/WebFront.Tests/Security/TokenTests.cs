@@ -39,13 +39,13 @@ public sealed class TokenTests : IDisposable
     public void A_good_token_gives_the_subject_as_name(string algorithm)
     {
         var issuer = Issuer.Of(algorithm);
-        var result = Validate(issuer.Token(_time, ("scope", "a realtime.api"), ("roles", new JsonArray("x", "y"))), issuer);
+        var result = Validate(issuer.Token(_time, ("scope", "a realtime.read"), ("roles", new JsonArray("x", "y"))), issuer);
 
         Assert.True(result.Succeeded, result.Failure);
         var principal = new ClaimsPrincipal(result.Identity);
         Assert.Equal("alice", principal.Identity!.Name);
         Assert.True(principal.Identity.IsAuthenticated);
-        Assert.Equal("a realtime.api", principal.FindFirst("scope")!.Value);
+        Assert.Equal("a realtime.read", principal.FindFirst("scope")!.Value);
         Assert.True(principal.IsInRole("x") && principal.IsInRole("y"));
         Assert.Equal(DateTimeOffset.FromUnixTimeSeconds(Now + 3600), principal.GetTokenExpiry());
     }

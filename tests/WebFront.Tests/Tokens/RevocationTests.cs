@@ -77,7 +77,7 @@ public sealed class RevocationTests(Cluster cluster)
     {
         await using var front = await TokenFront.Start(cluster);
         var (bad, good) = (Guid.NewGuid().ToString(), Guid.NewGuid().ToString());
-        var token = front.Token(_user, 3600, ("jti", bad), ("scope", "realtime.api"));
+        var token = front.Token(_user, 3600, ("jti", bad), ("scope", "realtime.read"));
         await using var gone = await front.Connect(token);
         await using var stays = await front.Connect(front.Token(_user, 3600, ("jti", good)));
 

@@ -48,15 +48,15 @@ internal sealed class BearerEvents(IHostEnvironment environment, Revocations rev
 
     public override Task Forbidden(ForbiddenContext context)
     {
-        var needsScope = context.HttpContext.GetEndpoint()?.Metadata.GetOrderedMetadata<IAuthorizeData>()
-            .Any(data => data.Policy == RealtimePolicies.Api) ?? false;
-        if (!needsScope)
+        var scope = context.HttpContext.GetEndpoint()?.Metadata.GetOrderedMetadata<IAuthorizeData>()
+            .Select(data => RealtimePolicies.ScopeOf(data.Policy)).FirstOrDefault(scope => scope is not null);
+        if (scope is null)
             return Problems.Write(context.HttpContext, Problems.Forbidden, "This user may not do that.");
 
         const string description = "The token does not have the scope that this needs.";
         context.Response.Headers.Append(HeaderNames.WWWAuthenticate,
-            $"Bearer error=\"insufficient_scope\", error_description=\"{description}\", scope=\"{RealtimePolicies.ApiScope}\"");
-        return Problems.Write(context.HttpContext, Problems.Forbidden, $"{description} It is {RealtimePolicies.ApiScope}.");
+            $"Bearer error=\"insufficient_scope\", error_description=\"{description}\", scope=\"{scope}\"");
+        return Problems.Write(context.HttpContext, Problems.Forbidden, $"{description} It is {scope}.");
     }
 
     private string NoTokenHint()
