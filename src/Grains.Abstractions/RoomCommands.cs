@@ -7,7 +7,7 @@ public abstract record RoomCommand
     private protected RoomCommand() { }
 }
 
-/// <summary>The connection enters the room. Repeating it changes nothing.</summary>
+/// <summary>The connection enters the room. Repeating it changes nothing but whether it is seen.</summary>
 /// <param name="User">The user whose connection it is.</param>
 /// <param name="Connection">The connection's id.</param>
 /// <param name="Since">Where the client was, to get what it missed; null for a fresh start.</param>
@@ -19,6 +19,9 @@ public sealed record JoinCommand(
 {
     /// <summary>If the client has missed more bytes of messages, it gets none of them and <c>recovered: false</c>; 0 for no bound.</summary>
     [Id(3)] public int MaxBytes { get; init; }
+
+    /// <summary>The others do not see it: it is neither told of, listed nor counted. A repeat may change that.</summary>
+    [Id(4)] public bool IsHidden { get; init; }
 }
 
 /// <summary>The connection goes out of the room. Repeating it changes nothing.</summary>
@@ -51,8 +54,11 @@ public sealed record SyncCommand(
 }
 
 /// <summary>A connection in a room.</summary>
+/// <param name="User">Whose it is.</param>
+/// <param name="Connection">Its id.</param>
+/// <param name="IsHidden">The others do not see it.</param>
 [GenerateSerializer, Immutable, Alias("realtime.member")]
-public readonly record struct Member([property: Id(0)] string User, [property: Id(1)] string Connection);
+public readonly record struct Member([property: Id(0)] string User, [property: Id(1)] string Connection, [property: Id(2)] bool IsHidden = false);
 
 /// <summary>The answer to a batch.</summary>
 /// <param name="Silo">The silo that the room is on, as <see cref="ClusterView.Silos"/> names it.</param>

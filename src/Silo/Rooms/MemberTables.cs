@@ -4,7 +4,8 @@ namespace Realtime.Silo.Rooms;
 internal sealed class MemberTables
 {
     private readonly Dictionary<string, Dictionary<string, string>> _fronts = []; // front -> connection -> user
-    private readonly Dictionary<string, int> _users = []; // user -> connections
+    private readonly Dictionary<string, int> _users = []; // user -> connections that are seen
+    private HashSet<(string Front, string Connection)>? _hidden; // few rooms have any
     private SortedSet<string>? _sorted; // their ids in order, made when somebody asks for the first time, as few do
 
     public int Users => _users.Count;
@@ -13,14 +14,19 @@ internal sealed class MemberTables
 
     public Dictionary<string, Dictionary<string, string>>.KeyCollection Fronts => _fronts.Keys;
 
-    /// <summary>Adds a connection; true when it is the user's first one.</summary>
-    public bool Add(string front, string connection, string user)
+    /// <summary>Adds a connection; true when it is the first one of the user that is seen.</summary>
+    public bool Add(string front, string connection, string user, bool isHidden)
     {
         if (!_fronts.TryGetValue(front, out var connections))
             _fronts.Add(front, connections = []);
         if (!connections.TryAdd(connection, user))
             return false;
         Connections++;
+        if (isHidden)
+        {
+            (_hidden ??= []).Add((front, connection));
+            return false;
+        }
         ref var count = ref System.Runtime.InteropServices.CollectionsMarshal.GetValueRefOrAddDefault(_users, user, out var known);
         count++;
         if (!known)
@@ -28,7 +34,7 @@ internal sealed class MemberTables
         return !known;
     }
 
-    /// <summary>Removes a connection; returns the user when it was that user's last one.</summary>
+    /// <summary>Removes a connection; returns the user when it was the last one of that user that is seen.</summary>
     public string? Remove(string front, string connection)
     {
         if (!_fronts.TryGetValue(front, out var connections) || !connections.Remove(connection, out var user))
@@ -36,6 +42,8 @@ internal sealed class MemberTables
         if (connections.Count == 0)
             _fronts.Remove(front);
         Connections--;
+        if (_hidden?.Remove((front, connection)) == true)
+            return null;
         if (--System.Runtime.InteropServices.CollectionsMarshal.GetValueRefOrNullRef(_users, user) > 0)
             return null;
         _users.Remove(user);
@@ -43,7 +51,7 @@ internal sealed class MemberTables
         return user;
     }
 
-    /// <summary>Removes a front with all its connections; returns the users whose last ones those were.</summary>
+    /// <summary>Removes a front with all its connections; returns the users of whom none is seen any more.</summary>
     public IReadOnlyList<string> RemoveFront(string front)
     {
         if (!_fronts.TryGetValue(front, out var connections))
@@ -53,7 +61,11 @@ internal sealed class MemberTables
     }
 
     public FrontMembers[] Save() =>
-        [.. _fronts.Select(front => new FrontMembers(front.Key, [.. front.Value.Select(entry => new Member(entry.Value, entry.Key))]))];
+        [.. _fronts.Select(front => new FrontMembers(front.Key, [.. front.Value.Select(entry => new Member(entry.Value, entry.Key, IsHidden(front.Key, entry.Key) == true))]))];
+
+    /// <summary>Whether a connection is hidden; null when it is not here.</summary>
+    public bool? IsHidden(string front, string connection) =>
+        _fronts.GetValueOrDefault(front)?.ContainsKey(connection) == true ? _hidden?.Contains((front, connection)) == true : null;
 
     public bool Has(string front, string connection) => _fronts.TryGetValue(front, out var connections) && connections.ContainsKey(connection);
 

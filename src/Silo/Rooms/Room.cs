@@ -168,7 +168,9 @@ internal sealed class Room(string name, RoomOptions options, TimeProvider time)
             SiloLimits.Met(SiloLimits.Members);
             return new RefusedReply(RoomException.RoomFull, $"The room has {options.MaxMembers} connections, as many as it may (Rooms:MaxMembers).");
         }
-        if (_members.Add(front, join.Connection, join.User))
+        if (_members.IsHidden(front, join.Connection) is { } wasHidden && wasHidden != join.IsHidden && _members.Remove(front, join.Connection) is { } user)
+            PublishPresence(FrontEventKind.Left, user);
+        if (_members.Add(front, join.Connection, join.User, join.IsHidden))
             PublishPresence(FrontEventKind.Joined, join.User);
         if (join.Since is not { } since)
             return new JoinedReply(Position, _order, _members.Users, null, []);
@@ -193,7 +195,7 @@ internal sealed class Room(string name, RoomOptions options, TimeProvider time)
     private RoomReply Sync(string front, SyncCommand sync)
     {
         foreach (var member in sync.Members)
-            _members.Add(front, member.Connection, member.User);
+            _members.Add(front, member.Connection, member.User, member.IsHidden);
         if (!HasPast)
             return s_unavailable; // but the front is a receiver now, and detects the gap when the log is open
         // A front of another epoch has no message of this one.

@@ -76,7 +76,7 @@ internal sealed partial class AccessService(
             if (!answer.Allowed.HasFlag(RoomOperation.Join))
                 membership.Room.TakeOut(session, membership);
             else if (membership.IsLast(number))
-                membership.Allowed = answer.Allowed;
+                membership.Room.Allow(session, membership, answer.Allowed);
         }
         catch (Exception exception)
         {

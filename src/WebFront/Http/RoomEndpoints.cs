@@ -29,7 +29,7 @@ internal static class RoomEndpoints
     {
         var (calls, room) = (request.Calls, request.Room);
         var found = await calls.Call(() => calls.Room(room).Describe());
-        if (found.Members == 0)
+        if (found.Connections == 0)
             throw NotFound(room);
         await request.Ok(
             new RoomResponse(room, found.Members, found.Connections, found.Fronts, found.Position.Epoch, found.Position.Sequence), ApiJson.Default.RoomResponse);

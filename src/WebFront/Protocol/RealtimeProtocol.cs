@@ -161,7 +161,11 @@ internal sealed partial class RealtimeProtocol(
         if (isDecided && !answer.Allowed.HasFlag(RoomOperation.Join))
             return Refuse(session, frame, access.Refuse(RoomOperation.Join, answer));
         Position? since = frame.Epoch is null ? null : new Position(frame.Epoch, frame.Sequence!.Value);
-        var command = new JoinCommand(session.User, session.Connection.Id, since) { MaxBytes = _options.MaxResumeBytes };
+        var command = new JoinCommand(session.User, session.Connection.Id, since)
+        {
+            MaxBytes = _options.MaxResumeBytes,
+            IsHidden = (answer.Allowed & RoomOperation.Presence) == 0,
+        };
         var gate = isDecided ? null : new AccessGate();
         var membership = new Membership(rooms.Acquire(name), gate) { Allowed = answer.Allowed };
         session.Add(membership);
@@ -182,7 +186,7 @@ internal sealed partial class RealtimeProtocol(
             if (isAllowed && !session.IsClosed)
             {
                 membership.Allowed = gate.Answer.Allowed;
-                membership.Room.Submit(session, id, command, membership);
+                membership.Room.Submit(session, id, command with { IsHidden = membership.IsHidden }, membership);
                 return;
             }
             membership.State = MembershipState.Ended;
@@ -239,7 +243,12 @@ internal sealed partial class RealtimeProtocol(
     {
         if (MembershipProblem(session, frame, out var membership) is { } refusal)
             return Refuse(session, frame, refusal);
-        membership.State = MembershipState.Leaving;
+        lock (session) // what the server does with the membership comes before or after it
+        {
+            if (!membership.IsIn)
+                return Refuse(session, frame, s_notJoined);
+            membership.State = MembershipState.Leaving;
+        }
         var mayGoOn = session.BeginCommand(_options.MaxCommandsInFlight);
         var id = frame.Id;
         Then(membership, () =>

@@ -2,6 +2,7 @@ using System.Text;
 using Realtime.Connections;
 using Realtime.Grains;
 using Realtime.PushStreams;
+using Realtime.WebFront.Access;
 using Realtime.WebFront.Protocol;
 
 namespace Realtime.WebFront.Rooms;
@@ -142,7 +143,8 @@ internal sealed class LocalRoom : ITimelineHost
     {
         lock (_gate)
         {
-            Member[] members = [.. _services.Registry.Members(Name).Select(member => new Member(Session.Of(member).User, member.Id))];
+            Member[] members = [.. _services.Registry.Members(Name).Select(member => new Member(
+                Session.Of(member).User, member.Id, Session.Of(member).MembershipIn(this) is { IsHidden: true }))];
             return new SyncCommand(members, _timeline.Position) { MaxBytes = _services.Options.MaxResumeBytes };
         }
     }
@@ -188,8 +190,8 @@ internal sealed class LocalRoom : ITimelineHost
         var (_, id, command, membership) = pending;
         switch (command)
         {
-            case JoinCommand:
-                EndJoin(session, id, membership!, reply as JoinedReply);
+            case JoinCommand when membership is not null:
+                EndJoin(session, id, membership, reply as JoinedReply);
                 break;
             case LeaveCommand when membership is not null:
                 EndLeave(session, id, membership, reply);
@@ -200,8 +202,8 @@ internal sealed class LocalRoom : ITimelineHost
         }
         if (reply is PublishedReply published && id is not null)
             session.Connection.Deliver(MessageFrames.Ack(id, this, published.Receipt));
-        // A leave without a membership is the front's own.
-        if (reply is RefusedReply refused && (membership is not null || command is not LeaveCommand))
+        // A join or leave without a membership is the front's own.
+        if (reply is RefusedReply refused && (membership is not null || command is not (LeaveCommand or JoinCommand)))
             session.Connection.Deliver(ServerFrames.Error(id, Name, refused.Code, refused.Reason));
     }
 
@@ -256,7 +258,8 @@ internal sealed class LocalRoom : ITimelineHost
             if (Receives(session.Connection, item))
                 session.Connection.Deliver(Encode([item]));
         }
-        membership.State = MembershipState.Joined;
+        if (membership.State == MembershipState.Joining) // else a leave follows
+            membership.State = MembershipState.Joined;
         _services.Registry.Join(session.Connection, Name);
     }
 
@@ -276,10 +279,25 @@ internal sealed class LocalRoom : ITimelineHost
                 // Before the client can join again, which it cannot while the session is locked.
                 _ = session.BeginCommand(int.MaxValue); // Answer ends it
                 _commands.Add(new PendingCommand(session, null, new LeaveCommand(session.Connection.Id), null));
+                membership.State = MembershipState.Ended;
             }
-            membership.State = MembershipState.Ended;
             _services.Registry.Leave(session.Connection, Name);
             session.Connection.Deliver(ServerFrames.Left(null, this, byServer: true));
+        }
+    }
+
+    /// <summary>What a member may do is decided anew. If it is now seen or no longer is, the room is told.</summary>
+    public void Allow(Session session, Membership membership, RoomOperation allowed)
+    {
+        lock (_gate)
+        lock (session) // so that a leave comes after it
+        {
+            var wasHidden = membership.IsHidden;
+            membership.Allowed = allowed;
+            if (wasHidden == membership.IsHidden || session.MembershipIn(this) != membership || membership.State == MembershipState.Leaving)
+                return;
+            _ = session.BeginCommand(int.MaxValue); // Answer ends it
+            _commands.Add(new PendingCommand(session, null, new JoinCommand(session.User, session.Connection.Id, null) { IsHidden = membership.IsHidden }, null));
         }
     }
 
