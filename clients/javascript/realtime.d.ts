@@ -140,7 +140,7 @@ export interface RealtimeEvents {
   direct: DirectMessage;
   /** In a room, for the first time or again. */
   joined: Joined;
-  /** Out of a room without having asked for it. */
+  /** Out of a room without having asked for it: taken out by the server (`removed`), or not let in again (`forbidden`). It stays so until `join`. */
   left: { readonly room: string; readonly error: RealtimeError };
   /** Messages of the room are lost to this client, or who came and went. */
   missed: Missed;
@@ -159,7 +159,7 @@ export interface RealtimeEvents {
 /**
  * `code` is one of the server's (docs/protocol.md) or one of the client's:
  * `offline` (not connected, or no longer), `unconfirmed` (a direct message that may have arrived), `timeout`,
- * `queue_full`, `too_big`, `left` (you left the room), `not_joined`.
+ * `queue_full`, `too_big`, `left` (you left the room), `removed` (the server took you out of it), `not_joined`.
  */
 export class RealtimeError extends Error {
   constructor(code: string, message: string, room?: string);
@@ -244,7 +244,8 @@ export class RealtimeClient {
   members(room: string, page?: { after?: string; limit?: number }): Promise<{ users: string[]; total: number; next?: string }>;
 
   /**
-   * A page of the messages that a joined room has kept, oldest first: after `missed`, to load what there still is.
+   * A page of the messages that a room has kept, oldest first: after `missed`, to load what there still is. Without being in the room,
+   * where the server allows that.
    * @param page `before`: only messages before this `seq`, 1 or more; without it the newest ones; `limit`: 1 to 100, the
    * default; `epoch`: where the room has another one, the rejection is `position_invalid`.
    */

@@ -326,7 +326,6 @@ export class RealtimeClient {
       if (before !== undefined) checkWhole("'before'", before, 1, Number.MAX_SAFE_INTEGER);
       if (limit !== undefined) checkWhole("'limit'", limit, 1, historyPage);
       if (epoch !== undefined) checkEpoch(epoch);
-      if (!this.#rooms.has(room)) throw new RealtimeError('not_joined', `Join ${room} before you read its history.`, room);
       return this.#ask({ type: 'history', room, before, limit, epoch })
         .then(({ messages, more, epoch: of }) => ({ room, epoch: of, messages, more }));
     });
@@ -589,6 +588,16 @@ export class RealtimeClient {
     this.#flush(room.name);
   }
 
+  /** The server has taken this client out of a room. It stays out until the application joins again. */
+  #removed(/** @type {string} */ name) {
+    const room = this.#rooms.get(name);
+    // Who has joined again since then waits for the answer to that.
+    if (!room || room.waiting.length > 0) return;
+    const error = new RealtimeError('removed', `The server has taken you out of ${name}.`, name);
+    this.#dropRoom(name, error);
+    this.#emit('left', { room: name, error });
+  }
+
   #roomMessage(/** @type {any} */ frame) {
     const room = this.#rooms.get(frame.room);
     // While a room is joined anew, what still comes from the former stay comes again.
@@ -768,7 +777,7 @@ export class RealtimeClient {
       case 'joined': return this.#joined(frame);
       case 'dropped': return this.#dropped(frame);
       case 'ack': return this.#acknowledged(frame);
-      case 'left':
+      case 'left': return frame.by === 'server' ? this.#removed(frame.room) : this.#takeRequest(frame.id)?.resolve(frame);
       case 'members':
       case 'history':
       case 'refreshed':

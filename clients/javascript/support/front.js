@@ -40,9 +40,12 @@ export async function startFront(...settings) {
     port,
     url: `ws://127.0.0.1:${port}/ws`,
     /** Calls the HTTP API, as another service does. */
-    async post(/** @type {string} */ at, /** @type {object} */ body) {
+    post(/** @type {string} */ at, /** @type {object} */ body) {
+      return this.call('POST', at, body);
+    },
+    async call(/** @type {string} */ method, /** @type {string} */ at, /** @type {object} [body] */ body) {
       const answer = await fetch(`http://127.0.0.1:${port}${at}`, {
-        method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify(body),
+        method, headers: body && { 'content-type': 'application/json' }, body: body && JSON.stringify(body),
       });
       if (!answer.ok) throw new Error(`${at} answered ${answer.status}: ${await answer.text()}`);
       return answer.json();
