@@ -78,6 +78,8 @@ internal sealed class HeadlessFront : IFrontObserver, IAsyncObserver<FrontEvent>
 
     Task<FrontConnections> IFrontObserver.Connections(string? after, int limit) => Task.FromResult(new FrontConnections(0, []));
 
+    Task IFrontObserver.Revoke(Revocation[] entries) => Task.CompletedTask;
+
     Task<int> IFrontObserver.Remove(string room, string user) => Task.FromResult(0);
 
     Task<int> IFrontObserver.Close(string connection, string? user, string? reason) => Task.FromResult(0);
