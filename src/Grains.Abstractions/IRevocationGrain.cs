@@ -28,7 +28,7 @@ public interface IRevocationGrain : IGrainWithIntegerKey
     [Alias("UnblockUser"), ResponseTimeout("00:00:05")]
     Task UnblockUser(string user);
 
-    /// <summary>Keeps a user from joining a room, for as long as with <see cref="BlockUser"/>. Who is in it stays: see <see cref="IRoomGrain"/>.</summary>
+    /// <summary>Keeps a user from joining a room, for as long as with <see cref="BlockUser"/>. Who is in it stays: <see cref="IRoomGrain.Block"/> does both.</summary>
     [Alias("BlockInRoom"), ResponseTimeout("00:00:05")]
     Task BlockInRoom(string room, string user, TimeSpan? duration = null);
 

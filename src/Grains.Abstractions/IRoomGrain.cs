@@ -65,6 +65,18 @@ public interface IRoomGrain : IGrainWithStringKey
     Task<int> Remove(string user);
 
     /// <summary>
+    /// The same as <see cref="Remove"/>, and lets the user in no more, whatever access says: for 1 s to 365 days, by default for
+    /// <c>Revocations:BlockTime</c>. See <see cref="IRevocationGrain"/>.
+    /// </summary>
+    /// <returns>How many connections there were.</returns>
+    [Alias("Block"), AlwaysInterleave, ResponseTimeout("00:00:10")]
+    Task<int> Block(string user, TimeSpan? duration = null);
+
+    /// <summary>Lets the user in again before that.</summary>
+    [Alias("Unblock"), AlwaysInterleave, ResponseTimeout("00:00:05")]
+    Task Unblock(string user);
+
+    /// <summary>
     /// Has fronts ask anew what the members may do, as after a change of what that depends on: who may no longer join is taken out as by
     /// <see cref="Remove"/>. It goes on when the call has returned.
     /// </summary>

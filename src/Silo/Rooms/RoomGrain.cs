@@ -159,6 +159,20 @@ internal sealed partial class RoomGrain(
         return GrainFactory.AskFronts(front => front.Remove(room, user));
     }
 
+    public async Task<int> Block(string user, TimeSpan? duration)
+    {
+        DeactivateIfUnused();
+        // First: who is taken out does not come back between.
+        await GrainFactory.GetGrain<IRevocationGrain>(IRevocationGrain.Key).BlockInRoom(this.GetPrimaryKeyString(), user, duration);
+        return await Remove(user);
+    }
+
+    public Task Unblock(string user)
+    {
+        DeactivateIfUnused();
+        return GrainFactory.GetGrain<IRevocationGrain>(IRevocationGrain.Key).UnblockInRoom(this.GetPrimaryKeyString(), user);
+    }
+
     public Task<int> Reauthorize()
     {
         var room = this.GetPrimaryKeyString();

@@ -7,7 +7,7 @@ namespace Realtime.WebFront.Http;
 /// <summary>What takes users and tokens away before their time.</summary>
 internal static class RevocationApi
 {
-    private const int LongestBlock = 365 * 24 * 60 * 60; // seconds
+    public const int LongestBlock = 365 * 24 * 60 * 60; // seconds
 
     public static readonly ApiRoute[] Routes =
     [
@@ -51,7 +51,7 @@ internal static class RevocationApi
         await request.Ok(new UserChangeResponse(user), ApiJson.Default.UserChangeResponse);
     }
 
-    private static Task Done(GrainCalls calls, Func<Task> call) => calls.Call(async () =>
+    public static Task Done(GrainCalls calls, Func<Task> call) => calls.Call(async () =>
     {
         await call();
         return true;

@@ -15,6 +15,7 @@ internal static class RoomEndpoints
         new("GET", "rooms/{room}/messages", RealtimePolicies.Read, History),
         new("POST", "rooms/{room}/messages", RealtimePolicies.Publish, Send),
         new("DELETE", "rooms/{room}/members/{user}", RealtimePolicies.Admin, Remove),
+        new("POST", "rooms/{room}/members/{user}/unblock", RealtimePolicies.Admin, Unblock),
         new("POST", "rooms/{room}/reauthorize", RealtimePolicies.Admin, Reauthorize),
     ];
 
@@ -67,8 +68,17 @@ internal static class RoomEndpoints
     {
         var (calls, room, user) = (request.Calls, request.Room, request.User);
         request.RefuseKey("A removal");
-        var connections = await calls.Call(() => calls.Room(room).Remove(user));
+        var seconds = request.Number("for", 1, RevocationApi.LongestBlock);
+        var connections = await calls.Call(() => seconds is null ? calls.Room(room).Remove(user) : calls.Room(room).Block(user, TimeSpan.FromSeconds(seconds.Value)));
         await request.Ok(new RemovalResponse(room, user, connections), ApiJson.Default.RemovalResponse);
+    }
+
+    private static async Task Unblock(ApiRequest request)
+    {
+        var (calls, room, user) = (request.Calls, request.Room, request.User);
+        request.RefuseKey("This");
+        await RevocationApi.Done(calls, () => calls.Room(room).Unblock(user));
+        await request.Ok(new UserChangeResponse(user), ApiJson.Default.UserChangeResponse);
     }
 
     private static async Task Reauthorize(ApiRequest request)

@@ -1,6 +1,7 @@
 using System.Security.Claims;
 using Microsoft.Extensions.Options;
 using Realtime.PushStreams;
+using Realtime.WebFront.Access;
 using Realtime.WebFront.Protocol;
 using Realtime.WebFront.Rooms;
 using Realtime.WebFront.Security;
@@ -9,7 +10,7 @@ namespace Realtime.WebFront.Tokens;
 
 /// <summary>Serves <c>refresh</c>: a new token for a connection that stays. What is refused changes nothing, the old token goes on.</summary>
 internal sealed partial class TokenRefresh(TokenVerifier verifier, TokenExpiry expiry, Revocations revocations, KeyWatch keys,
-    IOptions<FrontOptions> options, ILogger<TokenRefresh> logger)
+    AccessService access, IOptions<FrontOptions> options, ILogger<TokenRefresh> logger)
 {
     private readonly int _maxCommands = options.Value.MaxCommandsInFlight;
 
@@ -66,6 +67,7 @@ internal sealed partial class TokenRefresh(TokenVerifier verifier, TokenExpiry e
         expiry.Watch(session);
         revocations.Check(session.Connection); // what came since
         keys.Check(session.Connection);
+        await access.Reauthorize(session);
         return ServerFrames.Refreshed(id, principal!.GetTokenExpiry());
     }
 

@@ -108,6 +108,26 @@ public sealed class RefreshTests(Cluster cluster)
     }
 
     [Fact]
+    public async Task What_the_new_token_no_longer_allows_ends_before_the_answer()
+    {
+        await using var front = await TokenFront.Start(cluster, settings: [("Rooms:Open", "false"), ("Rooms:Capabilities", "true")]);
+        var (stays, goes) = ($"stays-{_user}", $"goes-{_user}");
+        await using var client = await front.Connect(Token(stays, goes));
+        await client.Join(stays);
+        await client.Join(goes);
+        var before = new List<JsonObject>();
+        Assert.Equal("refreshed", (string?)(await client.Ask(Refresh(Token(stays)), before.Add))["type"]);
+        Assert.Equal(("left", goes, "server"), Assert.Single(before) is var left ? ((string?)left["type"], (string?)left["room"], (string?)left["by"]) : default);
+        Assert.Equal("not_joined", (string?)(await client.Refused(new JsonObject { ["type"] = "message", ["room"] = goes, ["content"] = "x" }.ToJsonString()))["code"]);
+        Assert.Equal("forbidden", (string?)(await client.Refused(new JsonObject { ["type"] = "join", ["room"] = goes }.ToJsonString()))["code"]);
+        Assert.Equal("refreshed", (string?)(await client.Ask(Refresh(Token(stays, goes))))["type"]);
+        await client.Join(goes);
+
+        string Token(params string[] rooms) =>
+            front.Token(_user, 3600, ("rooms", new JsonObject(rooms.Select(room => KeyValuePair.Create(room, (JsonNode?)new JsonArray("join", "publish"))))));
+    }
+
+    [Fact]
     public async Task One_refresh_at_a_time()
     {
         var gate = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);

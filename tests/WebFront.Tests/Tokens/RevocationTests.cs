@@ -132,6 +132,23 @@ public sealed class RevocationTests(Cluster cluster)
     }
 
     [Fact]
+    public async Task Who_is_taken_out_of_a_room_for_a_time_is_not_back_before()
+    {
+        await using var front = await cluster.StartFront();
+        await using var client = await front.Connect(_user);
+        var (room, path) = ($"out {_user}", $"/api/rooms/{Uri.EscapeDataString($"out {_user}")}/members/{_user}");
+        await client.Join(room);
+        using (var removed = await front.Http.DeleteAsync($"{path}?for=60"))
+            Assert.Equal(1, (int)(await removed.Content.ReadFromJsonAsync<JsonObject>())!["connections"]!);
+        Assert.Equal("server", (string?)(await client.Receive("left"))["by"]);
+        var refused = await client.Refused(new JsonObject { ["type"] = "join", ["room"] = room }.ToJsonString());
+        Assert.Equal("forbidden", (string?)refused["code"]);
+        using (var allowed = await front.Http.PostAsync($"{path}/unblock", null))
+            Assert.Equal(HttpStatusCode.OK, allowed.StatusCode);
+        await client.Join(room);
+    }
+
+    [Fact]
     public async Task A_token_that_lives_longer_than_revocations_are_kept_is_refused()
     {
         await using var front = await TokenFront.Start(cluster, settings: ("Revocations:MaxTokenLifetime", "02:00:00"));
