@@ -12,10 +12,13 @@ public sealed class LimitOptions
     /// <summary>Frames of a connection, whatever they ask for and whether it is right.</summary>
     public RateOptions Commands { get; set; } = new() { Rate = 200, Burst = 400 };
 
-    /// <summary>Messages of a connection to rooms.</summary>
+    /// <summary>
+    /// Messages of a connection to rooms. Without a limit, which is the default in Development, they do not count as
+    /// <see cref="Commands"/> either.
+    /// </summary>
     public RateOptions Publishes { get; set; } = new() { Rate = 100, Burst = 200 };
 
-    /// <summary>Bytes of JSON of the <c>content</c> and <c>data</c> of a connection's messages, to rooms and to users.</summary>
+    /// <summary>Bytes of JSON of the <c>content</c> and <c>data</c> of a connection's messages, to rooms and to users. In Development no limit is the default.</summary>
     public RateOptions MessageBytes { get; set; } = new() { Rate = 256 * 1024, Burst = 1024 * 1024 };
 
     /// <summary>Joins and leaves of a connection. Who comes back joins all of its rooms at once.</summary>
@@ -72,6 +75,22 @@ public sealed class LimitOptions
 
     /// <summary>Requests to the HTTP API by the same caller from the same address. Beyond it they are refused with 429.</summary>
     public RateOptions Requests { get; set; } = new() { Rate = 1000, Burst = 1000 };
+
+    /// <summary>In Development, what is not set of how much a connection publishes has no limit: who tries a load out is to measure the front.</summary>
+    internal static void ForDevelopment(LimitOptions limits, IConfiguration configuration, IHostEnvironment environment)
+    {
+        if (!environment.IsDevelopment())
+            return;
+        var defaults = new LimitOptions();
+        Relax(nameof(Publishes), limits.Publishes, defaults.Publishes);
+        Relax(nameof(MessageBytes), limits.MessageBytes, defaults.MessageBytes);
+
+        void Relax(string name, RateOptions rate, RateOptions otherwise)
+        {
+            if (rate.Rate == otherwise.Rate && configuration[$"{Settings!.Path}:{name}:{nameof(RateOptions.Rate)}"] is null)
+                rate.Rate = 0;
+        }
+    }
 
     internal static readonly SettingsSection Settings = new("Limits", typeof(LimitOptions));
 }

@@ -28,7 +28,7 @@ public static class RealtimeFrontExtensions
         services.AddSettings<FrontOptions>(FrontOptions.Settings)
             .Configure<IConfiguration>((options, configuration) => options.MaxContentBytes = FrontOptions.ReadMaxContentBytes(configuration, options.MaxContentBytes))
             .Configure(options => configure?.Invoke(options));
-        services.AddSettings<LimitOptions>(LimitOptions.Settings);
+        services.AddSettings<LimitOptions>(LimitOptions.Settings).Configure<IConfiguration, IHostEnvironment>(LimitOptions.ForDevelopment);
         services.TryAddSingleton(TimeProvider.System);
         services.AddRealtimeConnections();
         services.AddRealtimeSecurity(builder.Configuration, builder.Environment);

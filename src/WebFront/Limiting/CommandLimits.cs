@@ -78,6 +78,8 @@ internal sealed class CommandLimits
         if (_isOff)
             return false;
         var buckets = session.Buckets ??= new();
+        if (kind == CommandKind.Publish && _publishes.IsOff)
+            buckets.Commands.Return(_commands, 1); // as often as the client likes
         return kind switch
         {
             CommandKind.Any => IsOver(buckets, ref buckets.Commands, _commands, Limit.Commands, 0, out excess),

@@ -22,6 +22,13 @@ internal struct TokenBucket
         if (!rate.IsOff)
             _fullAt = Math.Max(_fullAt, now) + rate.TimeOf(tokens);
     }
+
+    /// <summary>Gives back what was taken and is not counted after all.</summary>
+    public void Return(in Rate rate, int tokens)
+    {
+        if (!rate.IsOff)
+            _fullAt -= rate.TimeOf(tokens);
+    }
 }
 
 /// <summary>A <see cref="RateOptions"/> in units of a clock.</summary>

@@ -1,5 +1,7 @@
 using System.Net.WebSockets;
 using System.Text.Json.Nodes;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Options;
 using static Realtime.WebFront.Tests.Limiting.LimitedFront;
 
@@ -176,7 +178,7 @@ public sealed class CommandLimitTests(Cluster cluster)
     [Fact]
     public async Task Ordinary_use_meets_no_limit()
     {
-        await using var front = await cluster.StartFront(configure: null, ("Limits:Enabled", "true"));
+        await using var front = await cluster.StartFront(configure: null, ("Limits:Enabled", "true"), ("Limits:Publishes:Rate", "100"), ("Limits:MessageBytes:Rate", "262144"));
         await using var alice = await front.Connect("alice");
         // Who comes back joins all of its rooms at once.
         for (var i = 0; i < 99; i++)
@@ -189,6 +191,38 @@ public sealed class CommandLimitTests(Cluster cluster)
         while (all.Count(frame => (string?)frame["type"] == "message") < 200)
             all.Add(await alice.Receive());
         Assert.DoesNotContain(all, frame => (string?)frame["type"] == "error");
+    }
+
+    [Fact]
+    public async Task In_Development_a_load_can_be_tried_out_from_one_connection_and_the_rest_is_limited()
+    {
+        const int messages = 1000;
+        await using var front = await cluster.StartFront(configure: null, ("Limits:Enabled", "true"));
+        await using var alice = await front.Connect("alice");
+        await alice.Join(Room);
+        for (var i = 0; i < messages; i++)
+            await alice.Send(Say($"{i}").ToJsonString());
+        for (var i = 0; i < messages; i++)
+            Assert.Equal($"{i}", (string?)(await alice.Receive("message"))["content"]);
+        for (var i = 0; i < 30; i++)
+            await alice.Send("{\"type\":\"members\",\"room\":\"other\"}");
+        var answers = new List<string?>();
+        while (!answers.Contains("rate_limited"))
+            answers.Add((string?)(await alice.Receive())["code"]);
+    }
+
+    [Theory]
+    [InlineData("Development", null, 0)]
+    [InlineData("Development", "100", 100)]
+    [InlineData("Production", null, 100)]
+    public void How_often_a_connection_publishes_has_a_limit_outside_of_Development(string environment, string? set, int expected)
+    {
+        var builder = Host.CreateEmptyApplicationBuilder(new() { EnvironmentName = environment });
+        if (set is not null)
+            builder.Configuration["Limits:Publishes:Rate"] = set;
+        builder.AddRealtimeFront();
+        using var host = builder.Build();
+        Assert.Equal(expected, host.Services.GetRequiredService<IOptions<LimitOptions>>().Value.Publishes.Rate);
     }
 
     [Theory]
