@@ -167,6 +167,18 @@ public sealed class PostgresLogTests(PostgresFixture postgres) : IAsyncLifetime
     }
 
     [Fact]
+    public async Task Who_opens_very_many_rooms_keeps_nobody_else_waiting()
+    {
+        var many = Enumerable.Range(0, 200).Select(i => _logs.Logs.Open($"mallory{i}", TestLogs.Retention(300), "mallory").AsTask()).ToArray();
+        var opened = await _logs.Logs.Open("alices", TestLogs.Retention(300), "alice").AsTask().WaitAsync(TestLogs.Bound);
+        Assert.Contains(many, opening => !opening.IsCompleted); // she did not wait for all of them
+        await Append(opened, Entries.Of(opened, 1));
+        foreach (var opening in many)
+            Assert.Null(await Record.ExceptionAsync(() => opening.WaitAsync(TestLogs.Bound)) is var failed and not LogException ? failed : null); // a slow machine has not the time for all
+        Assert.Equal(0, (await _logs.Open("bobs")).Sequence); // and nothing takes the database for down
+    }
+
+    [Fact]
     public async Task One_users_ids_do_not_crowd_out_those_of_others_when_a_room_is_opened()
     {
         await using var logs = new TestLogs(_database, new RoomOptions { DedupeEntries = 4 }, _time);
