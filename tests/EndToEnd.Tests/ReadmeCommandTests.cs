@@ -44,6 +44,8 @@ public sealed partial class ReadmeCommandTests
                 await RunScript(command);
             else if (command.Contains("samples/OtherService", StringComparison.Ordinal))
                 await RunOtherService(command);
+            else if (command.EndsWith(" -- try", StringComparison.Ordinal))
+                await Try(command, server);
             else if (command.StartsWith("dotnet run ", StringComparison.Ordinal))
                 await server.StartAsync(OnWhatIsBuilt(command + (command.Contains(" -- ", StringComparison.Ordinal) ? "" : " --") + " --urls=http://127.0.0.1:0"));
             else if (command.StartsWith("curl ", StringComparison.Ordinal))
@@ -56,7 +58,7 @@ public sealed partial class ReadmeCommandTests
     [Fact]
     public void Every_README_is_read() =>
         Assert.Superset(new HashSet<string>(["README.md", "bench/README.md", "clients/javascript/README.md", "deploy/README.md", "samples/Chat/README.md",
-            "samples/Echo/README.md", "samples/Notifications/README.md", "samples/OtherService/README.md"]), Readmes.Select(row => row.Data).ToHashSet());
+            "samples/Echo/README.md", "samples/Notifications/README.md", "samples/OtherService/README.md", "samples/Teams/README.md"]), Readmes.Select(row => row.Data).ToHashSet());
 
     /// <summary>The entry script, with a `dotnet` that builds and runs nothing: that it knows the command and its options.</summary>
     private static async Task RunScript(string command)
@@ -74,6 +76,13 @@ public sealed partial class ReadmeCommandTests
         Assert.NotEqual(command, at);
         var (exitCode, output) = await RunAsync(OnWhatIsBuilt(at));
         Assert.True(exitCode == 1 && output.Contains("database cannot be asked", StringComparison.Ordinal), $"{command}: exit code {exitCode}\n{output}");
+    }
+
+    /// <summary>A sample that is its own client: it fails when something is not as it says.</summary>
+    private static async Task Try(string command, Server server)
+    {
+        var (exitCode, output) = await RunAsync(OnWhatIsBuilt($"{command} {server.Address}"));
+        Assert.True(exitCode == 0, $"{command}: exit code {exitCode}\n{output}\n{server.Output}");
     }
 
     /// <summary>An HTTP call of the server of this README, or, where there is none, of the product's own.</summary>
