@@ -66,7 +66,7 @@ public sealed class RevocationTests(Cluster cluster)
             Assert.Equal("not_joined", await client.TryPublish(_room));
         }
         Assert.Equal(_user, (string?)(await bob.Receive("leave"))["from"]);
-        await bob.Send($$"""{"type":"message","id":"1","room":"{{_room}}","content":"among us"}""");
+        await bob.Send($$"""{"type":"message","room":"{{_room}}","content":"among us"}""");
         await bob.Receive("message");
         Assert.Equal(["bob"], (await Room.Members()).Users);
         Assert.Equal(0, await Room.Remove(_user));
