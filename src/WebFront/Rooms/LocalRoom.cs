@@ -289,7 +289,6 @@ internal sealed class LocalRoom : ITimelineHost
     /// <summary>What a member may do is decided anew. If it is now seen or no longer is, the room is told.</summary>
     public void Allow(Session session, Membership membership, RoomOperation allowed)
     {
-        lock (_gate)
         lock (session) // so that a leave comes after it
         {
             var wasHidden = membership.IsHidden;
