@@ -100,7 +100,7 @@ for (const [what, call, error, words] of [
   ['history before the first', c => c.history('r', { before: 0 }), RangeError, /'before' is 0/],
   ['history of too much', c => c.history('r', { limit: 101 }), RangeError, /'limit' is 101; it must be a whole number from 1 to 100/],
   ['history of an epoch that is a number', c => c.history('r', { epoch: 5 }), TypeError, /epoch of a position/],
-  ['history of a room that was not joined', c => c.history('other'), RealtimeError, /Join other/],
+  ['history before connecting', c => c.history('other'), RealtimeError, /Not connected/],
   ['leaving nothing', c => c.leave(), TypeError, /room name/],
   ['publishing before connecting', c => c.publish('r', 'x'), RealtimeError, /Not connected/],
 ]) {

@@ -46,7 +46,7 @@ test('a message to everyone comes without a receiver', async () => {
   await front.post('/api/messages', { content: 'back at noon', from: 'operations' });
   const { timestamp, ...message } = await arrived;
   assert.ok(timestamp > 0);
-  assert.deepEqual(message, { from: 'operations', content: 'back at noon' });
+  assert.deepEqual(message, { from: 'operations', service: true, content: 'back at noon' });
 });
 
 test('members are paged, comings and goings are told, and only counted in a large room', async () => {
