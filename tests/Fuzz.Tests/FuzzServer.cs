@@ -88,9 +88,10 @@ internal sealed partial class FuzzServer : IAsyncDisposable
         {
             if (Entry().IsMatch(line))
             {
-                // A client's mistake is logged below information; other categories warn of a busy machine.
+                // A client's mistake is logged below information, but for who was refused, which is the security log's to tell; other
+                // categories warn of a busy machine.
                 var isFault = line.StartsWith("fail: ", StringComparison.Ordinal) || line.StartsWith("crit: ", StringComparison.Ordinal)
-                    || (_isReady && line.AsSpan(6).StartsWith("Realtime.", StringComparison.Ordinal));
+                    || (_isReady && line.AsSpan(6).StartsWith("Realtime.", StringComparison.Ordinal) && !line.StartsWith("info: Realtime.Security[", StringComparison.Ordinal));
                 _faultLines = isFault ? 30 : 0;
                 if (isFault)
                     _faults.Add(line);
