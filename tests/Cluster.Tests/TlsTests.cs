@@ -42,7 +42,7 @@ public sealed class TlsTests(PostgresFixture postgres)
     {
         foreach (var role in new[] { "silo", "front" })
         {
-            await using var process = Clusters.StartOne(role, null, "--environment=Production", "--Cluster:AdvertisedAddress=127.0.0.1",
+            await using var process = Clusters.StartOne(role, null, "--environment=Production", "--Rooms:Open=true", "--Cluster:AdvertisedAddress=127.0.0.1",
                 $"--Cluster:SiloPort={Ports.Free()}", $"--Cluster:GatewayPort={Ports.Free()}",
                 "--Authentication:Schemes:Bearer:ValidIssuer=i", "--Authentication:Schemes:Bearer:ValidAudience=a", "--Authentication:Schemes:Bearer:SigningKeys:0:Id=k",
                 $"--Authentication:Schemes:Bearer:SigningKeys:0:Value={Convert.ToBase64String(new byte[32])}");

@@ -10,25 +10,25 @@ using Realtime.Silo.Users;
 
 namespace Realtime.Silo.Tests;
 
-/// <summary>What names leave in a silo when nobody uses them.</summary>
-public sealed class UnusedNamesTests : IAsyncLifetime
+/// <summary>What names leave in a silo when nobody uses them. In two classes, as most of it is waiting.</summary>
+public abstract class UnusedNames : IAsyncLifetime
 {
     /// <summary>A minute is what is promised; the rest is for a machine that is busy.</summary>
-    private static readonly TimeSpan s_bound = TimeSpan.FromSeconds(120);
+    protected static readonly TimeSpan Bound = TimeSpan.FromSeconds(120);
 
-    private InProcessTestCluster? _cluster;
+    protected InProcessTestCluster? Cluster { get; set; }
 
-    private IClusterClient Client => _cluster!.Client;
+    protected IClusterClient Client => Cluster!.Client;
 
-    public async ValueTask InitializeAsync() => _cluster = await Deploy();
+    public async ValueTask InitializeAsync() => Cluster = await Deploy();
 
     public async ValueTask DisposeAsync()
     {
-        if (_cluster is not null)
-            await _cluster.DisposeAsync();
+        if (Cluster is not null)
+            await Cluster.DisposeAsync();
     }
 
-    private static async Task<InProcessTestCluster> Deploy(Action<ISiloBuilder>? configure = null)
+    protected static async Task<InProcessTestCluster> Deploy(Action<ISiloBuilder>? configure = null)
     {
         var builder = new InProcessTestClusterBuilder(1);
         builder.ConfigureSilo((_, silo) =>
@@ -44,25 +44,28 @@ public sealed class UnusedNamesTests : IAsyncLifetime
         return cluster;
     }
 
-    private IRoomGrain Room(string name) => Client.GetGrain<IRoomGrain>(name);
+    protected IRoomGrain Room(string name) => Client.GetGrain<IRoomGrain>(name);
 
     /// <summary>How many grains of the kind are in memory.</summary>
-    private async Task<int> Count(string kind)
+    protected async Task<int> Count(string kind)
     {
         var all = await Client.GetGrain<IManagementGrain>(0).GetSimpleGrainStatistics();
         return all.Where(grain => grain.GrainType.Contains(kind, StringComparison.Ordinal)).Sum(grain => grain.ActivationCount);
     }
 
-    private async Task NoneIsLeft(string kind)
+    protected async Task NoneIsLeft(string kind)
     {
-        using var bound = new CancellationTokenSource(s_bound);
+        using var bound = new CancellationTokenSource(Bound);
         while (await Count(kind) is > 0 and var left)
         {
             Assert.False(bound.IsCancellationRequested, $"{left} of {kind} are left.");
             await Task.Delay(200);
         }
     }
+}
 
+public sealed class UnusedNameReadTests : UnusedNames
+{
     [Fact]
     public async Task Reads_of_names_that_nobody_uses_answer_nothing_and_leave_nothing()
     {
@@ -79,7 +82,10 @@ public sealed class UnusedNamesTests : IAsyncLifetime
         await NoneIsLeft(nameof(RoomGrain));
         await NoneIsLeft(nameof(UserGrain));
     }
+}
 
+public sealed class UnusedNamesTests : UnusedNames
+{
     [Fact]
     public async Task A_position_in_a_room_that_nobody_uses_is_refused()
     {
@@ -119,7 +125,7 @@ public sealed class UnusedNamesTests : IAsyncLifetime
             Assert.Single((await Client.GetGrain<IUserGrain>(name).Describe()).Connections);
         }
         await done.CancelAsync();
-        await Task.WhenAll(readers).WaitAsync(s_bound);
+        await Task.WhenAll(readers).WaitAsync(Bound);
     }
 
     [Fact]
@@ -130,7 +136,8 @@ public sealed class UnusedNamesTests : IAsyncLifetime
             options.CollectionQuantum = TimeSpan.FromSeconds(1);
             options.ClassSpecificCollectionAge[typeof(RoomGrain).FullName!] = TimeSpan.FromSeconds(2);
         }));
-        (_cluster, var first) = (cluster, _cluster!);
+        var first = Cluster!;
+        Cluster = cluster;
         await first.DisposeAsync();
         await Room("stays").Submit("front", 1, [new JoinCommand("alice", "c1", null)]);
         await Room("left").Submit("front", 1, [new JoinCommand("alice", "c1", null)]);
@@ -141,7 +148,7 @@ public sealed class UnusedNamesTests : IAsyncLifetime
         await Room("told").Broadcast(new RoomMessage { Content = "hi", Id = "1" });
         await Assert.ThrowsAsync<ArgumentOutOfRangeException>(() => Room("refused").Members(limit: 0));
 
-        using var bound = new CancellationTokenSource(s_bound);
+        using var bound = new CancellationTokenSource(Bound);
         while (await Count(nameof(RoomGrain)) is var left && left != 1)
         {
             Assert.False(bound.IsCancellationRequested, $"{left} rooms are left.");
@@ -162,12 +169,13 @@ public sealed class UnusedNamesTests : IAsyncLifetime
                 options.ClassSpecificCollectionAge[typeof(RoomGrain).FullName!] = TimeSpan.FromSeconds(2);
             });
         });
-        (_cluster, var first) = (cluster, _cluster!);
+        var first = Cluster!;
+        Cluster = cluster;
         await first.DisposeAsync();
         await Room("told").Broadcast(new RoomMessage { Content = "hi" });
         await Room("gone").Submit("front", 1, [new LeaveCommand("c1")]);
         // When the other has gone, this one would have too.
-        using var bound = new CancellationTokenSource(s_bound);
+        using var bound = new CancellationTokenSource(Bound);
         while (await Count(nameof(RoomGrain)) > 1)
         {
             bound.Token.ThrowIfCancellationRequested();
