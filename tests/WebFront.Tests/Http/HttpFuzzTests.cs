@@ -13,7 +13,7 @@ namespace Realtime.WebFront.Tests.Http;
 [Collection(ClusterCollection.Name)]
 public sealed class HttpFuzzTests(Cluster cluster)
 {
-    private const int Cases = 3000;
+    private const int Cases = 1000;
 
     private sealed record Case(string Method, string Target, string[] Headers, byte[]? Body)
     {
