@@ -29,6 +29,20 @@ public sealed class UserTests(Cluster cluster)
     }
 
     [Fact]
+    public async Task What_a_connection_sends_to_a_user_comes_in_its_order()
+    {
+        const int messages = 40;
+        await using var front = await Front.Start(cluster.Client, null, []);
+        await using var alice = await front.Connect("alice");
+        await using var bob = await front.Connect($"bob-{s_run}");
+        await bob.Ask(new() { ["type"] = "ping" }); // he can be found
+        for (var i = 0; i < messages; i++)
+            await alice.Send($$"""{"type":"message","to":"bob-{{s_run}}","content":"{{i}}"}""");
+        for (var i = 0; i < messages; i++)
+            Assert.Equal($"{i}", (string?)(await bob.Receive("message"))["content"]);
+    }
+
+    [Fact]
     public async Task Users_who_come_while_their_partition_is_told_of_others_are_told_in_one_call()
     {
         var users = Neighbours("crowd", 20);

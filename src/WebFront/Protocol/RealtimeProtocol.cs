@@ -269,8 +269,8 @@ internal sealed partial class RealtimeProtocol(
             if ((decided.Allowed & RoomOperation.Direct) == 0)
                 Answer(session, id, null, access.Refuse(RoomOperation.Direct, decided), to);
             else
-                _ = Answer(session, id, new Target("user", to), () => users.Deliver(to, session.User, body),
-                    connections => id is null ? null : ServerFrames.DirectAck(id, to, connections));
+                _ = session.SendInOrder(() => Answer(session, id, new Target("user", to), () => users.Deliver(to, session.User, body),
+                    connections => id is null ? null : ServerFrames.DirectAck(id, to, connections)));
         }
     }
 

@@ -10,6 +10,7 @@ namespace Realtime.WebFront.Rooms;
 internal sealed class Session(Connection connection, string user)
 {
     private Membership[] _memberships = []; // replaced, never changed: read without a lock
+    private Task _lastDirect = Task.CompletedTask;
     private int _inFlight;
     private bool _isRefreshing;
     private TaskCompletionSource? _capacity, _answered; // wait for a command to be answered, and for all of them
@@ -20,6 +21,27 @@ internal sealed class Session(Connection connection, string user)
 
     /// <summary>The users that it may send to, as far as that had to be asked.</summary>
     public DirectAccess Directs { get; } = new();
+
+    /// <summary>
+    /// Sends a message to a user when those that the connection has sent before have been taken: calls of a grain that are under way together
+    /// overtake each other.
+    /// </summary>
+    public async Task SendInOrder(Func<Task> send)
+    {
+        var taken = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        Task last;
+        lock (this)
+            (last, _lastDirect) = (_lastDirect, taken.Task);
+        try
+        {
+            await last;
+            await send();
+        }
+        finally
+        {
+            taken.SetResult();
+        }
+    }
 
     public bool IsClosed { get; private set; }
 
