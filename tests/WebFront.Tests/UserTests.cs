@@ -43,6 +43,26 @@ public sealed class UserTests(Cluster cluster)
     }
 
     [Fact]
+    public async Task While_users_are_out_of_reach_what_is_sent_to_them_is_answered_together_and_not_one_after_the_other()
+    {
+        const int messages = 60; // of which each is tried for a second
+        await using var front = await Front.Start(UnreachableUsers.Of(cluster.Client), options => options.CallTimeout = TimeSpan.FromSeconds(1), []);
+        await using var alice = await front.Connect("alice");
+        for (var i = 0; i < messages; i++)
+            await alice.Send($$"""{"type":"message","id":"{{i}}","to":"bob","content":"x"}""");
+        var answers = new HashSet<string>();
+        await Task.Run(async () =>
+        {
+            while (answers.Count < messages)
+            {
+                var answer = await alice.Receive("error");
+                Assert.Equal("unavailable", (string?)answer["code"]);
+                Assert.True(answers.Add((string)answer["id"]!));
+            }
+        }).WaitAsync(TestClient.Bound);
+    }
+
+    [Fact]
     public async Task Users_who_come_while_their_partition_is_told_of_others_are_told_in_one_call()
     {
         var users = Neighbours("crowd", 20);

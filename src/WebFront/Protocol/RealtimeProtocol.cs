@@ -264,12 +264,19 @@ internal sealed partial class RealtimeProtocol(
             _ = Open(session, async () => session.Directs.Decide(to, gate, await access.Decide(session.Subject, session.Connection.Id, RoomOperation.Direct, null, to)));
         return mayGoOn;
 
+        // A wait counts as the call does, so that what is sent while users are out of reach is answered as early as a single message is.
+        async Task<int> DeliverAfter(Task last)
+        {
+            await last.WaitAsync(_options.CallTimeout, time);
+            return await users.Deliver(to, session.User, body);
+        }
+
         void End(AccessAnswer decided)
         {
             if ((decided.Allowed & RoomOperation.Direct) == 0)
                 Answer(session, id, null, access.Refuse(RoomOperation.Direct, decided), to);
             else
-                _ = session.SendInOrder(() => Answer(session, id, new Target("user", to), () => users.Deliver(to, session.User, body),
+                _ = session.SendInOrder(last => Answer(session, id, new Target("user", to), () => DeliverAfter(last),
                     connections => id is null ? null : ServerFrames.DirectAck(id, to, connections)));
         }
     }

@@ -23,23 +23,22 @@ internal sealed class Session(Connection connection, string user)
     public DirectAccess Directs { get; } = new();
 
     /// <summary>
-    /// Sends a message to a user when those that the connection has sent before have been taken: calls of a grain that are under way together
-    /// overtake each other.
+    /// Sends a message to a user, given the end of what the connection has sent before: calls of a grain that are under way together overtake
+    /// each other.
     /// </summary>
-    public async Task SendInOrder(Func<Task> send)
+    public async Task SendInOrder(Func<Task, Task> send)
     {
-        var taken = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        var sent = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         Task last;
         lock (this)
-            (last, _lastDirect) = (_lastDirect, taken.Task);
+            (last, _lastDirect) = (_lastDirect, sent.Task);
         try
         {
-            await last;
-            await send();
+            await send(last);
         }
         finally
         {
-            taken.SetResult();
+            sent.SetResult();
         }
     }
 
@@ -67,6 +66,9 @@ internal sealed class Session(Connection connection, string user)
     public ReadOnlySpan<Membership> Memberships => _memberships;
 
     public static Session Of(Connection connection) => (Session)connection.State!;
+
+    /// <summary>Who the user of a connection is by the newest token, also of one that does not speak the protocol.</summary>
+    public static ClaimsPrincipal PrincipalOf(Connection connection) => (connection.State as Session)?.Principal ?? connection.User;
 
     public Membership? MembershipIn(string room)
     {
