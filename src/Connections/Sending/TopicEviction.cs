@@ -4,7 +4,8 @@ namespace Realtime.Connections.Sending;
 
 /// <summary>
 /// What a full queue does with the messages of topics that wait in it: those with a newer one of their key behind them are evicted first,
-/// then the oldest of the topic that takes the most space, so that a busy one does not push out what others have there. A gap takes their place, and gaps of a topic with nothing of it between them are one.
+/// then the oldest of the topic that takes the most space, so that a busy one does not push out what others have there. A gap takes
+/// their place, and gaps of a topic with nothing of it between them are one.
 /// </summary>
 /// <param name="frames">The queue's.</param>
 /// <param name="first">The first frame that is not being written: what comes before can be neither evicted nor counted, or a queue that is all in one write would have no space for the newest.</param>

@@ -18,19 +18,25 @@ internal sealed record ApiRoute(string Method, string Path, string Policy, Func<
     /// <summary>Whether it is for a path, and the names that this has.</summary>
     public bool Fits(ReadOnlySpan<string> path, out IReadOnlyList<string> names)
     {
-        List<string> found = [];
-        names = found;
+        names = [];
         if (path.Length != _segments.Length)
             return false;
         for (var i = 0; i < path.Length; i++)
         {
-            if (_segments[i][0] == '{')
-                found.Add(path[i]);
-            else if (!_segments[i].Equals(path[i], StringComparison.OrdinalIgnoreCase)) // as routing compares
+            if (!IsName(i) && !_segments[i].Equals(path[i], StringComparison.OrdinalIgnoreCase)) // as routing compares
                 return false;
         }
+        var found = new List<string>();
+        for (var i = 0; i < path.Length; i++)
+        {
+            if (IsName(i))
+                found.Add(path[i]);
+        }
+        names = found;
         return true;
     }
+
+    private bool IsName(int segment) => _segments[segment][0] == '{';
 
     public bool Serves(string method) => Methods.Contains(method, StringComparer.Ordinal); // RFC 9110 section 9.1
 

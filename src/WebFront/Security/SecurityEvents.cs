@@ -45,7 +45,7 @@ internal sealed partial class SecurityEvents : IDisposable
             return;
         var (user, connection) = (context.User.Identity is { IsAuthenticated: true } identity ? identity.Name : null, context.Connection);
         var address = connection.RemoteIpAddress is { } remote ? new IPEndPoint(remote, connection.RemotePort) : null;
-        SafeLog.Write(() => LogRefused(context.Request.Method, Shown(context.Request.Path), status, Shown(user), address, Shown(reason)));
+        SafeLog.Write(() => LogRefused(Shown(context.Request.Method), Shown(context.Request.Path), status, Shown(user), address, Shown(reason)));
     }
 
     /// <summary>A connection has ended; written when that was for what its user did or may not.</summary>

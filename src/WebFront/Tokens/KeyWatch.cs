@@ -17,11 +17,9 @@ internal sealed partial class KeyWatch(ConnectionRegistry registry, Func<Signing
     /// <summary>Looks at a connection that is new, or has a new token: its key may have gone while the token was verified.</summary>
     public void Check(Connection connection)
     {
-        if (TokenOf(connection) is { } token && !Keys().IsAccepted(token.Key))
-            Close(connection);
+        if (VerifiedToken.Of(Session.PrincipalOf(connection)) is { } token && !Keys().IsAccepted(token.Key))
+            SafeClose.Close(connection, CloseCodes.TokenExpired, "the key of the token counts no more", LogCloseFailed);
     }
-
-    private static VerifiedToken? TokenOf(Connection connection) => VerifiedToken.Of((connection.State as Session)?.Principal ?? connection.User);
 
     private SigningKeys Keys()
     {
@@ -43,19 +41,6 @@ internal sealed partial class KeyWatch(ConnectionRegistry registry, Func<Signing
     {
         foreach (var connection in registry.Connections)
             Check(connection);
-    }
-
-    private void Close(Connection connection)
-    {
-        try
-        {
-            _ = connection.CloseAsync(CloseCodes.TokenExpired, "the key of the token counts no more");
-        }
-        catch (Exception exception)
-        {
-            SafeLog.Write(() => LogCloseFailed(connection.Id, exception)); // the others are to be closed too
-            connection.Abort();
-        }
     }
 
     [LoggerMessage(1, LogLevel.Error, "Connection {Connection}, whose token's key has gone, could not be closed; it is cut.")]

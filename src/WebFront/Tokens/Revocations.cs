@@ -73,9 +73,9 @@ internal sealed partial class Revocations(TimeProvider time, ILogger<Revocations
         if (_count == 0)
             return;
         if (connection.UserId is { } user && IsBlocked(user))
-            Close(connection, CloseCodes.Kicked, "the user is blocked");
-        else if (IsRevoked(PrincipalOf(connection)))
-            Close(connection, CloseCodes.TokenExpired, "the token is revoked");
+            SafeClose.Close(connection, CloseCodes.Kicked, "the user is blocked", LogCloseFailed);
+        else if (IsRevoked(Session.PrincipalOf(connection)))
+            SafeClose.Close(connection, CloseCodes.TokenExpired, "the token is revoked", LogCloseFailed);
     }
 
     private Revocation? Holds(RevocationKind kind, string subject, string? room = null) =>
@@ -111,21 +111,6 @@ internal sealed partial class Revocations(TimeProvider time, ILogger<Revocations
         {
             foreach (var connection in registry.GetUser(entry.Subject))
                 Check(connection);
-        }
-    }
-
-    private static ClaimsPrincipal PrincipalOf(Connection connection) => (connection.State as Session)?.Principal ?? connection.User;
-
-    private void Close(Connection connection, ushort code, string reason)
-    {
-        try
-        {
-            _ = connection.CloseAsync(code, reason);
-        }
-        catch (Exception exception)
-        {
-            SafeLog.Write(() => LogCloseFailed(connection.Id, exception)); // the others are to be closed too
-            connection.Abort();
         }
     }
 

@@ -73,23 +73,9 @@ internal sealed partial class TokenExpiry : IDisposable
             while (_next.Count > 0 && _next.Min is var (expires, session) && expires <= now)
             {
                 Remove(session);
-                Close(session.Connection);
+                SafeClose.Close(session.Connection, CloseCodes.TokenExpired, "the token has expired", LogCloseFailed);
             }
             SetTimer();
-        }
-    }
-
-    private void Close(Connection connection)
-    {
-        try
-        {
-            _ = connection.CloseAsync(CloseCodes.TokenExpired, "the token has expired");
-        }
-        catch (Exception exception)
-        {
-            // A timer's callback: an exception would end the process, and the others' tokens expire too.
-            LogCloseFailed(connection.Id, exception);
-            connection.Abort();
         }
     }
 
