@@ -147,11 +147,15 @@ public class HeartbeatTests
         var connection = await _recorder.ConnectionAsync();
         Assert.True(connection.TrySend(Frame.Binary(new byte[size])));
         await Waiting.Until(() => connection.QueuedMessages == 1);
+        long? acknowledged = connection.Output.Acknowledged;
         var buffer = new byte[piece];
         for (int seconds = 0; seconds < 100; seconds += 4) // ten times the time-out, for far less than waits
         {
             for (int read = 0; read < piece;)
                 read += await client.Socket.ReceiveAsync(buffer.AsMemory(read)).AsTask().Within();
+            // What is read is acknowledged a moment later, of our time and not of the test's.
+            await Waiting.Until(() => connection.Output.Acknowledged != acknowledged);
+            acknowledged = connection.Output.Acknowledged;
             _time.Advance(4);
         }
         Assert.True(connection.IsConnected);

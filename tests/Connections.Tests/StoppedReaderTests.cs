@@ -9,7 +9,7 @@ namespace Realtime.Connections.Tests;
 public class StoppedReaderTests
 {
     private const string Name = "alone";
-    private const int Count = 10_000, Size = 1024, PerFrame = 10;
+    private const int Count = 10_000, Part = 1_000, Size = 1024, PerFrame = 10;
     private const int QueueMessages = 200, QueueBytes = 256 * 1024;
     private const int InOneWrite = 64 * 1024; // WriteBufferSize
     private const int FrameBytes = PerFrame * (Size + 4);
@@ -31,7 +31,7 @@ public class StoppedReaderTests
         var connection = await _recorder.ConnectionAsync();
         var topic = new NumberedTopic("T", keys: policy == "conflate");
 
-        long memory = 0;
+        var memory = new List<long>();
         for (int first = 1; first <= Count; first += PerFrame)
         {
             var frame = topic.Of("e", first, TenKeys, Size);
@@ -44,12 +44,14 @@ public class StoppedReaderTests
             // The last frame that is taken may go over the bound, and the last one of a write over its size.
             Assert.InRange(connection.QueuedMessages, 0, QueueMessages + InOneWrite / Size + 2 * PerFrame);
             Assert.InRange(connection.QueuedBytes, 0, QueueBytes + InOneWrite + 2 * FrameBytes);
-            if (first == 1)
-                memory = GC.GetTotalMemory(forceFullCollection: true);
+            if ((first - 1) % Part == 0)
+                memory.Add(GC.GetTotalMemory(forceFullCollection: true));
         }
-        // 10 MB went by. The write is there twice, as frames and joined; the rest is for what else a process does.
-        long growth = GC.GetTotalMemory(forceFullCollection: true) - memory;
-        Assert.InRange(growth, long.MinValue, QueueBytes + 2 * FrameBytes + 2 * InOneWrite + 1024 * 1024);
+        memory.Add(GC.GetTotalMemory(forceFullCollection: true));
+        // 10 MB went by. The write is there twice, as frames and joined; the rest is for what else a process does. What would be kept of
+        // the messages would grow with all parts of them, and the buffers that a pool takes for itself come in one or two.
+        long growth = memory.Zip(memory.Skip(1), (before, after) => after - before).Order().SkipLast(2).Sum();
+        Assert.InRange(growth, long.MinValue, QueueBytes + 2 * FrameBytes + 2 * InOneWrite + 512 * 1024);
 
         if (policy == "disconnect")
         {

@@ -1,27 +1,10 @@
 import assert from 'node:assert/strict';
-import { after, afterEach, before, test } from 'node:test';
-import { client, closeAll, history, member, next, within } from '../support/clients.js';
-import { startFront } from '../support/front.js';
-import { startProxy } from '../support/proxy.js';
+import { test } from 'node:test';
+import { client, history, member, next, within } from '../support/clients.js';
+import { front, proxy, serve } from '../support/served.js';
 
-/** @type {Awaited<ReturnType<typeof startFront>>} */
-let front;
-/** @type {Awaited<ReturnType<typeof startProxy>>} */
-let proxy;
-before(async () => {
-  front = await startFront('--Rooms:Access:0:Room=open-*', '--Rooms:Access:0:Allow:0=*', '--Rooms:Access:1:Room=past-*', '--Rooms:Access:1:Allow:0=history',
-    '--Rooms:Access:2:Room=read-*', '--Rooms:Access:2:Allow:0=join');
-  proxy = await startProxy(front.port);
-});
-after(async () => {
-  await proxy?.stop();
-  await front?.stop();
-});
-afterEach(() => {
-  closeAll();
-  proxy.change = null;
-  proxy.cut();
-});
+serve('--Rooms:Access:0:Room=open-*', '--Rooms:Access:0:Allow:0=*', '--Rooms:Access:1:Room=past-*', '--Rooms:Access:1:Allow:0=history',
+  '--Rooms:Access:2:Room=read-*', '--Rooms:Access:2:Allow:0=join');
 
 const forbidden = { name: 'RealtimeError', code: 'forbidden' };
 

@@ -1,29 +1,15 @@
 import assert from 'node:assert/strict';
 import { createHmac, randomBytes } from 'node:crypto';
-import { after, afterEach, before, test } from 'node:test';
+import { test } from 'node:test';
 import { backoff } from 'realtime-client';
 import { client, closeAll, history, member, next, quick, within } from '../support/clients.js';
 import { startFront } from '../support/front.js';
-import { startProxy } from '../support/proxy.js';
+import { front, proxy, serve } from '../support/served.js';
 
-let front;
-let proxy;
 const key = randomBytes(32);
-before(async () => {
-  front = await startFront(
-    '--Authentication:Schemes:Bearer:ValidIssuer=test', '--Authentication:Schemes:Bearer:ValidAudience=realtime', '--Authentication:Schemes:Bearer:ClockSkew=00:00:00',
-    '--Authentication:Schemes:Bearer:SigningKeys:0:Id=k1', `--Authentication:Schemes:Bearer:SigningKeys:0:Value=${key.toString('base64')}`);
-  proxy = await startProxy(front.port);
-});
-after(async () => {
-  await proxy?.stop();
-  await front?.stop();
-});
-afterEach(() => {
-  closeAll();
-  Object.assign(proxy, { down: false, silent: false, cutAfter: Infinity, change: null, closeNext: null, requests: [] });
-  proxy.cut();
-});
+serve(
+  '--Authentication:Schemes:Bearer:ValidIssuer=test', '--Authentication:Schemes:Bearer:ValidAudience=realtime', '--Authentication:Schemes:Bearer:ClockSkew=00:00:00',
+  '--Authentication:Schemes:Bearer:SigningKeys:0:Id=k1', `--Authentication:Schemes:Bearer:SigningKeys:0:Value=${key.toString('base64')}`);
 
 /** A token for the user that is good for so many seconds. */
 function tokenFor(/** @type {string} */ user, /** @type {number} */ seconds) {

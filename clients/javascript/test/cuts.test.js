@@ -1,26 +1,13 @@
 import assert from 'node:assert/strict';
-import { after, afterEach, before, test } from 'node:test';
+import { test } from 'node:test';
 import { client, closeAll, history, member, next, numbers, within } from '../support/clients.js';
 import { startFront } from '../support/front.js';
 import { startProxy } from '../support/proxy.js';
+import { front, proxy, serve } from '../support/served.js';
 
 /** How many messages a room of this front keeps. */
 const kept = 1_500;
-let front;
-let proxy;
-before(async () => {
-  front = await startFront(`--Rooms:HistoryMessages=${kept}`);
-  proxy = await startProxy(front.port);
-});
-after(async () => {
-  await proxy?.stop();
-  await front?.stop();
-});
-afterEach(() => {
-  closeAll();
-  Object.assign(proxy, { down: false, silent: false, cutAfter: Infinity, change: null, closeNext: null, requests: [] });
-  proxy.cut();
-});
+serve(`--Rooms:HistoryMessages=${kept}`);
 
 /** Another service writes to the room. */
 const post = (/** @type {string} */ room, /** @type {string} */ content) => front.post(`/api/rooms/${room}/messages`, { content });

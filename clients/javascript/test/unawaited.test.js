@@ -1,26 +1,11 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
-import { after, afterEach, before, test } from 'node:test';
-import { client, closeAll, member, next, within } from '../support/clients.js';
-import { startFront } from '../support/front.js';
-import { startProxy } from '../support/proxy.js';
+import { test } from 'node:test';
+import { client, member, next, within } from '../support/clients.js';
+import { front, proxy, serve } from '../support/served.js';
 
-let front;
-let proxy;
-before(async () => {
-  front = await startFront('--Front:MaxRoomsPerConnection=2');
-  proxy = await startProxy(front.port);
-});
-after(async () => {
-  await proxy?.stop();
-  await front?.stop();
-});
-afterEach(() => {
-  closeAll();
-  proxy.change = null;
-  proxy.cut();
-});
+serve('--Front:MaxRoomsPerConnection=2');
 
 /**
  * Runs programs one after another in a process that lives on, each with a client `c` that is in the room `home`; gives what
