@@ -1,4 +1,4 @@
-using Realtime.Silo.Fronts;
+using Microsoft.Extensions.DependencyInjection;
 
 namespace Realtime.Silo;
 
@@ -9,10 +9,14 @@ internal static class GrainMigration
     /// To be called in OnDeactivateAsync: if the silo stops, the grain migrates with its state, and calls that come meanwhile
     /// wait for it there. When its silo is killed, or was the last one, the state is lost.
     /// </summary>
-    public static void MigrateIfSiloStops(this IGrainBase grain, DeactivationReason reason, SiloLease lease)
+    public static void MigrateIfSiloStops(this IGrainBase grain, DeactivationReason reason)
     {
-        // The last silo has no target, and Orleans would log that for each grain.
-        if (reason.ReasonCode == DeactivationReasonCode.ShuttingDown && !lease.IsAlone)
+        // Without another silo there is no target, and Orleans would log that for each grain.
+        if (reason.ReasonCode == DeactivationReasonCode.ShuttingDown && HasOthers(grain.GrainContext))
             grain.MigrateOnIdle();
     }
+
+    private static bool HasOthers(IGrainContext context) =>
+        context.ActivationServices.GetRequiredService<IClusterMembershipService>().CurrentSnapshot.Members.Values
+            .Any(member => member.Status == SiloStatus.Active && member.SiloAddress != context.Address.SiloAddress);
 }

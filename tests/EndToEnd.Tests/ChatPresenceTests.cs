@@ -1,3 +1,4 @@
+using System.Net;
 using System.Net.WebSockets;
 using System.Text;
 using static Microsoft.Playwright.Assertions;
@@ -47,6 +48,7 @@ public sealed class ChatPresenceTests(BrowserFixture browser) : IClassFixture<Br
             await Expect(alice.Messages).ToHaveCountAsync(1);
             await AssertIsolatedAsync(alice, name);
         }
+        await UntilUnknownAsync(name);
         await Expect(alice.Page.Locator(".note")).ToHaveCountAsync(0);
         await alice.SayAsync("anybody?");
         await Expect(alice.Failed).ToHaveCountAsync(1);
@@ -113,6 +115,15 @@ public sealed class ChatPresenceTests(BrowserFixture browser) : IClassFixture<Br
         await SendAsync(socket, $$"""{"id":"1","type":"join","room":"{{room}}"}""");
         await UntilAsync(socket, "joined");
         return socket;
+    }
+
+    /// <summary>Until the cluster knows that the user has gone: up to then its direct messages are taken.</summary>
+    private async Task UntilUnknownAsync(string user)
+    {
+        using var http = new HttpClient();
+        var bound = Bound();
+        while ((await http.GetAsync($"{browser.Front.Address}/api/users/{Uri.EscapeDataString(user)}", bound)).StatusCode != HttpStatusCode.NotFound)
+            await Task.Delay(20, bound);
     }
 
     private static async Task LeaveAsync(ClientWebSocket socket, string room)

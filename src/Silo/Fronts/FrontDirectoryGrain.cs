@@ -3,7 +3,7 @@ using Microsoft.Extensions.Options;
 namespace Realtime.Silo.Fronts;
 
 /// <summary>Hosts the leases of fronts and silos.</summary>
-internal sealed class FrontDirectoryGrain(IOptions<LeaseOptions> options, TimeProvider time, SiloLease lease)
+internal sealed class FrontDirectoryGrain(IOptions<LeaseOptions> options, TimeProvider time)
     : Grain, IFrontDirectoryGrain, IGrainMigrationParticipant
 {
     private readonly Leases _fronts = new(options.Value.FrontLease, time);
@@ -21,7 +21,7 @@ internal sealed class FrontDirectoryGrain(IOptions<LeaseOptions> options, TimePr
 
     public override Task OnDeactivateAsync(DeactivationReason reason, CancellationToken cancellationToken)
     {
-        this.MigrateIfSiloStops(reason, lease);
+        this.MigrateIfSiloStops(reason);
         return Task.CompletedTask;
     }
 

@@ -34,9 +34,6 @@ internal sealed partial class SiloLease(
     /// <summary>This silo's name in <see cref="ClusterView.Silos"/>.</summary>
     public string Id { get; } = silo.SiloAddress.ToString();
 
-    /// <summary>This silo stops, and no other one is up.</summary>
-    public bool IsAlone { get; private set; }
-
     /// <summary>The room is called when the front's lease has ended.</summary>
     public void WatchRoom(string front, string room) => Change(front, watched => watched.Rooms.Add(room));
 
@@ -104,11 +101,6 @@ internal sealed partial class SiloLease(
         await base.StopAsync(cancellationToken);
         try
         {
-            if (_reference is not null)
-            {
-                var view = await Directory.RenewSilo(Id, _reference);
-                IsAlone = view.IsSettled && view.Silos is [var only] && only == Id;
-            }
             await Directory.Unregister(Id);
         }
         catch (Exception exception)

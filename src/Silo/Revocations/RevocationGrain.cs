@@ -3,13 +3,12 @@ using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
 using Orleans.Concurrency;
 using Realtime.PushStreams;
-using Realtime.Silo.Fronts;
 
 namespace Realtime.Silo.Revocations;
 
 /// <summary>Hosts the list of revocations and tells the fronts of its changes.</summary>
 [Reentrant] // a front that does not answer delays nobody but who revokes
-internal sealed partial class RevocationGrain(IOptions<RevocationOptions> options, TimeProvider time, SiloLease lease, ILogger<RevocationGrain> logger)
+internal sealed partial class RevocationGrain(IOptions<RevocationOptions> options, TimeProvider time, ILogger<RevocationGrain> logger)
     : Grain, IRevocationGrain, IGrainMigrationParticipant
 {
     // Of some 100 to 500 bytes each.
@@ -33,7 +32,7 @@ internal sealed partial class RevocationGrain(IOptions<RevocationOptions> option
 
     public override Task OnDeactivateAsync(DeactivationReason reason, CancellationToken cancellationToken)
     {
-        this.MigrateIfSiloStops(reason, lease);
+        this.MigrateIfSiloStops(reason);
         return Task.CompletedTask;
     }
 

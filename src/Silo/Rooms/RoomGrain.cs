@@ -69,7 +69,7 @@ internal sealed partial class RoomGrain(
 
     public override Task OnDeactivateAsync(DeactivationReason reason, CancellationToken cancellationToken)
     {
-        this.MigrateIfSiloStops(reason, lease);
+        this.MigrateIfSiloStops(reason);
         registry.Remove(this);
         _memory?.Remove();
         EndOpen();

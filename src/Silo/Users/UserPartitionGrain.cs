@@ -31,7 +31,7 @@ internal sealed class UserPartitionGrain(TimeProvider time, FrontPublisher publi
 
     public override Task OnDeactivateAsync(DeactivationReason reason, CancellationToken cancellationToken)
     {
-        this.MigrateIfSiloStops(reason, lease);
+        this.MigrateIfSiloStops(reason);
         foreach (var front in _users.Fronts)
             lease.UnwatchUsers(front, Key);
         return Task.CompletedTask;
