@@ -4,7 +4,7 @@ namespace Realtime.Connections;
 
 /// <summary>
 /// Writes many messages one after the other into one buffer and makes a <see cref="Frame"/> of them, without arrays in between.
-/// Keep one per writer and use it again after <see cref="Build"/>; not safe for several threads at once.
+/// Keep one per writer and use it again after <see cref="Build()"/>; not safe for several threads at once.
 /// </summary>
 public sealed class FrameBuilder : IBufferWriter<byte>
 {

@@ -43,6 +43,7 @@ public enum FrontEventKind : byte
 [GenerateSerializer, Immutable, Alias("realtime.event")]
 public sealed record FrontEvent
 {
+    /// <summary>What happened.</summary>
     [Id(0)] public required FrontEventKind Kind { get; init; }
 
     /// <summary>The room's name, the user id for the direct kinds, or nothing for those to everyone.</summary>

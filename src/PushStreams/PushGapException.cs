@@ -7,6 +7,7 @@ namespace Realtime.PushStreams;
 public sealed class PushGapException(StreamId stream, long dropped)
     : Exception($"{dropped} events of stream {stream} were dropped, because their subscriber did not take them in time.")
 {
+    /// <summary>The stream whose events are missing.</summary>
     public StreamId Stream { get; } = stream;
 
     /// <summary>How many events of one producer's process are missing; at least 1.</summary>

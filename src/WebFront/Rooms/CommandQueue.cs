@@ -25,7 +25,7 @@ internal sealed class CommandQueue(LocalRoom room, RoomServices services) : IThr
     /// <summary>The silo of the grain's last answer; null when it is not known.</summary>
     public string? Silo => _silo;
 
-    /// <summary>Sends a command. Its answer goes to <see cref="LocalRoom.Answer"/>.</summary>
+    /// <summary>Sends a command. Its answer goes to <see cref="LocalRoom"/>.</summary>
     public void Add(PendingCommand command)
     {
         lock (_gate)
