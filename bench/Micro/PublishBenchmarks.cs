@@ -33,7 +33,7 @@ public class PublishBenchmarks
         _room = _server.Services.GetRequiredService<LocalRooms>().Acquire("lobby");
         foreach (var connection in _server.Connect(Members + 1, read: true))
         {
-            _sender = new Session(connection, "alice");
+            _sender = new Session(connection, "alice", null!);
             connection.State = _sender;
             if (_server.Registry.CountRoom("lobby") < Members)
                 _server.Registry.Join(connection, "lobby");

@@ -94,6 +94,10 @@ public interface IFrontObserver : IGrainObserver
     /// <summary>Asks anew what the room's members at this front may do; returns how many there are.</summary>
     [Alias("ReauthorizeRoom"), ResponseTimeout("00:00:03")]
     Task<int> ReauthorizeRoom(string room);
+
+    /// <summary>Calls a method of the user's connections at this front; the first result, or why there is none. Never fails by itself.</summary>
+    [Alias("Call"), ResponseTimeout("00:02:10"), AlwaysInterleave] // it waits for clients
+    Task<CallAnswer> Call(string user, string method, [Immutable] byte[]? data, TimeSpan timeout);
 }
 
 /// <summary>Connections of a front.</summary>

@@ -54,6 +54,21 @@ public interface IUserGrain : IGrainWithStringKey
     [Alias("Reauthorize")]
     Task<int> Reauthorize();
 
+    /// <summary>
+    /// Calls a method of the user's clients, all of them; returns the first result, as JSON text, null when it has no data. Errors of some do
+    /// not matter while others may still give one.
+    /// </summary>
+    /// <param name="method">A name by the rule of <see cref="Names"/>.</param>
+    /// <param name="data">JSON text of at most <c>Rooms:MaxContentBytes</c> bytes; null for none.</param>
+    /// <param name="timeout">How long to wait for it: 100 ms to <see cref="Limits.CallTime"/>, 10 s by default.</param>
+    /// <exception cref="CallException">
+    /// The user is not connected, there was no result in time, or there was none but errors: then the code is one of the method's own, or
+    /// one of the constants there.
+    /// </exception>
+    /// <remarks>It is not repeated: when an answer is lost the method may have run.</remarks>
+    [Alias("Call"), ResponseTimeout("00:02:20")]
+    Task<string?> Call(string method, string? data = null, TimeSpan? timeout = null);
+
     /// <summary>The user's connections and the rooms that they are in.</summary>
     [Alias("Describe")]
     Task<UserDescription> Describe();

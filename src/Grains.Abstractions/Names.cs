@@ -35,6 +35,15 @@ public static class Limits
     /// one that reads slowly, take well.
     /// </summary>
     public const int HistoryBytes = 256 * 1024;
+
+    /// <summary>The most characters of an error of a call that the other side is told.</summary>
+    public const int CallErrorChars = 1024;
+
+    /// <summary>The longest time that a call to clients may be given: 2 minutes.</summary>
+    public static readonly TimeSpan CallTime = TimeSpan.FromMinutes(2);
+
+    /// <summary>What a call to clients is given when nothing is said: 10 seconds.</summary>
+    public static readonly TimeSpan DefaultCallTime = TimeSpan.FromSeconds(10);
 }
 
 /// <summary>

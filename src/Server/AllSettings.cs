@@ -8,6 +8,7 @@ using Realtime.Silo.Revocations;
 using Realtime.Silo.Rooms;
 using Realtime.WebFront;
 using Realtime.WebFront.Access;
+using Realtime.WebFront.Calls;
 using Realtime.WebFront.Security;
 
 namespace Realtime.Server;
@@ -33,6 +34,7 @@ internal static class AllSettings
                 new(ConnectionOptions.Section, typeof(ConnectionOptions)) { IsUsed = isFront },
                 FrontOptions.Settings with { IsUsed = isFront },
                 LimitOptions.Settings with { IsUsed = isFront },
+                CallOptions.Settings with { IsUsed = isFront },
                 ForwardedHeadersSettings.Settings with { IsUsed = isFront },
                 ManagementSettings.Settings with { IsUsed = isFront },
                 BearerOptions.Settings(environment) with { IsUsed = isFront },

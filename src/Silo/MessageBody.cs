@@ -30,7 +30,7 @@ internal static class MessageBody
         if ((PublishId.Problem(message.Id) ?? (message.Content is null && message.Data is null ? "A message needs content or data." : null)) is { } problem)
             throw BadRequest(problem);
         var content = message.Content is null ? [] : EncodeContent(message.Content, bound);
-        var data = message.Data is null ? [] : EncodeData(message.Data, bound);
+        var data = message.Data is null ? [] : JsonData.Encode(message.Data, bound);
         return (content.Length, data.Length) switch
         {
             (_, 0) => [.. ContentName, .. content],
@@ -97,18 +97,6 @@ internal static class MessageBody
         if (encoded.Length > bound)
             throw TooLong("'content'", bound);
         return [(byte)'"', .. encoded, (byte)'"'];
-    }
-
-    /// <summary>The text as it came, without white space around it.</summary>
-    private static ReadOnlySpan<byte> EncodeData(string data, int bound)
-    {
-        if (data.Length > bound)
-            throw TooLong("'data'", bound);
-        ReadOnlySpan<byte> utf8 = Utf8Of(data, "The data");
-        if (JsonFault.Find(utf8, Limits.DataDepth) is { } fault)
-            throw BadRequest($"The data of a message must be one JSON value, nested at most {Limits.DataDepth} deep; there is {fault}.");
-        utf8 = utf8.Trim(" \n\r\t"u8);
-        return utf8.Length <= bound ? utf8 : throw TooLong("'data'", bound);
     }
 
     private static byte[] Utf8Of(string text, string what)

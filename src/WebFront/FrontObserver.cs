@@ -1,12 +1,14 @@
 using Realtime.Connections;
 using Realtime.Grains;
 using Realtime.WebFront.Access;
+using Realtime.WebFront.Calls;
 using Realtime.WebFront.Tokens;
 
 namespace Realtime.WebFront;
 
 /// <summary>Answers what only this front knows, its connections and their rooms, and does with them what services want.</summary>
-internal sealed class FrontObserver(GrainCalls calls, ConnectionRegistry registry, Revocations revocations, ConnectionControl control) : IFrontObserver
+internal sealed class FrontObserver(GrainCalls calls, ConnectionRegistry registry, Revocations revocations, ConnectionControl control, ClientCalls clients)
+    : IFrontObserver
 {
     Task<string[]> IFrontObserver.RoomsOf(string user)
     {
@@ -42,4 +44,6 @@ internal sealed class FrontObserver(GrainCalls calls, ConnectionRegistry registr
     Task<int> IFrontObserver.ReauthorizeUser(string user) => Task.FromResult(control.ReauthorizeUser(user));
 
     Task<int> IFrontObserver.ReauthorizeRoom(string room) => Task.FromResult(control.ReauthorizeRoom(room));
+
+    Task<CallAnswer> IFrontObserver.Call(string user, string method, byte[]? data, TimeSpan timeout) => clients.CallUser(user, method, data, timeout);
 }

@@ -3,6 +3,7 @@ using Orleans.Runtime;
 using Realtime.Connections;
 using Realtime.Grains;
 using Realtime.PushStreams;
+using Realtime.WebFront.Calls;
 using Realtime.WebFront.Tokens;
 
 namespace Realtime.WebFront;
@@ -13,7 +14,7 @@ namespace Realtime.WebFront;
 /// </summary>
 internal sealed partial class FrontService(
     IClusterClient cluster, GrainCalls calls, FrontStream stream, FrontObserver observer, SiloRecovery recovery, RevocationSync revocations,
-    ConnectionRegistry registry,
+    ConnectionRegistry registry, CallMethods methods,
     TimeProvider time, IHostApplicationLifetime lifetime, ILogger<FrontService> logger)
     : IHostedService, IDisposable
 {
@@ -39,6 +40,7 @@ internal sealed partial class FrontService(
 
     public async Task StartAsync(CancellationToken cancellationToken)
     {
+        await methods.Start();
         await TryRenew(isFirst: true);
         _renewing = Renew();
     }

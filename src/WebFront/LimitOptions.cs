@@ -18,7 +18,7 @@ public sealed class LimitOptions
     /// </summary>
     public RateOptions Publishes { get; set; } = new() { Rate = 100, Burst = 200 };
 
-    /// <summary>Bytes of JSON of the <c>content</c> and <c>data</c> of a connection's messages, to rooms and to users. In Development no limit is the default.</summary>
+    /// <summary>Bytes of JSON of the <c>content</c> and <c>data</c> of a connection's messages, to rooms and to users, and of its calls. In Development no limit is the default.</summary>
     public RateOptions MessageBytes { get; set; } = new() { Rate = 256 * 1024, Burst = 1024 * 1024 };
 
     /// <summary>Joins and leaves of a connection. Who comes back joins all of its rooms at once.</summary>
@@ -32,6 +32,9 @@ public sealed class LimitOptions
 
     /// <summary>New tokens of a connection, of which each is verified.</summary>
     public RateOptions Refreshes { get; set; } = new() { Rate = 1, Burst = 10 };
+
+    /// <summary>Calls of a connection.</summary>
+    public RateOptions Calls { get; set; } = new() { Rate = 20, Burst = 100 };
 
     /// <summary>Errors that a connection may be answered with before it is closed with <see cref="Connections.CloseCodes.RateLimited"/>.</summary>
     public RateOptions Errors { get; set; } = new() { Rate = 4, Burst = 40 };

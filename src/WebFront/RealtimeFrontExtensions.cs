@@ -4,6 +4,7 @@ using Microsoft.Extensions.Options;
 using Realtime.Connections;
 using Realtime.Settings;
 using Realtime.WebFront.Access;
+using Realtime.WebFront.Calls;
 using Realtime.WebFront.Http;
 using Realtime.WebFront.Limiting;
 using Realtime.WebFront.Protocol;
@@ -29,6 +30,7 @@ public static class RealtimeFrontExtensions
             .Configure<IConfiguration>((options, configuration) => options.MaxContentBytes = FrontOptions.ReadMaxContentBytes(configuration, options.MaxContentBytes))
             .Configure(options => configure?.Invoke(options));
         services.AddSettings<LimitOptions>(LimitOptions.Settings).Configure<IConfiguration, IHostEnvironment>(LimitOptions.ForDevelopment);
+        services.AddSettings<CallOptions>(CallOptions.Settings);
         services.TryAddSingleton(TimeProvider.System);
         services.AddRealtimeConnections();
         services.AddRealtimeSecurity(builder.Configuration, builder.Environment);
@@ -48,6 +50,10 @@ public static class RealtimeFrontExtensions
         services.TryAddSingleton<FrontObserver>();
         services.TryAddSingleton<SiloRecovery>();
         services.TryAddSingleton<LocalUsers>();
+        services.TryAddSingleton<CallMetrics>();
+        services.TryAddSingleton<CallMethods>();
+        services.TryAddSingleton<CallService>();
+        services.TryAddSingleton<ClientCalls>();
         services.TryAddSingleton<TokenExpiry>();
         services.TryAddSingleton<LimitMetrics>();
         services.TryAddSingleton<CommandLimits>();

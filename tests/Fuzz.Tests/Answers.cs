@@ -9,7 +9,7 @@ internal static class Answers
     private static readonly HashSet<string> s_codes =
     [
         "bad_request", "unknown_type", "room_missing", "name_invalid", "content_too_long", "already_joined", "not_joined",
-        "too_many_rooms", "room_full", "id_conflict", "position_invalid", "unauthorized", "forbidden", "room_not_found", "user_not_found", "connection_not_found",
+        "too_many_rooms", "room_full", "unknown_method", "id_conflict", "position_invalid", "unauthorized", "forbidden", "room_not_found", "user_not_found", "connection_not_found",
         "not_found", "method_not_allowed", "not_acceptable", "request_timeout", "unsupported_media_type", "upgrade_required",
     ];
 

@@ -88,6 +88,9 @@ internal sealed class HeadlessFront : IFrontObserver, IAsyncObserver<FrontEvent>
 
     Task<int> IFrontObserver.ReauthorizeRoom(string room) => Task.FromResult(0);
 
+    Task<CallAnswer> IFrontObserver.Call(string user, string method, byte[]? data, TimeSpan timeout) =>
+        Task.FromResult(new CallAnswer(null, CallException.UserNotFound));
+
     public async ValueTask DisposeAsync()
     {
         await _stop.CancelAsync();

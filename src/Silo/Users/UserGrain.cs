@@ -11,6 +11,8 @@ namespace Realtime.Silo.Users;
 [StatelessWorker(maxLocalWorkers: 1), Reentrant] // one, so that what one caller sends keeps its order
 internal sealed partial class UserGrain(TimeProvider time, IOptions<RoomOptions> options, ILogger<UserGrain> logger) : Grain, IUserGrain
 {
+    private static readonly TimeSpan s_way = TimeSpan.FromSeconds(2); // of a call to a front and its answer
+
     public Task<int> Send(RoomMessage message) =>
         Push(FrontEventKind.DirectMessage, MessageBody.Encode(message, options.Value.MaxContentBytes), message.From);
 
@@ -44,6 +46,19 @@ internal sealed partial class UserGrain(TimeProvider time, IOptions<RoomOptions>
 
     public Task RevokeTokens() => Revocations.RevokeTokensOf(CheckedName());
 
+    public async Task<string?> Call(string method, string? data, TimeSpan? timeout)
+    {
+        var user = CheckedName();
+        var (encoded, timeToAnswer) = CallRules.Check(method, data, timeout, options.Value.MaxContentBytes);
+        var away = new CallAnswer(null, CallException.UserNotFound, "The user is not connected.");
+        var connections = await Partition(user).Find(user);
+        var fronts = connections.Length == 0 ? [] : await FrontsOf(connections);
+        var answer = await CallAnswer.First(fronts.Select(front => CallAt(front, user, method, encoded, timeToAnswer)), away);
+        if (answer.Code is not null)
+            throw new CallException(answer.Code, answer.Message ?? answer.Code);
+        return answer.Data is null ? null : Encoding.UTF8.GetString(answer.Data);
+    }
+
     public async Task<UserDescription> Describe()
     {
         var user = CheckedName();
@@ -51,9 +66,28 @@ internal sealed partial class UserGrain(TimeProvider time, IOptions<RoomOptions>
         if (connections.Length == 0)
             return new UserDescription([], []);
         // The fronts know which rooms their connections are in; asking when somebody wants to know costs nothing otherwise.
-        var fronts = await GrainFactory.GetGrain<IFrontDirectoryGrain>(IFrontDirectoryGrain.Key).Fronts();
-        var rooms = await Task.WhenAll(fronts.Where(front => Array.Exists(connections, known => known.Front == front.Front)).Select(front => RoomsAt(front, user)));
+        var rooms = await Task.WhenAll((await FrontsOf(connections)).Select(front => RoomsAt(front, user)));
         return new UserDescription(connections, [.. rooms.SelectMany(names => names).Distinct().Order(StringComparer.Ordinal)]);
+    }
+
+    private async Task<FrontEntry[]> FrontsOf(UserConnection[] connections)
+    {
+        var fronts = await GrainFactory.GetGrain<IFrontDirectoryGrain>(IFrontDirectoryGrain.Key).Fronts();
+        return [.. fronts.Where(front => Array.Exists(connections, known => known.Front == front.Front))];
+    }
+
+    /// <summary>A front that is gone answers never: it is waited for no longer than its clients would be, and what its answer takes to come.</summary>
+    private async Task<CallAnswer> CallAt(FrontEntry front, string user, string method, byte[]? data, TimeSpan timeout)
+    {
+        try
+        {
+            return await front.Observer.Call(user, method, data, timeout).WaitAsync(timeout + s_way, time);
+        }
+        catch (Exception exception)
+        {
+            SafeLog.Write(() => LogNoCall(front.Front, user, exception));
+            return new CallAnswer(null, CallException.CallTimeout, "The user's front did not answer in time.");
+        }
     }
 
     /// <summary>A front that does not answer is left out.</summary>
@@ -97,4 +131,7 @@ internal sealed partial class UserGrain(TimeProvider time, IOptions<RoomOptions>
 
     [LoggerMessage(1, LogLevel.Warning, "Front {Front} did not say which rooms user {User} is in; they are left out.")]
     private partial void LogNoAnswer(string front, string user, Exception exception);
+
+    [LoggerMessage(2, LogLevel.Warning, "Front {Front} did not answer a call to user {User}.")]
+    private partial void LogNoCall(string front, string user, Exception exception);
 }

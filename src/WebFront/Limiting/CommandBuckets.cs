@@ -6,7 +6,7 @@ namespace Realtime.WebFront.Limiting;
 /// </summary>
 internal sealed class CommandBuckets
 {
-    public TokenBucket Commands, Publishes, MessageBytes, Joins, Reads, Directs, Refreshes, Errors;
+    public TokenBucket Commands, Publishes, MessageBytes, Joins, Reads, Directs, Refreshes, Calls, Errors;
 
     /// <summary>When the connection was over a limit last, and since when without a pause. Timestamps.</summary>
     public long LastExcess, ExcessSince;

@@ -21,6 +21,9 @@ internal enum CommandKind : byte
     /// <summary>A new token.</summary>
     Refresh,
 
+    /// <summary>A call of a method.</summary>
+    Call,
+
     /// <summary>What has no limit of its own.</summary>
     Other,
 }

@@ -33,6 +33,7 @@ internal readonly record struct Excess(Limit Limit, ExcessStep Step, TimeSpan Wa
         Limit.Joins => "This connection joins and leaves more often than it may; try again later.",
         Limit.Reads => "This connection asks for members and history more often than it may; try again later.",
         Limit.Refreshes => "This connection renews its token more often than it may; try again later.",
+        Limit.Calls => "This connection calls more often than it may; try again later.",
         Limit.Directs => "This connection sends messages to users more often than it may; try again later.",
         _ => "This connection sends more frames than it may; try again later.",
     };
@@ -49,7 +50,7 @@ internal sealed class CommandLimits
 
     private readonly LimitMetrics _metrics;
     private readonly TimeProvider _time;
-    private readonly Rate _commands, _publishes, _messageBytes, _joins, _reads, _directs, _refreshes, _errors;
+    private readonly Rate _commands, _publishes, _messageBytes, _joins, _reads, _directs, _refreshes, _calls, _errors;
     private readonly long _pause, _maxExcess;
     private readonly bool _isOff;
 
@@ -60,7 +61,7 @@ internal sealed class CommandLimits
         _isOff = !limits.Enabled;
         (_commands, _publishes, _messageBytes) = (RateOf(limits.Commands), RateOf(limits.Publishes), RateOf(limits.MessageBytes));
         (_joins, _reads, _directs) = (RateOf(limits.Joins), RateOf(limits.Reads), RateOf(limits.Directs));
-        (_refreshes, _errors) = (RateOf(limits.Refreshes), RateOf(limits.Errors));
+        (_refreshes, _calls, _errors) = (RateOf(limits.Refreshes), RateOf(limits.Calls), RateOf(limits.Errors));
         (_pause, _maxExcess) = (Ticks(s_pause), limits.MaxExcess == TimeSpan.Zero ? long.MaxValue : Ticks(limits.MaxExcess));
 
         Rate RateOf(RateOptions rate) => new(rate, time.TimestampFrequency);
@@ -70,7 +71,7 @@ internal sealed class CommandLimits
     /// <summary>Takes what a command needs, or says that it is over a limit.</summary>
     /// <param name="session">Whose.</param>
     /// <param name="kind">What it asks for.</param>
-    /// <param name="bytes">Of a message's content and data.</param>
+    /// <param name="bytes">Of a message's content and data, or a call's.</param>
     /// <param name="excess">Of a command that is over a limit; it has taken nothing.</param>
     public bool IsOver(Session session, CommandKind kind, int bytes, out Excess excess)
     {
@@ -88,6 +89,7 @@ internal sealed class CommandLimits
             CommandKind.Read => IsOver(buckets, ref buckets.Reads, _reads, Limit.Reads, 0, out excess),
             CommandKind.Direct => IsOver(buckets, ref buckets.Directs, _directs, Limit.Directs, bytes, out excess),
             CommandKind.Refresh => IsOver(buckets, ref buckets.Refreshes, _refreshes, Limit.Refreshes, 0, out excess),
+            CommandKind.Call => IsOver(buckets, ref buckets.Calls, _calls, Limit.Calls, bytes, out excess),
             _ => false,
         };
     }

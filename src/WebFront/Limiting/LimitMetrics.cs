@@ -3,7 +3,7 @@ using System.Diagnostics.Metrics;
 namespace Realtime.WebFront.Limiting;
 
 /// <summary>The limits, as the metric names them.</summary>
-internal enum Limit : byte { Commands, Publishes, MessageBytes, Joins, Reads, Directs, Refreshes, Errors, Excess, UserConnections, AddressConnections, Connections, Handshakes, Upgrades, Requests }
+internal enum Limit : byte { Commands, Publishes, MessageBytes, Joins, Reads, Directs, Refreshes, Calls, Errors, Excess, UserConnections, AddressConnections, Connections, Handshakes, Upgrades, Requests }
 
 /// <summary>Counts how often each limit was met. Attacks meet them often, so that counting costs an addition and no more.</summary>
 internal sealed class LimitMetrics : IDisposable

@@ -6,7 +6,7 @@ using Realtime.WebFront.Rooms;
 namespace Realtime.WebFront.Protocol;
 
 /// <summary>What a client may ask for.</summary>
-internal enum ClientFrameType : byte { None, Join, Leave, Message, Members, History, Ping, Refresh, Unknown }
+internal enum ClientFrameType : byte { None, Join, Leave, Message, Members, History, Ping, Refresh, Call, Result, Error, Unknown }
 
 /// <summary>
 /// One decoded frame of the protocol. <c>content</c> and <c>data</c> stay the JSON text that they came as and are
@@ -35,6 +35,8 @@ internal ref struct ClientFrame
         Before = 512,
         Limit = 1024,
         Token = 2048,
+        Method = 4096,
+        Code = 8192,
     }
 
     public ClientFrameType Type { get; private set; }
@@ -48,6 +50,8 @@ internal ref struct ClientFrame
     public long? Before { get; private set; }
     public long? Limit { get; private set; }
     public string? Token { get; private set; }
+    public string? Method { get; private set; }
+    public string? Code { get; private set; }
 
     /// <summary>Whose limit it counts for, beside that of all commands.</summary>
     public readonly CommandKind Kind => Type switch
@@ -56,6 +60,7 @@ internal ref struct ClientFrame
         ClientFrameType.Join or ClientFrameType.Leave => CommandKind.Join,
         ClientFrameType.Members or ClientFrameType.History => CommandKind.Read,
         ClientFrameType.Refresh => CommandKind.Refresh,
+        ClientFrameType.Call => CommandKind.Call,
         _ => CommandKind.Other,
     };
 
@@ -118,6 +123,19 @@ internal ref struct ClientFrame
             _data.CopyTo(rest[dataName.Length..]);
         }
         return body;
+    }
+
+    /// <summary>The JSON of <c>data</c>; null when there is none.</summary>
+    public readonly byte[]? CopyData() => _data.IsEmpty ? null : _data.ToArray();
+
+    /// <summary>The text of <c>content</c>; null when there is none.</summary>
+    public readonly string? DecodeContent()
+    {
+        if (_content.IsEmpty)
+            return null;
+        var reader = new Utf8JsonReader(_content);
+        reader.Read();
+        return reader.GetString();
     }
 
     private void ReadField(ref Utf8JsonReader reader, ReadOnlySpan<byte> json, ReadOnlySpan<Membership> memberships)
@@ -185,6 +203,12 @@ internal ref struct ClientFrame
             case Fields.Token:
                 Token = ReadString(ref reader, field);
                 break;
+            case Fields.Method:
+                Method = ReadString(ref reader, field);
+                break;
+            case Fields.Code:
+                Code = ReadString(ref reader, field);
+                break;
         }
         reader.Skip(); // what is of the wrong kind may be an object
     }
@@ -213,7 +237,11 @@ internal ref struct ClientFrame
             return Fields.Before;
         if (reader.ValueTextEquals("limit"u8))
             return Fields.Limit;
-        return reader.ValueTextEquals("token"u8) ? Fields.Token : Fields.None;
+        if (reader.ValueTextEquals("token"u8))
+            return Fields.Token;
+        if (reader.ValueTextEquals("method"u8))
+            return Fields.Method;
+        return reader.ValueTextEquals("code"u8) ? Fields.Code : Fields.None;
     }
 
     private static string NameOf(Fields field) => field == Fields.Sequence ? "seq" : field.ToString().ToLowerInvariant();
@@ -239,6 +267,12 @@ internal ref struct ClientFrame
             Type = ClientFrameType.Ping;
         else if (reader.ValueTextEquals("refresh"u8))
             Type = ClientFrameType.Refresh;
+        else if (reader.ValueTextEquals("call"u8))
+            Type = ClientFrameType.Call;
+        else if (reader.ValueTextEquals("result"u8))
+            Type = ClientFrameType.Result;
+        else if (reader.ValueTextEquals("error"u8))
+            Type = ClientFrameType.Error;
         else
         {
             Type = ClientFrameType.Unknown;

@@ -56,6 +56,18 @@ public static class ErrorCodes
     /// <summary>The new token of a <c>refresh</c> is wrong, or another user's; the old one goes on.</summary>
     public const string TokenInvalid = "token_invalid";
 
+    /// <summary>The call names a method that is not there.</summary>
+    public const string UnknownMethod = CallException.UnknownMethod;
+
+    /// <summary>The method of a call failed; the log of its side says why.</summary>
+    public const string CallFailed = CallException.CallFailed;
+
+    /// <summary>The method of a call did not answer in time.</summary>
+    public const string CallTimeout = CallException.CallTimeout;
+
+    /// <summary>As many calls run, or wait for an answer, as may.</summary>
+    public const string TooManyCalls = CallException.TooManyCalls;
+
     /// <summary>HTTP: there are as many revocations as may be (<c>Revocations:MaxEntries</c>).</summary>
     public const string RevocationsFull = RequestException.RevocationsFull;
 

@@ -35,6 +35,9 @@ internal static class FrameCatalog
         new("history", "room", "id before limit epoch"),
         new("ping", "", "id"),
         new("refresh", "token", "id"),
+        new("call", "id method", "data"),
+        new("result", "id", "data"),
+        new("error", "id code", "content"),
     ];
 
     /// <summary>What servers send.</summary>
@@ -49,6 +52,8 @@ internal static class FrameCatalog
         new("pong", "timestamp", "id"),
         new("error", "code content", "id room to retryAfter"),
         new("refreshed", "", "id expires"),
+        new("call", "id method", "data"),
+        new("result", "id", "data"),
         new("message", "room epoch seq timestamp", "from service content data"),
         new("message", "timestamp", "to from service content data"),
         new("join", "room from"),

@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Text;
 using Realtime.Grains;
 
 namespace Realtime.WebFront.Protocol;
@@ -42,21 +43,38 @@ internal static class FrameRules
     {
         if (!frame.HasBody)
             return Refusal.BadRequest("A message needs 'content' or 'data'.");
-        if (frame.ContentSize > maxBytes)
-            return TooLong("content", frame.ContentSize);
-        return frame.DataSize > maxBytes ? TooLong("data", frame.DataSize) : null;
+        return SizeProblem(frame, maxBytes);
+    }
 
-        Refusal TooLong(string field, int size) =>
-            new(ErrorCodes.ContentTooLong, $"'{field}' has {size} bytes; it may have {maxBytes}.");
+    /// <summary>A call, and an answer to one: who asks has to know which it is.</summary>
+    public static Refusal? IdProblem(in ClientFrame frame) =>
+        frame.Id is null ? Refusal.BadRequest("'id' is missing; it tells which call it is.") : null;
+
+    public static Refusal? MethodProblem(in ClientFrame frame) =>
+        frame.Method is null ? Refusal.BadRequest("'method' is missing; it must name a method.") : NameProblem(frame.Method, "method");
+
+    public static Refusal? CodeProblem(in ClientFrame frame) =>
+        frame.Code is null ? Refusal.BadRequest("'code' is missing; it must say why there is no result.")
+        : frame.Code.Length == 0 || Encoding.UTF8.GetByteCount(frame.Code) > Limits.NameBytes ? Refusal.BadRequest($"'code' must have 1 to {Limits.NameBytes} bytes.")
+        : null;
+
+    /// <summary>Of <c>content</c> and <c>data</c>, which may both be absent.</summary>
+    public static Refusal? SizeProblem(in ClientFrame frame, int maxBytes)
+    {
+        if (frame.ContentSize > maxBytes)
+            return TooLong("content", frame.ContentSize, maxBytes);
+        return frame.DataSize > maxBytes ? TooLong("data", frame.DataSize, maxBytes) : null;
     }
 
     /// <summary>What a client sent and gets back in an error is cut, so that an error is never large; no name that is allowed is that long.</summary>
-    public static string Shorten(string value)
+    public static string Shorten(string value, int longest = Limits.NameBytes) // characters, each a byte at least
     {
-        const int longest = Limits.NameBytes; // characters, each a byte at least
         if (value.Length <= longest)
             return value;
         var cut = char.IsHighSurrogate(value[longest - 1]) ? longest - 1 : longest;
         return string.Concat(value.AsSpan(0, cut), "...");
     }
+
+    private static Refusal TooLong(string field, int size, int maxBytes) =>
+        new(ErrorCodes.ContentTooLong, $"'{field}' has {size} bytes; it may have {maxBytes}.");
 }

@@ -3,6 +3,7 @@ using Realtime.Connections;
 using Realtime.Grains;
 using Realtime.PushStreams;
 using Realtime.WebFront.Access;
+using Realtime.WebFront.Calls;
 using Realtime.WebFront.Limiting;
 using Realtime.WebFront.Rooms;
 using Realtime.WebFront.Security;
@@ -18,7 +19,7 @@ namespace Realtime.WebFront.Protocol;
 /// </summary>
 internal sealed partial class RealtimeProtocol(
     GrainCalls calls, LocalRooms rooms, LocalUsers users, AccessService access, TokenExpiry expiry, TokenRefresh refresh,
-    CommandLimits limits, Revocations revocations, KeyWatch keys, SecurityEvents events, IOptions<FrontOptions> options, TimeProvider time, ILogger<RealtimeProtocol> logger)
+    CallService methods, ClientCalls clients, CommandLimits limits, Revocations revocations, KeyWatch keys, SecurityEvents events, IOptions<FrontOptions> options, TimeProvider time, ILogger<RealtimeProtocol> logger)
     : ConnectionHandler
 {
     /// <summary>The WebSocket subprotocol's name.</summary>
@@ -40,7 +41,7 @@ internal sealed partial class RealtimeProtocol(
             _ = connection.CloseAsync(CloseCodes.PolicyViolation, "the user id is not a name that is allowed");
             return;
         }
-        var session = new Session(connection, user);
+        var session = new Session(connection, user, clients);
         connection.State = session;
         events.Connected(connection);
         expiry.Watch(session);
@@ -93,6 +94,7 @@ internal sealed partial class RealtimeProtocol(
             ClientFrameType.History => History(session, frame),
             ClientFrameType.Ping => Ping(session, frame),
             ClientFrameType.Refresh => Refresh(session, frame),
+            ClientFrameType.Call or ClientFrameType.Result or ClientFrameType.Error => Call(session, frame),
             ClientFrameType.None => Refuse(session, frame, ErrorCodes.BadRequest,
                 $"'type' is missing; it must be {FrameCatalog.ClientTypes}."),
             _ => Refuse(session, frame, ErrorCodes.UnknownType,

@@ -78,6 +78,23 @@ internal static class ServerFrames
         return End(frame, json);
     }
 
+    /// <summary>Calls a method of the client.</summary>
+    public static Frame Call(string id, string method, ReadOnlySpan<byte> data)
+    {
+        var (frame, json) = Begin("call"u8, id);
+        json.WriteString("method"u8, method);
+        json.WriteData(data);
+        return End(frame, json);
+    }
+
+    /// <summary>What a method that the client has called gives; empty for nothing.</summary>
+    public static Frame Result(string id, ReadOnlySpan<byte> data)
+    {
+        var (frame, json) = Begin("result"u8, id);
+        json.WriteData(data);
+        return End(frame, json);
+    }
+
     /// <param name="id">Of what it answers.</param>
     /// <param name="room">What it is about, if that is a room.</param>
     /// <param name="code">One of <see cref="ErrorCodes"/>.</param>
@@ -177,6 +194,14 @@ internal static class ServerFrames
     {
         json.WritePropertyName("room"u8);
         json.WriteRawValue(room.QuotedName, skipInputValidation: true);
+    }
+
+    private static void WriteData(this Utf8JsonWriter json, ReadOnlySpan<byte> data)
+    {
+        if (data.IsEmpty)
+            return;
+        json.WritePropertyName("data"u8);
+        json.WriteRawValue(data, skipInputValidation: true);
     }
 
     private static Frame End(FrameBuilder frame, Utf8JsonWriter json, FrameTopic? topic = null)

@@ -1,18 +1,20 @@
 using System.Security.Claims;
 using Realtime.Connections;
 using Realtime.WebFront.Access;
+using Realtime.WebFront.Calls;
 using Realtime.WebFront.Limiting;
 using Realtime.WebFront.Users;
 
 namespace Realtime.WebFront.Rooms;
 
 /// <summary>What the front keeps of a connection that speaks the protocol.</summary>
-internal sealed class Session(Connection connection, string user)
+internal sealed class Session(Connection connection, string user, ClientCalls calls)
 {
     private Membership[] _memberships = []; // replaced, never changed: read without a lock
     private Task _lastDirect = Task.CompletedTask;
     private int _inFlight;
     private bool _isRefreshing;
+    private SessionCalls? _calls;
     private TaskCompletionSource? _capacity, _answered; // wait for a command to be answered, and for all of them
 
     public Connection Connection { get; } = connection;
@@ -43,6 +45,19 @@ internal sealed class Session(Connection connection, string user)
     }
 
     public bool IsClosed { get; private set; }
+
+    /// <summary>The calls that are under way, both ways.</summary>
+    public SessionCalls Calls
+    {
+        get
+        {
+            lock (this)
+                return _calls ??= new(IsClosed);
+        }
+    }
+
+    /// <summary>Calls the client.</summary>
+    public ClientCalls CallsOf => calls;
 
     /// <summary>What it has taken of its limits; null until its first command.</summary>
     public CommandBuckets? Buckets { get; set; }
@@ -115,6 +130,7 @@ internal sealed class Session(Connection connection, string user)
         lock (this)
         {
             IsClosed = true;
+            _calls?.Close();
             var memberships = _memberships;
             _memberships = [];
             return memberships;

@@ -22,7 +22,7 @@ internal sealed class LimitedFront : IAsyncDisposable
     {
         var limited = new LimitedFront();
         var all = new Dictionary<string, string> { ["Limits:Enabled"] = "true", ["Limits:ConnectionsPerUser"] = "0", ["Limits:ConnectionsPerAddress"] = "0" };
-        foreach (var limit in new[] { "Commands", "Publishes", "MessageBytes", "Joins", "Reads", "Directs", "Refreshes", "Errors", "Handshakes" })
+        foreach (var limit in new[] { "Commands", "Publishes", "MessageBytes", "Joins", "Reads", "Directs", "Refreshes", "Calls", "Errors", "Handshakes" })
             all[$"Limits:{limit}:Rate"] = "0";
         foreach (var (key, value) in settings)
             all[key] = value;

@@ -12,6 +12,8 @@ export const frameTemplates = [
       { name: 'Message with data', payload: '{"type":"message","id":"{id}","room":"{room}","content":"","data":{"x":1,"y":2}}' },
       { name: 'Message to a user', payload: '{"type":"message","id":"{id}","to":"bob","content":"psst"}' },
       { name: 'Who is in the room', payload: '{"type":"members","id":"{id}","room":"{room}","limit":100}' },
+      { name: 'Call a method', payload: '{"type":"call","id":"{id}","method":"orders.get","data":{"number":7}}' },
+      { name: 'Answer a call of the server', payload: '{"type":"result","id":"1","data":true}' },
       { name: 'Leave the room', payload: '{"type":"leave","id":"{id}","room":"{room}"}' },
       { name: 'Ping', payload: '{"type":"ping","id":"{id}"}' },
     ],
