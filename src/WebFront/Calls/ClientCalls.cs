@@ -63,7 +63,7 @@ internal sealed class ClientCalls(
         try
         {
             cancellationToken.ThrowIfCancellationRequested();
-            if (calls.Expect(id, options.Value.MaxWaiting) is not { } waiting)
+            if (!calls.TryExpect(id, options.Value.MaxWaiting, out var waiting))
             {
                 outcome = CallOutcome.Refused;
                 return new(null, CallException.TooManyCalls, $"{options.Value.MaxWaiting} calls wait for an answer of the connection already.");

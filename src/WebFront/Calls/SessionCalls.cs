@@ -27,18 +27,20 @@ internal sealed class SessionCalls(bool isClosed)
             _running--;
     }
 
-    /// <summary>The answer to a call that is about to be sent to the client; null when as many wait as may.</summary>
-    public Task<CallAnswer>? Expect(string id, int bound)
+    /// <summary>Expects the answer to a call that is about to be sent to the client; false when as many wait as may.</summary>
+    public bool TryExpect(string id, int bound, out Task<CallAnswer> answer)
     {
+        answer = Task.FromResult(ClientCalls.Gone);
         lock (_waiting)
         {
             if (_isClosed)
-                return Task.FromResult(ClientCalls.Gone);
+                return true;
             if (_waiting.Count >= bound)
-                return null;
-            var answer = new TaskCompletionSource<CallAnswer>(TaskCreationOptions.RunContinuationsAsynchronously);
-            _waiting.Add(id, answer);
-            return answer.Task;
+                return false;
+            var waiting = new TaskCompletionSource<CallAnswer>(TaskCreationOptions.RunContinuationsAsynchronously);
+            _waiting.Add(id, waiting);
+            answer = waiting.Task;
+            return true;
         }
     }
 
