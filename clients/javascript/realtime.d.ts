@@ -251,6 +251,23 @@ export class RealtimeClient {
    */
   history(room: string, page?: { before?: number; limit?: number; epoch?: string }): Promise<HistoryPage>;
 
+  /**
+   * Calls a method of the server's application, once, and resolves with its result; undefined when that has no data. Rejected with the
+   * method's own code, or one of the server's (`unknown_method`, `call_failed`, `call_timeout`, `too_many_calls`, `forbidden` ..); with
+   * `timeout` or `offline` the method may have run.
+   * @param method A name, by the rule of rooms and users.
+   * @param data Anything that has JSON, at most 60 arrays and objects deep.
+   * @param options `timeout` in ms instead of `answerTimeout`; `signal` ends the wait with its reason, and the server is not told.
+   */
+  call<T = any>(method: string, data?: any, options?: { timeout?: number; signal?: AbortSignal }): Promise<T>;
+
+  /**
+   * Answers calls of the server to a method: with what `handler` gives or resolves with. A RealtimeError that it throws is told, with its
+   * code and words; of anything else the server learns that it failed (`call_failed`), and it is reported as uncaught. A method has one
+   * handler; the function that is returned ends it. Without one the answer is `unknown_method`.
+   */
+  onCall(method: string, handler: (data: any) => any): () => void;
+
   /** Asks the server for a sign of life; resolves with the milliseconds that it took. */
   ping(): Promise<number>;
 }

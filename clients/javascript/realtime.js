@@ -180,6 +180,8 @@ export class RealtimeClient {
   #outboxBytes = 0;
   /** Questions that die with their connection. @type {Map<string, Waiting>} */
   #requests = new Map();
+  /** What the server may call. @type {Map<string, (data: any) => any>} */
+  #methods = new Map();
   /** Ids are unique across clients of one user, because the server deduplicates by user and id. */
   #idPrefix = randomPrefix();
   #nextId = 1;
@@ -329,6 +331,34 @@ export class RealtimeClient {
       return this.#ask({ type: 'history', room, before, limit, epoch })
         .then(({ messages, more, epoch: of }) => ({ room, epoch: of, messages, more }));
     });
+  }
+
+  /**
+   * @param {string} method @param {any} [data] @param {{timeout?: number, signal?: AbortSignal}} [options]
+   * @returns {Promise<any>}
+   */
+  call(method, data, options = {}) {
+    return outcome(() => {
+      checkName(method, 'method');
+      checkFields('call', options, ['timeout', 'signal']);
+      const { timeout = this.#options.answerTimeout, signal } = options;
+      checkNumber('timeout', timeout, 1, timerMax);
+      if (signal !== undefined && typeof signal?.addEventListener !== 'function') throw new TypeError(`The signal is ${kindOf(signal)}; it must be an AbortSignal.`);
+      const bytes = byteCount(dataOf(data));
+      const { messageBytes } = this.#options;
+      if (bytes > messageBytes) throw new RealtimeError('too_big', `The call's data has ${bytes} bytes; its frame may have ${messageBytes} (the option 'messageBytes').`);
+      if (signal?.aborted) return Promise.reject(signal.reason);
+      return this.#ask({ type: 'call', method, data }, timeout, signal).then(answer => answer.data);
+    });
+  }
+
+  /** @param {string} method @param {(data: any) => any} handler */
+  onCall(method, handler) {
+    checkName(method, 'method');
+    if (typeof handler !== 'function') throw new TypeError(`The handler of '${method}' must be a function.`);
+    if (this.#methods.has(method)) throw new TypeError(`'${method}' has a handler already; end that first.`);
+    this.#methods.set(method, handler);
+    return () => { if (this.#methods.get(method) === handler) this.#methods.delete(method); };
   }
 
   /** @returns {Promise<number>} */
@@ -724,19 +754,24 @@ export class RealtimeClient {
   }
 
   /** Asks on this connection. @returns {Promise<any>} */
-  async #ask(/** @type {object} */ frame) {
+  async #ask(/** @type {object} */ frame, timeout = this.#options.answerTimeout, /** @type {AbortSignal|undefined} */ signal = undefined) {
     if (!this.#isOnline) throw new RealtimeError('offline', this.#status.reason || 'Not connected.');
-    return this.#request(this.#id(), frame);
+    return this.#request(this.#id(), frame, timeout, signal);
   }
 
   /** @returns {Promise<any>} */
-  #request(/** @type {string} */ id, /** @type {object} */ frame) {
-    const { answerTimeout } = this.#options;
+  #request(/** @type {string} */ id, /** @type {object} */ frame, timeout = this.#options.answerTimeout, /** @type {AbortSignal|undefined} */ signal = undefined) {
     return new Promise((resolve, reject) => {
-      const timer = setTimeout(() => this.#takeRequest(id)?.reject(new RealtimeError('timeout', `There was no answer within ${answerTimeout} ms.`)), answerTimeout);
+      const timer = setTimeout(() => this.#takeRequest(id)?.reject(new RealtimeError('timeout', `There was no answer within ${timeout} ms.`)), timeout);
+      const abort = () => this.#takeRequest(id)?.reject(signal?.reason);
+      const end = () => {
+        clearTimeout(timer);
+        signal?.removeEventListener('abort', abort);
+      };
+      signal?.addEventListener('abort', abort);
       this.#requests.set(id, {
-        resolve: value => { clearTimeout(timer); resolve(value); },
-        reject: error => { clearTimeout(timer); reject(error); },
+        resolve: value => { end(); resolve(value); },
+        reject: error => { end(); reject(error); },
       });
       // The id first: an error about anything behind it can name this request.
       this.#write(JSON.stringify({ id, ...frame }));
@@ -781,8 +816,10 @@ export class RealtimeClient {
       case 'members':
       case 'history':
       case 'refreshed':
+      case 'result':
       case 'pong': return this.#takeRequest(frame.id)?.resolve(frame);
       case 'error': return this.#failed(frame);
+      case 'call': return void this.#called(frame);
       case 'join':
       case 'leave': return this.#present(frame.type, frame.room, { room: frame.room, from: frame.from });
       case 'presence': return this.#present('presence', frame.room, { room: frame.room, members: frame.members });
@@ -799,6 +836,27 @@ export class RealtimeClient {
 
   #present(/** @type {'join'|'leave'|'presence'} */ event, /** @type {string} */ room, /** @type {any} */ detail) {
     if (this.#rooms.get(room)?.joined) this.#emit(event, detail);
+  }
+
+  /** The server calls. Its connection gets the answer, as no other one waits for it. */
+  async #called(/** @type {{id: string, method: string, data?: any}} */ { id, method, data }) {
+    const generation = this.#generation;
+    const { messageBytes } = this.#options;
+    let answer;
+    try {
+      const handler = this.#methods.get(method);
+      if (!handler) throw new RealtimeError('unknown_method', `This client has no method '${method}'.`);
+      const json = dataOf(await handler(data));
+      answer = `{"type":"result","id":${JSON.stringify(id)}${json && ','}${json}}`;
+      const bytes = byteCount(answer);
+      if (bytes > messageBytes) throw new RangeError(`The result of '${method}' has ${bytes} bytes as a frame; it may have ${messageBytes} (the option 'messageBytes').`);
+    } catch (error) {
+      const isMeant = error instanceof RealtimeError;
+      answer = JSON.stringify({ type: 'error', id, code: isMeant ? error.code : 'call_failed', content: isMeant ? error.message : 'The method failed.' });
+      // As a listener's failure it is the application's; the server is not told what it was.
+      if (!isMeant) queueMicrotask(() => { throw error; });
+    }
+    if (generation === this.#generation) this.#write(answer);
   }
 
   #acknowledged(/** @type {any} */ frame) {
@@ -1016,6 +1074,11 @@ function bodyOf(content, data) {
   if (content !== undefined && typeof content !== 'string')
     throw new TypeError(`'content' is ${kindOf(content)}; it must be a string. Any other JSON can go as 'data'.`);
   if (content !== undefined) checkUnicode("'content'", content);
+  return [content !== undefined && `"content":${JSON.stringify(content)}`, dataOf(data)].filter(Boolean).join();
+}
+
+/** JSON as it stands in a frame: `"data":..`, or nothing for undefined. */
+function dataOf(/** @type {unknown} */ data) {
   let json;
   try {
     json = JSON.stringify({ data });
@@ -1032,7 +1095,7 @@ function bodyOf(content, data) {
     if (typeof value === 'string') checkUnicode("A string in 'data'", value);
     return value;
   });
-  return [content !== undefined && `"content":${JSON.stringify(content)}`, data !== undefined && json.slice(1, -1)].filter(Boolean).join();
+  return json.slice(1, -1);
 }
 
 /** How deep arrays and objects lie in each other. */

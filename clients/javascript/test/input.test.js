@@ -35,6 +35,13 @@ for (const [options, error, words] of [
 
 for (const [what, call, error, words] of [
   ['join without a room', c => c.join(), TypeError, /room name is of type undefined/],
+  ['a call of nothing', c => c.call(), TypeError, /method name is of type undefined/],
+  ['a call with another option', c => c.call('m', 1, { id: '1' }), TypeError, /no option 'id' of call/],
+  ['a call without time', c => c.call('m', 1, { timeout: 0 }), RangeError, /timeout is 0/],
+  ['a call with no signal', c => c.call('m', 1, { signal: {} }), TypeError, /must be an AbortSignal/],
+  ['a call with a function', c => c.call('m', () => {}), TypeError, /has no JSON/],
+  ['an answer by nothing', async c => c.onCall('m'), TypeError, /must be a function/],
+  ['two answers to a method', async c => { c.onCall('m', () => 1); c.onCall('m', () => 2); }, TypeError, /has a handler already/],
   ['join to null', c => c.join(null), TypeError, /room name is null/],
   ['join to an empty name', c => c.join(''), RangeError, /room name has 0 bytes/],
   ['a name with a line end', c => c.join('a\nb'), RangeError, /character U\+000A/],
