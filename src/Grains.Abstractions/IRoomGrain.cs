@@ -24,6 +24,19 @@ public interface IRoomGrain : IGrainWithStringKey
     [Alias("Broadcast")]
     Task<Receipt> Broadcast(RoomMessage message);
 
+    /// <summary>
+    /// Sends messages to every member, in their order and in one turn: they are appended together, and no message of others comes
+    /// between. Each stands for itself, so some may be refused and the others kept.
+    /// </summary>
+    /// <param name="messages">1 to <see cref="Limits.BatchMessages"/>.</param>
+    /// <returns>
+    /// The answer to <c>messages[i]</c> is at index <c>i</c>: a <see cref="PublishedReply"/>, or a <see cref="RefusedReply"/> with the code that
+    /// <see cref="Broadcast"/> throws.
+    /// </returns>
+    /// <exception cref="RoomException"><see cref="RoomException.Unavailable"/>: none of them is kept.</exception>
+    [Alias("BroadcastMany")]
+    Task<RoomReply[]> BroadcastMany([Immutable] RoomMessage[] messages);
+
     /// <summary>Sends <paramref name="text"/> to every member as a text frame of its own, without the protocol's envelope.</summary>
     [Alias("BroadcastText")]
     Task<Receipt> BroadcastText(string text);

@@ -27,6 +27,9 @@ public static class Limits
     /// <summary>The most entries on a page.</summary>
     public const int PageSize = 1000;
 
+    /// <summary>The most messages that a service sends to a room in one call.</summary>
+    public const int BatchMessages = 100;
+
     /// <summary>The most messages on a page of history.</summary>
     public const int HistoryPage = 100;
 

@@ -26,6 +26,12 @@ internal sealed class GrainCalls(IGrainFactory grains, IOptions<FrontOptions> op
     /// <summary>Calls, and repeats for up to <see cref="FrontOptions.CallTimeout"/> what fails as silos die. It may run twice.</summary>
     public Task<T> Call<T>(Func<Task<T>> call) => Retry.Transient(call, options.Value.CallTimeout, time);
 
+    /// <summary>A time for <see cref="IsLate"/>.</summary>
+    public long Now => time.GetTimestamp();
+
+    /// <summary>Whether a call that began then would not be repeated any more.</summary>
+    public bool IsLate(long start) => time.GetElapsedTime(start) >= options.Value.CallTimeout;
+
     /// <summary>As <see cref="Call"/>, for a call that has begun at <paramref name="start"/> and failed.</summary>
     public Task<T> Repeat<T>(Func<Task<T>> call, Exception failure, long start) => Retry.After(failure, call, start, options.Value.CallTimeout, time);
 }

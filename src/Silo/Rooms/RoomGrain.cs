@@ -200,22 +200,29 @@ internal sealed partial class RoomGrain(
 
     private async Task<Receipt> Send(FrontEventKind kind, byte[] body, string? from = null, string? id = null)
     {
-        ThrowIfFull();
-        if (_log is null)
-            await TryOpen(Create, from ?? "");
-        RoomReply[] replies = [_room.Publish(kind, from, id, body, isService: true)];
-        if (_room.Pending.Length > 0)
-            await Commit(replies);
-        await Publish();
-        UpdateMemory();
-        if (_room.IsEmpty)
-            KeepAlive();
+        var replies = await Turn(from, () => [_room.Publish(kind, from, id, body, isService: true)]);
         return replies[0] switch
         {
             PublishedReply published => published.Receipt,
             RefusedReply refused => throw new RoomException(refused.Code, refused.Reason),
             var other => throw new InvalidOperationException($"A publish is not answered by {other.GetType().Name}."),
         };
+    }
+
+    /// <summary>What a service publishes.</summary>
+    private async Task<RoomReply[]> Turn(string? from, Func<RoomReply[]> publish)
+    {
+        ThrowIfFull();
+        if (_log is null)
+            await TryOpen(Create, from ?? "");
+        var replies = publish();
+        if (_room.Pending.Length > 0)
+            await Commit(replies);
+        await Publish();
+        UpdateMemory();
+        if (_room.IsEmpty)
+            KeepAlive();
+        return replies;
     }
 
     /// <summary>Appends the turn's messages; what is not committed is neither acknowledged nor published.</summary>

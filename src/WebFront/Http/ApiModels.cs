@@ -6,7 +6,7 @@ using Realtime.Grains;
 namespace Realtime.WebFront.Http;
 
 /// <summary>A message to a room, to a user or to everybody.</summary>
-internal sealed record SendRequest
+internal record SendRequest
 {
     /// <summary>Text for people; this or <see cref="Data"/> is needed.</summary>
     public string? Content { get; init; }
@@ -19,6 +19,21 @@ internal sealed record SendRequest
 
     /// <summary>Names this publish, so that a repeat is not delivered twice; or the header <c>Idempotency-Key</c>.</summary>
     public string? Id { get; init; }
+}
+
+/// <summary>A message of a batch: one to a room, which it names.</summary>
+internal sealed record BatchRequest : SendRequest
+{
+    /// <summary>The room; it is needed.</summary>
+    public string? Room { get; init; }
+}
+
+/// <summary>Where the message stands in the room, or why it is not there.</summary>
+/// <param name="Code">An error code; absent when the room has kept the message.</param>
+/// <param name="Message">What was wrong and what is allowed.</param>
+internal sealed record BatchResponse(string? Room, string? Epoch, long? Seq, long? Timestamp, string? Code = null, string? Message = null)
+{
+    public static BatchResponse Refused(string code, string message) => new(null, null, null, null, code, message);
 }
 
 /// <summary>Where the message stands in the room.</summary>
@@ -125,6 +140,8 @@ internal sealed record BroadcastResponse(int Fronts);
     DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull,
     MaxDepth = 128)]
 [JsonSerializable(typeof(SendRequest))]
+[JsonSerializable(typeof(BatchRequest))]
+[JsonSerializable(typeof(BatchResponse[]))]
 [JsonSerializable(typeof(RoomSendResponse))]
 [JsonSerializable(typeof(UserSendResponse))]
 [JsonSerializable(typeof(RoomsResponse))]

@@ -5,6 +5,7 @@ using System.Text.Json;
 using System.Text.Json.Serialization.Metadata;
 using Microsoft.Net.Http.Headers;
 using Realtime.Grains;
+using Realtime.WebFront.Limiting;
 using Realtime.WebFront.Rooms;
 
 namespace Realtime.WebFront.Http;
@@ -16,6 +17,9 @@ namespace Realtime.WebFront.Http;
 internal sealed class ApiRequest(HttpContext context, IReadOnlyList<string> names, int maxBody)
 {
     private const string IdempotencyKey = "Idempotency-Key";
+
+    // Of a batch, unless a message by itself may be longer.
+    private const int BatchBytes = 1024 * 1024;
 
     public GrainCalls Calls { get; } = context.RequestServices.GetRequiredService<GrainCalls>();
 
@@ -62,6 +66,36 @@ internal sealed class ApiRequest(HttpContext context, IReadOnlyList<string> name
                 $"A message to {receiver} is not deduplicated, so its repeats would be delivered: leave out 'id' and the header {IdempotencyKey}.");
         if (key is not null && request.Id is not null && key != request.Id)
             throw new ApiException(Problems.BadRequest, $"'id' and the header {IdempotencyKey} name different publishes; give one of them.");
+        return MessageOf(request, request.Id ?? key);
+    }
+
+    /// <summary>The messages of the array in the body, each with its room, or the exception that says why it is none.</summary>
+    /// <param name="most">How many there may be.</param>
+    public async Task<IReadOnlyList<Posted>> Messages(int most)
+    {
+        if (Key() is not null)
+            throw new ApiException(Problems.BadRequest, $"Each message of a batch has its own 'id': leave out the header {IdempotencyKey}.");
+        var items = JsonBody.Split(await Json(Math.Max(BatchBytes, maxBody)), most);
+        context.RequestServices.GetRequiredService<RequestLimits>().CountMore(context, items.Count);
+        return [.. items.Select(Posted)];
+    }
+
+    private static Posted Posted(ReadOnlyMemory<byte> json)
+    {
+        try
+        {
+            var request = JsonBody.Read(json, ApiJson.Default.BatchRequest, "A message");
+            var room = Checked(request.Room ?? throw new ApiException(Problems.BadRequest, "A message of a batch needs a room."), "room");
+            return new Posted(room, MessageOf(request, request.Id), null);
+        }
+        catch (ApiException refused)
+        {
+            return new Posted(null, null, refused);
+        }
+    }
+
+    private static RoomMessage MessageOf(SendRequest request, string? id)
+    {
         if (request.From is not null)
             Checked(request.From, "sender");
         if (request.Content is null && request.Data.ValueKind == JsonValueKind.Undefined)
@@ -71,7 +105,7 @@ internal sealed class ApiRequest(HttpContext context, IReadOnlyList<string> name
             Content = request.Content,
             Data = request.Data.ValueKind == JsonValueKind.Undefined ? null : request.Data.GetRawText(), // null is JSON too
             From = request.From,
-            Id = request.Id ?? key,
+            Id = id,
         };
     }
 
@@ -79,22 +113,32 @@ internal sealed class ApiRequest(HttpContext context, IReadOnlyList<string> name
     public async Task<T> Body<T>(JsonTypeInfo<T> type, bool mayBeAbsent = false)
         where T : class, new()
     {
+        var bytes = await Json(maxBody, mayBeAbsent);
+        return bytes.Length == 0 && mayBeAbsent ? new T() : JsonBody.Read(bytes, type);
+    }
+
+    /// <summary>The bytes of a body whose headers say that it is JSON.</summary>
+    private async Task<ReadOnlyMemory<byte>> Json(int most, bool mayBeAbsent = false)
+    {
         var headers = context.Request.Headers;
         if (headers.ContentEncoding is { Count: > 0 } encoding && !encoding.ToString().Equals("identity", StringComparison.OrdinalIgnoreCase))
         {
             context.Response.Headers.AcceptEncoding = "identity"; // RFC 9110 section 12.5.3
             throw new ApiException(Problems.UnsupportedMediaType, "The body of the request has a Content-Encoding; send it without one.");
         }
-        var bytes = await Bytes();
+        var bytes = await Bytes(most);
         if (bytes.Length == 0 && mayBeAbsent)
-            return new T();
+            return bytes;
         if (headers.ContentType.Count != 1 || !IsJson(headers.ContentType[0]))
         {
             context.Response.Headers.Accept = "application/json";
             throw new ApiException(Problems.UnsupportedMediaType, "Content-Type must be application/json, and its charset, if it has one, utf-8.");
         }
-        return JsonBody.Read(bytes, type);
+        return bytes;
     }
+
+    /// <summary>What to say of an exception in an answer that goes on without it.</summary>
+    public (Problem Problem, string Detail) Explain(Exception exception) => Problems.Explain(context, exception);
 
     /// <summary>Refuses a key where it would be without effect.</summary>
     public void RefuseKey(string what)
@@ -124,17 +168,17 @@ internal sealed class ApiRequest(HttpContext context, IReadOnlyList<string> name
         throw new ApiException(Problems.BadRequest, $"The header {IdempotencyKey} must be there once, with 1 to {Limits.IdBytes} bytes.");
     }
 
-    private async Task<ReadOnlyMemory<byte>> Bytes()
+    private async Task<ReadOnlyMemory<byte>> Bytes(int most)
     {
-        if (context.Request.ContentLength > maxBody)
-            throw TooLong();
+        if (context.Request.ContentLength > most)
+            throw TooLong(most);
         var body = new ArrayBufferWriter<byte>((int)(context.Request.ContentLength ?? 256) + 1);
         int read;
         while ((read = await Read(body.GetMemory(256))) > 0)
         {
             body.Advance(read);
-            if (body.WrittenCount > maxBody)
-                throw TooLong();
+            if (body.WrittenCount > most)
+                throw TooLong(most);
         }
         return body.WrittenMemory;
     }
@@ -152,7 +196,7 @@ internal sealed class ApiRequest(HttpContext context, IReadOnlyList<string> name
         }
     }
 
-    private ApiException TooLong() => new(Problems.TooLong, $"The body of the request is longer than {maxBody} bytes.");
+    private static ApiException TooLong(int most) => new(Problems.TooLong, $"The body of the request is longer than {most} bytes.");
 
     private static bool IsJson(string? type) =>
         MediaTypeHeaderValue.TryParse(type, out var parsed)

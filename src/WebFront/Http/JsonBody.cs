@@ -10,13 +10,13 @@ internal static class JsonBody
     private const int MaxDepth = 64;
 
     /// <exception cref="ApiException">It is not one JSON object with fields of this type.</exception>
-    public static T Read<T>(ReadOnlyMemory<byte> bytes, JsonTypeInfo<T> type)
+    public static T Read<T>(ReadOnlyMemory<byte> bytes, JsonTypeInfo<T> type, string what = "The body")
         where T : class
     {
-        Check(bytes.Span, type);
+        Check(bytes.Span, type, what);
         try
         {
-            return JsonSerializer.Deserialize(bytes.Span, type) ?? throw NotAnObject();
+            return JsonSerializer.Deserialize(bytes.Span, type) ?? throw NotAnObject(what);
         }
         // What the check has not seen: a string with half a surrogate pair.
         catch (Exception exception) when (exception is JsonException or InvalidOperationException)
@@ -25,13 +25,40 @@ internal static class JsonBody
         }
     }
 
-    private static void Check(ReadOnlySpan<byte> bytes, JsonTypeInfo type)
+    /// <summary>The values of the array that a body is, each as it was sent.</summary>
+    /// <exception cref="ApiException">It is no array, or one of no values or too many.</exception>
+    public static IReadOnlyList<ReadOnlyMemory<byte>> Split(ReadOnlyMemory<byte> bytes, int most)
+    {
+        var reader = new Utf8JsonReader(bytes.Span, new JsonReaderOptions { MaxDepth = MaxDepth + 1 });
+        var values = new List<ReadOnlyMemory<byte>>();
+        try
+        {
+            if (!reader.Read() || reader.TokenType != JsonTokenType.StartArray)
+                throw new ApiException(Problems.BadRequest, $"The body must be one JSON array of 1 to {most} messages.");
+            while (reader.Read() && reader.TokenType != JsonTokenType.EndArray)
+            {
+                var start = (int)reader.TokenStartIndex;
+                reader.Skip();
+                if (values.Count == most)
+                    throw new ApiException(Problems.BadRequest, $"The array has more than {most} messages; send the rest in another request.");
+                values.Add(bytes[start..(int)reader.BytesConsumed]);
+            }
+            reader.Read(); // throws when anything but white space follows
+        }
+        catch (JsonException exception)
+        {
+            throw Invalid(exception, "array");
+        }
+        return values.Count > 0 ? values : throw new ApiException(Problems.BadRequest, $"The array is empty; it must have 1 to {most} messages.");
+    }
+
+    private static void Check(ReadOnlySpan<byte> bytes, JsonTypeInfo type, string what)
     {
         var reader = new Utf8JsonReader(bytes, new JsonReaderOptions { MaxDepth = MaxDepth });
         try
         {
             if (!reader.Read() || reader.TokenType != JsonTokenType.StartObject)
-                throw NotAnObject();
+                throw NotAnObject(what);
             var seen = new HashSet<JsonPropertyInfo>();
             while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
             {
@@ -49,8 +76,7 @@ internal static class JsonBody
         }
         catch (JsonException exception)
         {
-            throw new ApiException(Problems.BadRequest,
-                $"The body must be one JSON object in UTF-8, nested {MaxDepth} deep at most; this is not valid at line {exception.LineNumber + 1}, byte {exception.BytePositionInLine + 1}.");
+            throw Invalid(exception, "object");
         }
     }
 
@@ -93,7 +119,10 @@ internal static class JsonBody
         }
     }
 
-    private static ApiException NotAnObject() => new(Problems.BadRequest, "The body must be one JSON object.");
+    private static ApiException NotAnObject(string what) => new(Problems.BadRequest, $"{what} must be one JSON object.");
+
+    private static ApiException Invalid(JsonException exception, string kind) => new(Problems.BadRequest,
+        $"The body must be one JSON {kind} in UTF-8, nested {MaxDepth} deep at most; this is not valid at line {exception.LineNumber + 1}, byte {exception.BytePositionInLine + 1}.");
 
     private static string Describe(JsonTokenType token) => token switch
     {

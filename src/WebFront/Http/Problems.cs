@@ -68,11 +68,18 @@ internal static partial class Problems
         }
         catch (Exception exception) when (!context.Response.HasStarted)
         {
-            var (problem, detail) = Explain(exception);
-            if (problem == Internal)
-                LogFailed(context.RequestServices.GetRequiredService<ILoggerFactory>().CreateLogger(typeof(Problems).FullName!), context.Request.Method, exception);
+            var (problem, detail) = Explain(context, exception);
             await Write(context, problem, detail);
         }
+    }
+
+    /// <summary>What to say of an exception to the client; what is our own failure is logged.</summary>
+    public static (Problem Problem, string Detail) Explain(HttpContext context, Exception exception)
+    {
+        var explained = Explain(exception);
+        if (explained.Problem == Internal)
+            LogFailed(context.RequestServices.GetRequiredService<ILoggerFactory>().CreateLogger(typeof(Problems).FullName!), context.Request.Method, exception);
+        return explained;
     }
 
     /// <summary>Writes the answer. Headers that the endpoint has set, as <c>Allow</c>, stay.</summary>
