@@ -1,4 +1,5 @@
 using Realtime.Grains;
+using Realtime.WebFront.Protocol;
 using Realtime.WebFront.Security;
 
 namespace Realtime.WebFront.Http;
