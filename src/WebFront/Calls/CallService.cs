@@ -74,7 +74,8 @@ internal sealed partial class CallService(
 
     private async Task<(CallAnswer, CallOutcome)> Run(Session session, CallMethod method, byte[]? data)
     {
-        using var over = new CancellationTokenSource(_options.Timeout, time);
+        using var over = new CancellationTokenSource();
+        await using var timer = time.CreateTimer(_ => Stop(over, session, method), null, _options.Timeout, Timeout.InfiniteTimeSpan);
         try
         {
             using var ended = CancellationTokenSource.CreateLinkedTokenSource(over.Token, session.Connection.Closed);
@@ -106,6 +107,19 @@ internal sealed partial class CallService(
         {
             session.Calls.End(); // who has the answer may call again
             metrics.End();
+        }
+    }
+
+    // What waits for the token is the application's: what it throws would end the process here, as a source with a time of its own lets it.
+    private void Stop(CancellationTokenSource over, Session session, CallMethod method)
+    {
+        try
+        {
+            over.Cancel();
+        }
+        catch (Exception exception)
+        {
+            SafeLog.Write(() => LogCallbackFailed(method.Name, session.User, exception));
         }
     }
 
@@ -154,6 +168,9 @@ internal sealed partial class CallService(
 
     [LoggerMessage(2, LogLevel.Warning, "The method {Method} for user {User} goes on after its {Timeout}, although its cancellation token has fired.")]
     private partial void LogHangs(string method, string user, TimeSpan timeout);
+
+    [LoggerMessage(3, LogLevel.Error, "A callback of the cancellation token of the method {Method} failed for user {User}.")]
+    private partial void LogCallbackFailed(string method, string user, Exception exception);
 
     private sealed class Detection(bool canHaveBody) : IHttpRequestBodyDetectionFeature
     {

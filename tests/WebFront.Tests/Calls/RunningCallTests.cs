@@ -51,10 +51,16 @@ public sealed class RunningCallTests(Cluster cluster)
         await using var front = await CallFront.Start(cluster, app =>
         {
             app.MapRealtimeCall("stops", async (CancellationToken over) => await Task.Delay(Timeout.Infinite, over));
+            app.MapRealtimeCall("throws", async (CancellationToken over) =>
+            {
+                using var failing = over.Register(() => throw new InvalidOperationException("a callback of the application")); // it would end the process
+                await Task.Delay(Timeout.Infinite, over);
+            });
             app.MapRealtimeCall("goes.on", async () => Assert.True(await release.WaitAsync(TestClient.Bound)));
         }, ("Calls:Timeout", "00:00:00.2"), ("Calls:MaxInFlight", "1"));
         await using var alice = await front.Connect("alice");
         Assert.Equal("call_timeout", await alice.Code("stops"));
+        Assert.Equal("call_timeout", await alice.Code("throws"));
         Assert.Equal("call_timeout", await alice.Code("goes.on"));
         Assert.Equal("too_many_calls", await alice.Code("stops"));
         release.Release();
