@@ -145,6 +145,9 @@ public sealed class ConnectionRegistry
     /// <param name="except">A connection that does not get it.</param>
     public int SendToUser(string userId, Frame frame, Connection? except = null) => Deliver(Snapshot(_users, userId), frame, except);
 
+    /// <summary>To the connections of a user that the filter says true of; see <see cref="Broadcast(Frame, Func{Connection, bool})"/>.</summary>
+    public int SendToUser(string userId, Frame frame, Func<Connection, bool> to) => Deliver(Snapshot(_users, userId), frame, to);
+
     /// <inheritdoc cref="SendToUser(string, Frame, Connection?)"/>
     public int SendTextToUser(string userId, string text, Connection? except = null) => SendToUser(userId, Frame.Text(text), except);
 

@@ -15,7 +15,7 @@ public enum FrontEventKind : byte
     Left,
     /// <summary>How many users are in a room that is too large for <see cref="Joined"/> and <see cref="Left"/>.</summary>
     Presence,
-    /// <summary>A message for a user.</summary>
+    /// <summary>A message for a user. With a position it is in the user's inbox too, whose connections have it from there.</summary>
     DirectMessage,
     /// <summary>A text frame for a user, without envelope.</summary>
     DirectText,

@@ -110,6 +110,12 @@ public interface IRoomGrain : IGrainWithStringKey
     [Alias("Submit")]
     ValueTask<SubmitReply> Submit(string front, long batch, [Immutable] RoomCommand[] commands);
 
+    /// <summary>
+    /// Called by the partition of a user, of whose inbox this grain has the key: keeps a message. Null when there is no inbox; then none is made.
+    /// </summary>
+    [Alias("Keep")]
+    Task<InboxReply?> Keep(DirectMessage message);
+
     /// <summary>Called by the silo when a front's lease has run out: its connections are gone.</summary>
     [Alias("Drop")]
     Task Drop(string front);

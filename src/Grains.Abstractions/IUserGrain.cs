@@ -9,15 +9,30 @@ namespace Realtime.Grains;
 [Alias("realtime.user")]
 public interface IUserGrain : IGrainWithStringKey
 {
-    /// <summary>Sends a message to all connections of the user; returns how many there are, 0 when the user is away.</summary>
+    /// <summary>
+    /// Sends a message to all connections of the user; returns how many there are, 0 when the user is away. A user who has an inbox finds
+    /// it there later.
+    /// </summary>
+    /// <exception cref="RoomException">As with <see cref="Deliver"/>.</exception>
     [Alias("Send")]
     Task<int> Send(RoomMessage message);
 
-    /// <summary>Sends a text frame of its own, without the protocol's envelope, to all connections of the user.</summary>
+    /// <summary>
+    /// The same, and says where in the user's inbox the message stands once it is kept; nowhere when the user has no inbox. There a second
+    /// one with the same id and the same <see cref="RoomMessage.From"/> is not delivered and gets the first receipt.
+    /// </summary>
+    /// <exception cref="RoomException">
+    /// <see cref="RoomException.IdConflict"/>: the id stands for another message. <see cref="RoomException.Unavailable"/>: the
+    /// message may be kept or not; sent again with the same id it is kept once.
+    /// </exception>
+    [Alias("Deliver")]
+    Task<DirectReceipt> Deliver(RoomMessage message);
+
+    /// <summary>Sends a text frame of its own, without the protocol's envelope, to all connections of the user. No inbox keeps it.</summary>
     [Alias("SendText")]
     Task<int> SendText(string text);
 
-    /// <summary>Sends a binary frame of its own, without the protocol's envelope, to all connections of the user.</summary>
+    /// <summary>Sends a binary frame of its own, without the protocol's envelope, to all connections of the user. No inbox keeps it.</summary>
     [Alias("SendBinary")]
     Task<int> SendBinary([Immutable] byte[] data);
 

@@ -30,9 +30,20 @@ public interface IUserPartitionGrain : IGrainWithIntegerKey
     [Alias("Push")]
     Task<int> Push(FrontEvent item);
 
-    /// <summary>What a front sends for a client: as <see cref="IUserGrain.Send"/>, with the body already encoded.</summary>
+    /// <summary>A message to a user: into the user's inbox if there is one, and to the user's connections.</summary>
+    /// <exception cref="RoomException">
+    /// There may be an inbox, and it could not take the message: <see cref="RoomException.Unavailable"/>, or the id was used for another one.
+    /// </exception>
+    [Alias("Send")]
+    Task<DirectReceipt> Send(DirectMessage message);
+
+    /// <summary>What a front of an earlier release sends for a client, with the body already encoded; returns how many connections there are.</summary>
     [Alias("Deliver")]
     Task<int> Deliver(string user, string from, [Immutable] byte[] body);
+
+    /// <summary>Called by an inbox when one of the user's connections has asked for it: from now on messages go there.</summary>
+    [Alias("NoteInbox")]
+    Task NoteInbox(string user);
 
     /// <summary>Called by the silo when a front's lease has run out: its connections are gone.</summary>
     [Alias("Drop")]

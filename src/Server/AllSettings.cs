@@ -6,6 +6,7 @@ using Realtime.Silo.Hosting;
 using Realtime.Silo.Logs;
 using Realtime.Silo.Revocations;
 using Realtime.Silo.Rooms;
+using Realtime.Silo.Users;
 using Realtime.WebFront;
 using Realtime.WebFront.Access;
 using Realtime.WebFront.Calls;
@@ -28,6 +29,7 @@ internal static class AllSettings
                 ClusterSettings.Settings,
                 LogSettings.Settings with { IsUsed = isSilo },
                 new("Rooms", typeof(RoomOptions), typeof(AccessOptions)) { Check = settings => AccessProblems(settings, environment, isFront) },
+                InboxOptions.Settings with { IsUsed = isSilo },
                 LeaseOptions.Settings with { IsUsed = isSilo },
                 RevocationOptions.Settings,
                 StreamSettings.Settings,

@@ -11,6 +11,7 @@ using Realtime.Silo.Hosting;
 using Realtime.Silo.Logs;
 using Realtime.Silo.Revocations;
 using Realtime.Silo.Rooms;
+using Realtime.Silo.Users;
 
 namespace Realtime.Silo;
 
@@ -18,13 +19,14 @@ namespace Realtime.Silo;
 public static class SiloExtensions
 {
     /// <summary>
-    /// Adds what rooms and users need: their options (section <c>Rooms</c>), their log (section <c>Log</c>), and the streams to the
+    /// Adds what rooms and users need: their options (sections <c>Rooms</c> and <c>Inbox</c>), their log (section <c>Log</c>), and the streams to the
     /// fronts (section <c>Streams</c>; its <c>Provider</c> is <c>push</c>, the default, or <c>memory</c>).
     /// </summary>
     /// <exception cref="OptionsValidationException">There is no such provider of streams, or the log is set wrongly; or, at start, a setting is out of its range.</exception>
     public static ISiloBuilder AddRealtime(this ISiloBuilder silo, Action<RoomOptions>? configure = null)
     {
         silo.Services.AddSettings<RoomOptions>(RoomOptions.Settings).Configure(options => configure?.Invoke(options));
+        silo.Services.AddSettings<InboxOptions>(InboxOptions.Settings);
         silo.Services.AddSettings<LeaseOptions>(LeaseOptions.Settings);
         silo.Services.AddSettings<RevocationOptions>(RevocationOptions.Settings);
         // A line for each grain that is placed. First of all rules, so that the configuration's own rule for it counts.

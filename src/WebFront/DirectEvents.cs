@@ -2,17 +2,21 @@ using System.Text;
 using Realtime.Connections;
 using Realtime.Grains;
 using Realtime.WebFront.Protocol;
+using Realtime.WebFront.Rooms;
 using Realtime.WebFront.Users;
 
 namespace Realtime.WebFront;
 
 /// <summary>Delivers the events that are for a user's connections, or for all of them.</summary>
-internal sealed class DirectEvents(ConnectionRegistry registry, DirectTopics topics)
+internal sealed class DirectEvents(ConnectionRegistry registry, DirectTopics topics, LocalRooms rooms)
 {
     public void Deliver(FrontEvent item)
     {
         switch (item.Kind)
         {
+            case FrontEventKind.DirectMessage when item.Sequence > 0 && rooms.Find(InboxKey.Of(item.Target)) is { } inbox:
+                inbox.TellOthers(item);
+                break;
             case FrontEventKind.DirectMessage:
                 registry.SendToUser(item.Target, MessageFrames.Direct(item, topics.Of(item)));
                 break;
@@ -34,6 +38,16 @@ internal sealed class DirectEvents(ConnectionRegistry registry, DirectTopics top
             case FrontEventKind.Disconnect:
                 Disconnect(item);
                 break;
+        }
+    }
+
+    /// <summary>Messages of an inbox that no connection here has asked for any more.</summary>
+    public void Deliver(string user, ReadOnlySpan<FrontEvent> messages)
+    {
+        foreach (var message in messages)
+        {
+            if (message.Kind == FrontEventKind.Message)
+                registry.SendToUser(user, MessageFrames.Direct(message, topics.Of(message), user));
         }
     }
 

@@ -83,7 +83,10 @@ internal sealed partial class EventRouter(LocalRooms rooms, DirectEvents direct,
         {
             if (events[0].IsOfRoom)
             {
-                rooms.Find(target)?.Dispatch(events);
+                if (rooms.Find(target) is { } room)
+                    room.Dispatch(events);
+                else if (InboxKey.UserOf(target) is { } user)
+                    direct.Deliver(user, events);
                 return;
             }
             foreach (var item in events)

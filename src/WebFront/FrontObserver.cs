@@ -12,7 +12,7 @@ internal sealed class FrontObserver(GrainCalls calls, ConnectionRegistry registr
 {
     Task<string[]> IFrontObserver.RoomsOf(string user)
     {
-        var rooms = registry.GetUser(user).SelectMany(registry.RoomsOf).Distinct();
+        var rooms = registry.GetUser(user).SelectMany(RoomsOf).Distinct();
         return Task.FromResult(rooms.ToArray());
     }
 
@@ -26,10 +26,13 @@ internal sealed class FrontObserver(GrainCalls calls, ConnectionRegistry registr
                 .Take(limit)
                 .Select(connection => new ConnectionDescription(
                     connection.Id, calls.Front, connection.UserId, connection.RemoteAddress?.ToString(), connection.ConnectedAt,
-                    [.. registry.RoomsOf(connection)], connection.QueuedMessages)),
+                    [.. RoomsOf(connection)], connection.QueuedMessages)),
         ];
         return Task.FromResult(new FrontConnections(registry.Count, page));
     }
+
+    /// <summary>Without the user's inbox, which is no room to others.</summary>
+    private IEnumerable<string> RoomsOf(Connection connection) => registry.RoomsOf(connection).Where(room => InboxKey.UserOf(room) is null);
 
     Task IFrontObserver.Revoke(Revocation[] entries)
     {

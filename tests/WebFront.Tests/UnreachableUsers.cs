@@ -11,8 +11,8 @@ public class UnreachableUsers : DispatchProxy
 
     public static IClusterClient Of(IClusterClient client) => Wrap(client);
 
-    protected override object? Invoke(MethodInfo? targetMethod, object?[]? args) => targetMethod!.Name == nameof(IUserPartitionGrain.Deliver)
-        ? Task.FromException<int>(new TimeoutException("The silo does not answer."))
+    protected override object? Invoke(MethodInfo? targetMethod, object?[]? args) => targetMethod!.Name == nameof(IUserPartitionGrain.Send)
+        ? Task.FromException<DirectReceipt>(new TimeoutException("The silo does not answer."))
         : targetMethod.Invoke(_target, args) is var result && result is IUserPartitionGrain partition ? Wrap(partition) : result;
 
     private static T Wrap<T>(T target)

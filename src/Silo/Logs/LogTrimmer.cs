@@ -4,6 +4,7 @@ using Microsoft.Extensions.Options;
 using Npgsql;
 using Realtime.PushStreams;
 using Realtime.Silo.Rooms;
+using Realtime.Silo.Users;
 
 namespace Realtime.Silo.Logs;
 
@@ -12,12 +13,25 @@ namespace Realtime.Silo.Logs;
 /// of this silo, by age for all, as the silo of a room may be down.
 /// </summary>
 internal sealed partial class LogTrimmer(
-    PostgresLogs logs, LogSettings settings, IOptions<RoomOptions> rooms, TimeProvider time, ILogger<LogTrimmer> logger) : BackgroundService
+    PostgresLogs logs, LogSettings settings, IOptions<RoomOptions> rooms, IOptions<InboxOptions> inboxes, TimeProvider time,
+    ILogger<LogTrimmer> logger)
+    : BackgroundService
 {
     private static readonly TimeSpan s_period = TimeSpan.FromSeconds(5);
 
     /// <summary>Ages are looked at in every such round: half a minute more or less is nothing to a message that is old.</summary>
     private const int RoundsPerSweep = 6;
+
+    /// <summary>
+    /// The messages of inboxes stay for long among those that are too old for any room. So that they are not looked at each time, a sweep
+    /// begins a little before where the last one ended, and only one in so many at the beginning.
+    /// </summary>
+    private const int SweepsPerWhole = 120;
+
+    private static readonly TimeSpan s_overlap = TimeSpan.FromMinutes(5);
+
+    private int _sweeps;
+    private DateTimeOffset _swept;
 
     /// <summary>Short enough a statement that nobody waits for its rows, and large enough to keep up with the writer.</summary>
     private const int Rows = 5000;
@@ -67,26 +81,30 @@ internal sealed partial class LogTrimmer(
     /// <summary>Messages and ids that are too old for every room, and rooms that nobody has used for long.</summary>
     public async Task TrimAges(CancellationToken cancellation = default)
     {
-        // Rows that another silo is deleting are left to it.
-        foreach (var (table, age) in new[] { ("realtime_messages", rooms.Value.LongestHistoryAge), ("realtime_publishes", rooms.Value.DedupeWindow) })
-        {
-            await Repeat($"""
-                DELETE FROM {table} WHERE ctid = ANY (ARRAY(
-                    SELECT m.ctid FROM {table} m JOIN realtime_rooms r ON r.id = m.room
-                    WHERE m.timestamp < $1 AND r.service = $2
-                    LIMIT $3 FOR UPDATE OF m SKIP LOCKED))
-                """, cancellation, Before(age), Service());
-        }
-        await Repeat("""
+        const string isInbox = $"r.name LIKE '{InboxKey.SqlPattern}'";
+        var until = time.GetUtcNow() - rooms.Value.LongestHistoryAge;
+        await Delete("realtime_messages", $"NOT {isInbox}", _sweeps++ % SweepsPerWhole == 0 ? DateTimeOffset.UnixEpoch : _swept - s_overlap, until);
+        _swept = until;
+        await Delete("realtime_messages", isInbox, DateTimeOffset.UnixEpoch, Ago(inboxes.Value.Age));
+        await Delete("realtime_publishes", "true", DateTimeOffset.UnixEpoch, Ago(rooms.Value.DedupeWindow));
+        await Repeat($"""
             DELETE FROM realtime_rooms WHERE ctid = ANY (ARRAY(
                 SELECT r.ctid FROM realtime_rooms r
-                WHERE r.used_at < to_timestamp($1 / 1000.0) AND r.service = $2
+                WHERE r.used_at < to_timestamp(CASE WHEN {isInbox} THEN least($1, $2) ELSE $2 END / 1000.0) AND r.service = $3
                 AND NOT EXISTS (SELECT FROM realtime_messages m WHERE m.room = r.id)
                 AND NOT EXISTS (SELECT FROM realtime_publishes p WHERE p.room = r.id)
-                LIMIT $3 FOR UPDATE SKIP LOCKED))
-            """, cancellation, Before(settings.RoomAge), Service());
+                LIMIT $4 FOR UPDATE SKIP LOCKED))
+            """, cancellation, At(Ago(inboxes.Value.Age)), At(Ago(settings.RoomAge)), Service());
 
-        NpgsqlParameter Before(TimeSpan age) => new NpgsqlParameter<long> { TypedValue = (time.GetUtcNow() - age).ToUnixTimeMilliseconds() };
+        // Rows that another silo is deleting are left to it.
+        Task Delete(string table, string which, DateTimeOffset from, DateTimeOffset before) => Repeat($"""
+            DELETE FROM {table} WHERE ctid = ANY (ARRAY(
+                SELECT m.ctid FROM {table} m JOIN realtime_rooms r ON r.id = m.room
+                WHERE m.timestamp >= $1 AND m.timestamp < $2 AND r.service = $3 AND {which}
+                LIMIT $4 FOR UPDATE OF m SKIP LOCKED))
+            """, cancellation, At(from), At(before), Service());
+        DateTimeOffset Ago(TimeSpan age) => time.GetUtcNow() - age;
+        NpgsqlParameter At(DateTimeOffset when) => new NpgsqlParameter<long> { TypedValue = when.ToUnixTimeMilliseconds() };
         NpgsqlParameter Service() => new NpgsqlParameter<string> { TypedValue = settings.Service };
     }
 

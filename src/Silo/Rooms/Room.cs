@@ -11,10 +11,10 @@ namespace Realtime.Silo.Rooms;
 /// What is <see cref="Pending"/> must be appended to the log, and then <see cref="Commit"/> be called, or
 /// <see cref="RollBack"/>, before anything else.
 /// </remarks>
-internal sealed class Room(string name, RoomOptions options, TimeProvider time)
+internal sealed class Room(string name, RoomOptions options, TimeProvider time, Retention? retention = null)
 {
     private readonly RoomMembers _members = new();
-    private readonly RoomHistory _history = new(options.RetentionOf(name));
+    private readonly RoomHistory _history = new(retention ?? options.RetentionOf(name));
     private readonly PublishDedupe _dedupe = new(options.DedupeEntries, options.DedupeWindow, options.DedupeBytes);
     private readonly List<LogEntry> _pending = [];
     private readonly List<FrontEvent> _events = [];

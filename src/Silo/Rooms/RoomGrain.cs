@@ -4,6 +4,7 @@ using Microsoft.Extensions.Options;
 using Realtime.PushStreams;
 using Realtime.Silo.Fronts;
 using Realtime.Silo.Logs;
+using Realtime.Silo.Users;
 
 namespace Realtime.Silo.Rooms;
 
@@ -13,12 +14,12 @@ namespace Realtime.Silo.Rooms;
 /// </summary>
 /// <remarks>
 /// The log is opened by the first turn that needs it. After an append that failed it is opened again, by the next turn, and
-/// then has the last sequence; members stay meanwhile, and fronts detect the gap in the order. Of its fields seven are what
+/// then has the last sequence; members stay meanwhile, and fronts detect the gap in the order. Of its fields eight are what
 /// Orleans injects, and the rules are in the others' classes.
 /// </remarks>
 internal sealed partial class RoomGrain(
     IOptions<RoomOptions> options, IRoomLogs logs, TimeProvider time, FrontPublisher publisher, SiloLease lease, RoomRegistry registry,
-    HistoryBudget budget)
+    HistoryBudget budget, IOptions<InboxOptions> inboxes)
     : Grain, IRoomGrain, IGrainMigrationParticipant
 {
     private static readonly TimeSpan s_forever = TimeSpan.FromDays(3650);
@@ -47,8 +48,9 @@ internal sealed partial class RoomGrain(
     public override Task OnActivateAsync(CancellationToken cancellationToken)
     {
         var name = this.GetPrimaryKeyString();
-        Names.Check(name, "room");
-        _room = new Room(name, options.Value, time);
+        _owner = InboxKey.UserOf(name);
+        Names.Check(_owner ?? name, _owner is null ? "room" : "user");
+        _room = new Room(name, options.Value, time, Retention);
         if (_migrated is { } state)
         {
             _room.Load(state);
@@ -98,12 +100,15 @@ internal sealed partial class RoomGrain(
         if (_batches.ReplyTo(front, batch) is { } repeat)
             return repeat;
         var (wasEmpty, hadFront) = (_room.IsEmpty, _room.HasFront(front));
+        if (_owner is not null && inboxes.Value.Mode == InboxOptions.Off)
+            return new SubmitReply(lease.Id, hadFront, [.. commands.Select(command => command is LeaveCommand ? (RoomReply)LeftReply.Instance : s_noInboxes)]);
         if (_log is null && Array.Exists(commands, command => command is not LeaveCommand))
         {
             if (!TryBeginOpen(isKnown: Array.Exists(commands, command => command is SyncCommand)))
                 return new SubmitReply(lease.Id, hadFront, [.. commands.Select(command => command is LeaveCommand ? (RoomReply)LeftReply.Instance : s_full)]);
             await TryOpen(Create, RoomCommands.UserOf(commands)); // or else publishes and joins are refused
         }
+        await NoteInbox();
         var replies = new RoomReply[commands.Length];
         for (var i = 0; i < commands.Length; i++)
             replies[i] = _room.Apply(front, commands[i]);
@@ -147,6 +152,7 @@ internal sealed partial class RoomGrain(
         if (limit is < 1 or > Limits.PageSize)
             throw new ArgumentOutOfRangeException(nameof(limit), limit, $"limit is {limit}; it must be 1 to {Limits.PageSize}.");
         Names.CheckCursor(after);
+        CheckIsRoom();
         DeactivateIfUnused();
         return Task.FromResult(_room.Page(after, limit));
     }
@@ -154,6 +160,7 @@ internal sealed partial class RoomGrain(
     public Task<int> Remove(string user)
     {
         Names.Check(user, "user");
+        CheckIsRoom();
         var room = this.GetPrimaryKeyString();
         DeactivateIfUnused();
         return GrainFactory.AskFronts(front => front.Remove(room, user));
@@ -161,6 +168,7 @@ internal sealed partial class RoomGrain(
 
     public async Task<int> Block(string user, TimeSpan? duration)
     {
+        CheckIsRoom();
         DeactivateIfUnused();
         // First: who is taken out does not come back between.
         await GrainFactory.GetGrain<IRevocationGrain>(IRevocationGrain.Key).BlockInRoom(this.GetPrimaryKeyString(), user, duration);
@@ -182,6 +190,7 @@ internal sealed partial class RoomGrain(
 
     public async Task<RoomDescription> Describe()
     {
+        CheckIsRoom();
         await OpenToRead();
         DeactivateIfUnused();
         return _room.Describe();
@@ -200,6 +209,7 @@ internal sealed partial class RoomGrain(
 
     private async Task<Receipt> Send(FrontEventKind kind, byte[] body, string? from = null, string? id = null)
     {
+        CheckIsRoom();
         var replies = await Turn(from, () => [_room.Publish(kind, from, id, body, isService: true)]);
         return replies[0] switch
         {
@@ -279,7 +289,7 @@ internal sealed partial class RoomGrain(
         {
             try
             {
-                if (await open(this.GetPrimaryKeyString(), options.Value.RetentionOf(this.GetPrimaryKeyString()), user) is not { } opened)
+                if (await open(this.GetPrimaryKeyString(), Retention, user) is not { } opened)
                     return true; // there is none
                 _room.Open(opened);
                 _log = opened.Log;
@@ -356,7 +366,7 @@ internal sealed partial class RoomGrain(
     /// <summary>
     /// A room with members must stay in memory; an empty one as long as its history and publish ids are of use.
     /// </summary>
-    private void KeepAlive() => DelayDeactivation(_room.IsEmpty ? _room.ExpiresIn : s_forever);
+    private void KeepAlive() => DelayDeactivation(_room.IsEmpty ? IdleTime : s_forever);
 
     private void DeactivateIfUnused()
     {
@@ -365,7 +375,7 @@ internal sealed partial class RoomGrain(
     }
 
     /// <summary>Nobody has joined or published, or it is so long ago that nothing is left of it.</summary>
-    private bool IsUnused => _room.IsEmpty && _batches.IsEmpty && _room.ExpiresIn == TimeSpan.Zero;
+    private bool IsUnused => _room.IsEmpty && _batches.IsEmpty && IdleTime == TimeSpan.Zero;
 
     private ILogger Logger => ServiceProvider.GetRequiredService<ILogger<RoomGrain>>();
 

@@ -13,8 +13,14 @@ internal sealed partial class UserGrain(TimeProvider time, IOptions<RoomOptions>
 {
     private static readonly TimeSpan s_way = TimeSpan.FromSeconds(2); // of a call to a front and its answer
 
-    public Task<int> Send(RoomMessage message) =>
-        Push(FrontEventKind.DirectMessage, MessageBody.Encode(message, options.Value.MaxContentBytes), message.From);
+    public async Task<int> Send(RoomMessage message) => (await Deliver(message)).Connections;
+
+    public Task<DirectReceipt> Deliver(RoomMessage message)
+    {
+        var user = CheckedName();
+        var body = MessageBody.Encode(message, options.Value.MaxContentBytes);
+        return Partition(user).Send(new DirectMessage { User = user, From = message.From, Id = message.Id, Body = body, IsService = true });
+    }
 
     public Task<int> SendText(string text) => Push(FrontEventKind.DirectText, MessageBody.Text(text, options.Value.MaxContentBytes));
 
@@ -104,7 +110,7 @@ internal sealed partial class UserGrain(TimeProvider time, IOptions<RoomOptions>
         }
     }
 
-    private Task<int> Push(FrontEventKind kind, byte[] body, string? from = null)
+    private Task<int> Push(FrontEventKind kind, byte[] body)
     {
         var user = CheckedName();
         return Partition(user).Push(new FrontEvent
@@ -112,7 +118,6 @@ internal sealed partial class UserGrain(TimeProvider time, IOptions<RoomOptions>
             Kind = kind,
             Target = user,
             Body = body,
-            From = from,
             IsService = true,
             Timestamp = time.GetUtcNow().ToUnixTimeMilliseconds(),
         });

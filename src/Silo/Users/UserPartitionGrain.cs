@@ -10,7 +10,8 @@ namespace Realtime.Silo.Users;
 /// for a user are put on the streams in the order of the calls.
 /// </remarks>
 [Reentrant]
-internal sealed class UserPartitionGrain(TimeProvider time, FrontPublisher publisher, SiloLease lease, IOptions<RoomOptions> options)
+internal sealed partial class UserPartitionGrain(
+    TimeProvider time, FrontPublisher publisher, SiloLease lease, IOptions<RoomOptions> options, IOptions<InboxOptions> inboxes)
     : Grain, IUserPartitionGrain, IGrainMigrationParticipant
 {
     private static readonly TimeSpan s_forever = TimeSpan.FromDays(3650); // the connections are only here
@@ -51,6 +52,7 @@ internal sealed class UserPartitionGrain(TimeProvider time, FrontPublisher publi
         Check(changes);
         var knewFront = _users.HasFront(front);
         _users.Apply(front, batch, isAll, changes);
+        ForgetGone(changes);
         if (_users.HasFront(front) != knewFront)
             Watch(front, !knewFront);
         KeepAlive();
@@ -61,6 +63,7 @@ internal sealed class UserPartitionGrain(TimeProvider time, FrontPublisher publi
     {
         ArgumentException.ThrowIfNullOrEmpty(front);
         _users.Drop(front);
+        _withoutInbox.Clear();
         KeepAlive();
         return Task.CompletedTask;
     }
@@ -69,22 +72,6 @@ internal sealed class UserPartitionGrain(TimeProvider time, FrontPublisher publi
     {
         Names.Check(user, "user");
         return Task.FromResult(_users.Find(user));
-    }
-
-    public Task<int> Deliver(string user, string from, byte[] body)
-    {
-        Names.Check(user, "user");
-        Names.Check(from, "sender");
-        if (MessageBody.Problem(body, options.Value.MaxContentBytes) is { } problem)
-            throw problem;
-        return Push(new FrontEvent
-        {
-            Kind = FrontEventKind.DirectMessage,
-            Target = user,
-            From = from,
-            Timestamp = time.GetUtcNow().ToUnixTimeMilliseconds(),
-            Body = body,
-        });
     }
 
     public async Task<int> Push(FrontEvent item)

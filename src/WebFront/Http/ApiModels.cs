@@ -39,8 +39,8 @@ internal sealed record BatchResponse(string? Room, string? Epoch, long? Seq, lon
 /// <summary>Where the message stands in the room.</summary>
 internal sealed record RoomSendResponse(string Room, string Epoch, long Seq, long Timestamp);
 
-/// <summary>How many connections of the user the message went to; 0 when the user is not connected.</summary>
-internal sealed record UserSendResponse(string User, int Connections);
+/// <summary>How many connections of the user the message went to, 0 when the user is not connected; and where it stands in the user's inbox, if there is one.</summary>
+internal sealed record UserSendResponse(string User, int Connections, string? Epoch = null, long? Seq = null, long? Timestamp = null);
 
 internal sealed record RoomsResponse(IReadOnlyList<RoomSummary> Rooms, string? Next);
 

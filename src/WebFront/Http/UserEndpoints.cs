@@ -29,8 +29,12 @@ internal static class UserEndpoints
     private static async Task Send(ApiRequest request)
     {
         var (calls, user) = (request.Calls, request.User);
-        var message = await request.Message(keepsIds: false, receiver: "a user");
-        await request.Ok(new UserSendResponse(user, await calls.Call(() => calls.User(user).Send(message))), ApiJson.Default.UserSendResponse);
+        var message = await request.Message(keepsIds: true, receiver: "a user");
+        // With an id of its own, a call that is repeated because a silo died is still one message in an inbox.
+        message = message.Id is null ? message with { Id = Guid.NewGuid().ToString("N") } : message;
+        var receipt = await calls.Call(() => calls.User(user).Deliver(message));
+        await request.Ok(
+            new UserSendResponse(user, receipt.Connections, receipt.Kept?.Epoch, receipt.Kept?.Sequence, receipt.Kept?.Timestamp), ApiJson.Default.UserSendResponse);
     }
 
     private static async Task Reauthorize(ApiRequest request)

@@ -6,7 +6,7 @@ using Realtime.WebFront.Rooms;
 namespace Realtime.WebFront.Protocol;
 
 /// <summary>What a client may ask for.</summary>
-internal enum ClientFrameType : byte { None, Join, Leave, Message, Members, History, Ping, Refresh, Call, Result, Error, Unknown }
+internal enum ClientFrameType : byte { None, Join, Leave, Message, Members, History, Inbox, Ping, Refresh, Call, Result, Error, Unknown }
 
 /// <summary>
 /// One decoded frame of the protocol. <c>content</c> and <c>data</c> stay the JSON text that they came as and are
@@ -57,7 +57,7 @@ internal ref struct ClientFrame
     public readonly CommandKind Kind => Type switch
     {
         ClientFrameType.Message => To is null ? CommandKind.Publish : CommandKind.Direct,
-        ClientFrameType.Join or ClientFrameType.Leave => CommandKind.Join,
+        ClientFrameType.Join or ClientFrameType.Leave or ClientFrameType.Inbox => CommandKind.Join,
         ClientFrameType.Members or ClientFrameType.History => CommandKind.Read,
         ClientFrameType.Refresh => CommandKind.Refresh,
         ClientFrameType.Call => CommandKind.Call,
@@ -263,6 +263,8 @@ internal ref struct ClientFrame
             Type = ClientFrameType.Members;
         else if (reader.ValueTextEquals("history"u8))
             Type = ClientFrameType.History;
+        else if (reader.ValueTextEquals("inbox"u8))
+            Type = ClientFrameType.Inbox;
         else if (reader.ValueTextEquals("ping"u8))
             Type = ClientFrameType.Ping;
         else if (reader.ValueTextEquals("refresh"u8))

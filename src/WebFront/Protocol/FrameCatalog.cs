@@ -33,6 +33,7 @@ internal static class FrameCatalog
         new("message", "to", "id content data"),
         new("members", "room", "id after limit"),
         new("history", "room", "id before limit epoch"),
+        new("inbox", "", "id epoch seq"),
         new("ping", "", "id"),
         new("refresh", "token", "id"),
         new("call", "id method", "data"),
@@ -46,7 +47,9 @@ internal static class FrameCatalog
         new("joined", "room epoch seq members", "id recovered"),
         new("left", "room", "id by"),
         new("ack", "id room epoch seq"),
+        new("inbox", "epoch seq", "id recovered"),
         new("ack", "id to connections"),
+        new("ack", "id to connections epoch seq"),
         new("members", "room members users", "id next"),
         new("history", "room messages more", "id epoch"),
         new("pong", "timestamp", "id"),
@@ -56,11 +59,13 @@ internal static class FrameCatalog
         new("result", "id", "data"),
         new("message", "room epoch seq timestamp", "from service content data"),
         new("message", "timestamp", "to from service content data"),
+        new("message", "to epoch seq timestamp", "from service content data"),
         new("join", "room from"),
         new("leave", "room from"),
         new("presence", "room members"),
         new("dropped", "room", "epoch from to presence"),
         new("dropped", "direct", "sender service"),
+        new("dropped", "inbox epoch from to"),
     ];
 
     /// <summary>What stands in the <c>messages</c> of <c>history</c>.</summary>

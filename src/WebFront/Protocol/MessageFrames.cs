@@ -54,14 +54,23 @@ internal static class MessageFrames
         return End(frame);
     }
 
-    /// <summary>A message to a user, or to everyone: then without <c>to</c>.</summary>
-    public static Frame Direct(FrontEvent message, FrameTopic? topic = null)
+    /// <summary>A message to a user, or to everyone: then without <c>to</c>. What is in the user's inbox has its position there.</summary>
+    public static Frame Direct(FrontEvent message, FrameTopic? topic = null, string? to = null)
     {
-        var frame = Begin("{\"type\":\"message\""u8);
-        if (message.Target.Length > 0)
+        var frame = Builder;
+        frame.AddDirect(to ?? message.Target, message);
+        return frame.Build(topic, null, 0);
+    }
+
+    /// <summary>The same, added to a frame of several.</summary>
+    public static void AddDirect(this FrameBuilder frame, string to, FrontEvent message)
+    {
+        frame.BeginText();
+        frame.Write("{\"type\":\"message\""u8);
+        if (to.Length > 0)
         {
             frame.Write(",\"to\":"u8);
-            frame.WriteString(message.Target);
+            frame.WriteString(to);
         }
         if (message.From is not null)
         {
@@ -71,9 +80,12 @@ internal static class MessageFrames
         frame.WriteService(message);
         frame.Write(","u8);
         frame.Write(message.Body);
+        if (message.Sequence > 0)
+            frame.WritePosition(message.Epoch!, message.Sequence);
         frame.Write(",\"timestamp\":"u8);
         frame.WriteNumber(message.Timestamp);
-        return End(frame, topic);
+        frame.Write("}"u8);
+        frame.End();
     }
 
     /// <summary>A frame to a user as a service sent it.</summary>
@@ -177,10 +189,10 @@ internal static class MessageFrames
         return frame;
     }
 
-    private static Frame End(FrameBuilder frame, FrameTopic? topic = null)
+    private static Frame End(FrameBuilder frame)
     {
         frame.Write("}"u8);
         frame.End();
-        return frame.Build(topic, null, 0);
+        return frame.Build(null, null, 0);
     }
 }

@@ -92,6 +92,7 @@ internal sealed partial class RealtimeProtocol(
             ClientFrameType.Leave => Leave(session, frame),
             ClientFrameType.Members => Members(session, frame),
             ClientFrameType.History => History(session, frame),
+            ClientFrameType.Inbox => Inbox(session, frame),
             ClientFrameType.Ping => Ping(session, frame),
             ClientFrameType.Refresh => Refresh(session, frame),
             ClientFrameType.Call or ClientFrameType.Result or ClientFrameType.Error => Call(session, frame),
@@ -245,42 +246,6 @@ internal sealed partial class RealtimeProtocol(
                 membership.Room.Submit(session, command.Id, command);
         });
         return mayGoOn;
-    }
-
-    private ValueTask SendDirect(Session session, in ClientFrame frame)
-    {
-        if (frame.Room is not null)
-            return Refuse(session, frame, ErrorCodes.BadRequest, "A message goes to a 'room' or, with 'to', to a user; not both.");
-        if ((NameProblem(frame.To!, "user") ?? BodyProblem(frame, _options.MaxContentBytes)) is { } refusal)
-            return Refuse(session, frame, refusal);
-        var (id, to, body) = (frame.Id, frame.To!, frame.CopyBody());
-        var mayGoOn = session.BeginCommand(_options.MaxCommandsInFlight);
-        if (access.TryDecide(session.Subject, RoomOperation.Direct, null, to, out var answer))
-        {
-            End(answer);
-            return mayGoOn;
-        }
-        var gate = session.Directs.GateTo(to, out var isNew);
-        gate.Then(() => End(gate.Answer));
-        if (isNew)
-            _ = Open(session, async () => session.Directs.Decide(to, gate, await access.Decide(session.Subject, session.Connection.Id, RoomOperation.Direct, null, to)));
-        return mayGoOn;
-
-        // A wait counts as the call does, so that what is sent while users are out of reach is answered as early as a single message is.
-        async Task<int> DeliverAfter(Task last)
-        {
-            await last.WaitAsync(_options.CallTimeout, time);
-            return await users.Deliver(to, session.User, body);
-        }
-
-        void End(AccessAnswer decided)
-        {
-            if ((decided.Allowed & RoomOperation.Direct) == 0)
-                Answer(session, id, null, access.Refuse(RoomOperation.Direct, decided), to);
-            else
-                _ = session.SendInOrder(last => Answer(session, id, new Target("user", to), () => DeliverAfter(last),
-                    connections => id is null ? null : ServerFrames.DirectAck(id, to, connections)));
-        }
     }
 
     private ValueTask Members(Session session, in ClientFrame frame)

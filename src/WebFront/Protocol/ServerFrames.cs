@@ -30,6 +30,17 @@ internal static class ServerFrames
         return End(frame, json);
     }
 
+    /// <summary>The answer to a connection that asks for its user's inbox; without an id, that messages are lost, and where it goes on.</summary>
+    public static Frame Inbox(string? id, Position position, bool? recovered)
+    {
+        var (frame, json) = Begin("inbox"u8, id);
+        json.WriteString("epoch"u8, position.Epoch);
+        json.WriteNumber("seq"u8, position.Sequence);
+        if (recovered is { } value)
+            json.WriteBoolean("recovered"u8, value);
+        return End(frame, json);
+    }
+
     /// <summary>The connection is out of the room, because it asked to or because the server has taken it out.</summary>
     public static Frame Left(string? id, LocalRoom room, bool byServer = false)
     {
@@ -40,11 +51,16 @@ internal static class ServerFrames
         return End(frame, json);
     }
 
-    public static Frame DirectAck(string id, string to, int connections)
+    public static Frame DirectAck(string id, string to, DirectReceipt receipt)
     {
         var (frame, json) = Begin("ack"u8, id);
         json.WriteString("to"u8, to);
-        json.WriteNumber("connections"u8, connections);
+        json.WriteNumber("connections"u8, receipt.Connections);
+        if (receipt.Kept is { } kept)
+        {
+            json.WriteString("epoch"u8, kept.Epoch);
+            json.WriteNumber("seq"u8, kept.Sequence);
+        }
         return End(frame, json);
     }
 
@@ -160,6 +176,17 @@ internal static class ServerFrames
         }
         if (missing.Unnumbered)
             json.WriteBoolean("presence"u8, true);
+        return End(frame, json);
+    }
+
+    /// <summary>What a slow client does not get of its user's inbox.</summary>
+    public static Frame InboxDropped(in MissingMessages missing)
+    {
+        var (frame, json) = Begin("dropped"u8, null);
+        json.WriteBoolean("inbox"u8, true);
+        json.WriteString("epoch"u8, missing.Epoch);
+        json.WriteNumber("from"u8, missing.From);
+        json.WriteNumber("to"u8, missing.To);
         return End(frame, json);
     }
 

@@ -22,6 +22,7 @@ internal sealed class LocalRoom : ITimelineHost
     private readonly RoomTimeline _timeline;
     private readonly FanOutPacer _pacer;
     private readonly CommandQueue _commands;
+    private readonly RoomAudience _audience;
     private long _syncedAt; // timestamp
     private int _references; // memberships and commands under way; at zero this room is removed
     private byte[] _quotedFrom = [];
@@ -31,7 +32,9 @@ internal sealed class LocalRoom : ITimelineHost
     {
         (Name, Utf8Name, QuotedName) = (name, Encoding.UTF8.GetBytes(name), JsonText.Quoted(name));
         (_rooms, _services) = (rooms, services);
-        Topic = services.SlowConsumers.TopicOf(name);
+        var owner = InboxKey.UserOf(name);
+        Topic = owner is null ? services.SlowConsumers.TopicOf(name) : null; // no setting of rooms is for inboxes
+        _audience = owner is null ? new RoomAudience(this, services.Registry) : new InboxAudience(this, owner, services.Registry, services.Directs);
         _timeline = new RoomTimeline(this, services.Options.MaxResumeBytes);
         _pacer = new FanOutPacer(_timeline, services.Options.WriteDelay, services.Time, OnFanOutDue);
         _commands = new CommandQueue(this, services);
@@ -102,6 +105,13 @@ internal sealed class LocalRoom : ITimelineHost
     {
         lock (_gate)
             _pacer.Add(events);
+    }
+
+    /// <summary>A message of this inbox that the inbox itself has not sent to this front: for connections that have not asked for it.</summary>
+    public void TellOthers(FrontEvent message)
+    {
+        lock (_gate)
+            (_audience as InboxAudience)?.TellOthers(message);
     }
 
     /// <summary>The silo announces how far the room's events are on their way here: what has not come until now is lost.</summary>
@@ -204,7 +214,7 @@ internal sealed class LocalRoom : ITimelineHost
             session.Connection.Deliver(MessageFrames.Ack(id, this, published.Receipt));
         // A join or leave without a membership is the front's own.
         if (reply is RefusedReply refused && (membership is not null || command is not (LeaveCommand or JoinCommand)))
-            session.Connection.Deliver(ServerFrames.Error(id, Name, refused.Code, refused.Reason));
+            session.Connection.Deliver(_audience.Error(id, refused));
     }
 
     private void EndLeave(Session session, string? id, Membership membership, RoomReply reply)
@@ -249,14 +259,14 @@ internal sealed class LocalRoom : ITimelineHost
         var admission = _timeline.Admit(reply);
         if (!admission.IsAtAnswer || reply.Missed.Sum(message => (long)message.Body.Length) > _services.Options.MaxResumeBytes)
             reply = reply with { Position = admission.Position, Recovered = reply.Recovered is null ? null : false, Missed = [] };
-        session.Connection.Deliver(ServerFrames.Joined(id, this, reply.Position, reply.Recovered, reply.Members));
+        session.Connection.Deliver(_audience.Joined(id, reply.Position, reply.Recovered, reply.Members));
         if (reply.Missed.Length > 0)
-            session.Connection.Deliver(Encode(reply.Missed));
+            session.Connection.Deliver(_audience.Encode(reply.Missed));
         membership.JoinPoint = admission.Point;
         foreach (var item in admission.Since)
         {
-            if (Receives(session.Connection, item))
-                session.Connection.Deliver(Encode([item]));
+            if (_audience.Receives(session.Connection, item))
+                session.Connection.Deliver(_audience.Encode([item]));
         }
         if (membership.State == MembershipState.Joining) // else a leave follows
             membership.State = MembershipState.Joined;
@@ -329,19 +339,9 @@ internal sealed class LocalRoom : ITimelineHost
             _pacer.Flush();
     }
 
-    void ITimelineHost.FanOut(ReadOnlySpan<FrontEvent> events)
-    {
-        if (events[0].Kind == FrontEventKind.Joined)
-        {
-            var from = events[0].From;
-            _services.Registry.BroadcastToRoom(Name, Encode(events), member => Session.Of(member).User != from);
-            return;
-        }
-        _services.Registry.BroadcastToRoom(Name, Encode(events));
-    }
+    void ITimelineHost.FanOut(ReadOnlySpan<FrontEvent> events) => _audience.FanOut(events);
 
-    void ITimelineHost.FanOutToEarlier(FrontEvent item) =>
-        _services.Registry.BroadcastToRoom(Name, Encode([item]), member => Receives(member, item));
+    void ITimelineHost.FanOutToEarlier(FrontEvent item) => _audience.FanOutToEarlier(item);
 
     void ITimelineHost.ResetJoinPoints()
     {
@@ -353,7 +353,7 @@ internal sealed class LocalRoom : ITimelineHost
     }
 
     void ITimelineHost.AnnounceLoss(Position position, int members) =>
-        _services.Registry.BroadcastToRoom(Name, ServerFrames.Joined(null, this, position, recovered: false, members));
+        _services.Registry.BroadcastToRoom(Name, _audience.Joined(null, position, recovered: false, members));
 
     void ITimelineHost.RequestSync()
     {
@@ -365,28 +365,4 @@ internal sealed class LocalRoom : ITimelineHost
     void ITimelineHost.ReportGap(long events) => _services.LogGap(Name, events);
 
     void ITimelineHost.ReportLoss(long messages) => _services.LogLost(Name, messages);
-
-    /// <summary>A member gets no event from before its join, and not its own user's join.</summary>
-    private bool Receives(Connection member, FrontEvent item)
-    {
-        var session = Session.Of(member);
-        if (item.Kind == FrontEventKind.Joined && session.User == item.From)
-            return false;
-        return session.MembershipIn(this) is { } membership && membership.JoinPoint.IsBefore(item);
-    }
-
-    private Frame Encode(ReadOnlySpan<FrontEvent> events)
-    {
-        switch (events[0].Kind)
-        {
-            case FrontEventKind.Joined or FrontEventKind.Left:
-                return ServerFrames.Presence(this, events[0]);
-            case FrontEventKind.Presence:
-                return ServerFrames.Count(this, events[0]);
-        }
-        var frame = MessageFrames.Builder;
-        foreach (var message in events)
-            frame.AddMessage(this, message);
-        return frame.Build(Topic, events[0].Epoch, events[0].Sequence);
-    }
 }

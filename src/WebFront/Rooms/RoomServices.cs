@@ -1,6 +1,7 @@
 using System.Diagnostics.Metrics;
 using Microsoft.Extensions.Options;
 using Realtime.Connections;
+using Realtime.WebFront.Users;
 
 namespace Realtime.WebFront.Rooms;
 
@@ -10,10 +11,10 @@ internal sealed partial class RoomServices
     private readonly ILogger<LocalRoom> _logger;
 
     public RoomServices(
-        GrainCalls calls, ConnectionRegistry registry, SlowConsumers slowConsumers, IOptions<FrontOptions> options, TimeProvider time,
-        IMeterFactory meters, ILogger<LocalRoom> logger)
+        GrainCalls calls, ConnectionRegistry registry, SlowConsumers slowConsumers, DirectTopics directs, IOptions<FrontOptions> options,
+        TimeProvider time, IMeterFactory meters, ILogger<LocalRoom> logger)
     {
-        (Calls, Registry, SlowConsumers, Options, Time, _logger) = (calls, registry, slowConsumers, options.Value, time, logger);
+        (Calls, Registry, SlowConsumers, Directs, Options, Time, _logger) = (calls, registry, slowConsumers, directs, options.Value, time, logger);
         Meter = meters.Create("Realtime.WebFront");
         Repairs = Meter.CreateCounter<long>("realtime.front.repairs", "{repair}", "Times that a room was asked for what had not come.");
     }
@@ -23,6 +24,8 @@ internal sealed partial class RoomServices
     public ConnectionRegistry Registry { get; }
 
     public SlowConsumers SlowConsumers { get; }
+
+    public DirectTopics Directs { get; }
 
     public FrontOptions Options { get; }
 

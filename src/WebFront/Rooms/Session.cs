@@ -78,7 +78,11 @@ internal sealed class Session(Connection connection, string user, ClientCalls ca
     /// <summary>The partition that has been told of the connection, or is about to be. Read and written under its lock.</summary>
     public LocalPartition? Partition { get; set; }
 
+    /// <summary>In rooms.</summary>
     public ReadOnlySpan<Membership> Memberships => _memberships;
+
+    /// <summary>In its user's inbox, since the connection has asked for it.</summary>
+    public Membership? Inbox { get; private set; }
 
     public static Session Of(Connection connection) => (Session)connection.State!;
 
@@ -97,6 +101,8 @@ internal sealed class Session(Connection connection, string user, ClientCalls ca
 
     public Membership? MembershipIn(LocalRoom room)
     {
+        if (Inbox is { } inbox && ReferenceEquals(inbox.Room, room))
+            return inbox;
         foreach (var membership in _memberships)
         {
             if (ReferenceEquals(membership.Room, room))
@@ -111,11 +117,22 @@ internal sealed class Session(Connection connection, string user, ClientCalls ca
             _memberships = [.. _memberships, membership];
     }
 
+    public void AddInbox(Membership membership)
+    {
+        lock (this)
+            Inbox = membership;
+    }
+
     /// <summary>Says whether the membership was there.</summary>
     public bool Remove(Membership membership)
     {
         lock (this)
         {
+            if (Inbox == membership)
+            {
+                Inbox = null;
+                return true;
+            }
             var at = Array.IndexOf(_memberships, membership);
             if (at < 0)
                 return false;
@@ -131,8 +148,8 @@ internal sealed class Session(Connection connection, string user, ClientCalls ca
         {
             IsClosed = true;
             _calls?.Close();
-            var memberships = _memberships;
-            _memberships = [];
+            Membership[] memberships = Inbox is null ? _memberships : [.. _memberships, Inbox];
+            (_memberships, Inbox) = ([], null);
             return memberships;
         }
     }

@@ -17,8 +17,8 @@ internal sealed partial class LocalUsers(IGrainFactory grains, GrainCalls calls,
     /// <summary>Completes when the connection is told to be gone. What cannot be told is told later, or ends with this front's lease.</summary>
     public Task Detach(Session session) => Of(session.User).Detach(session);
 
-    /// <summary>A client's message to a user; returns how many connections that user has.</summary>
-    public Task<int> Deliver(string to, string from, byte[] body) => Of(to).Grain.Deliver(to, from, body);
+    /// <summary>A client's message to a user.</summary>
+    public Task<DirectReceipt> Send(DirectMessage message) => Of(message.User).Grain.Send(message);
 
     /// <summary>Tells everything anew to partitions that are on none of these silos, and to those that could not be told something.</summary>
     /// <param name="silos">Those that are up; null when it does not matter.</param>

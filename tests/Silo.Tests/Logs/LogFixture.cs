@@ -9,6 +9,7 @@ using Realtime.Silo.Hosting;
 using Realtime.Silo.Logs;
 using Realtime.Silo.Postgres;
 using Realtime.Silo.Rooms;
+using Realtime.Silo.Users;
 
 [assembly: AssemblyFixture(typeof(Realtime.Tests.Shared.PostgresFixture))]
 
@@ -26,7 +27,7 @@ internal sealed class TestLogs : IAsyncDisposable
             [new("Log:Provider", "postgres"), new("Log:ConnectionString", database), .. settings.Select(setting => KeyValuePair.Create(setting.Key, (string?)setting.Value))]).Build());
         var outage = new LogOutage(database, TimeProvider.System, lines?.For<LogOutage>() ?? NullLogger<LogOutage>.Instance);
         Logs = new PostgresLogs(Settings, Options.Create(Rooms), outage, Time, lines?.For<PostgresLogs>() ?? NullLogger<PostgresLogs>.Instance);
-        Trimmer = new LogTrimmer(Logs, Settings, Options.Create(Rooms), Time, NullLogger<LogTrimmer>.Instance);
+        Trimmer = new LogTrimmer(Logs, Settings, Options.Create(Rooms), Options.Create(new InboxOptions()), Time, NullLogger<LogTrimmer>.Instance);
     }
 
     public string Database { get; }

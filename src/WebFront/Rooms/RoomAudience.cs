@@ -1,0 +1,58 @@
+using Realtime.Connections;
+using Realtime.Grains;
+using Realtime.WebFront.Protocol;
+
+namespace Realtime.WebFront.Rooms;
+
+/// <summary>Who hears a room at this front, and in which frames: its members. Called under the room's lock.</summary>
+internal class RoomAudience(LocalRoom room, ConnectionRegistry registry)
+{
+    protected LocalRoom Room => room;
+
+    protected ConnectionRegistry Registry => registry;
+
+    /// <summary>The answer to a join; without an id, that messages are lost.</summary>
+    public virtual Frame Joined(string? id, Position position, bool? recovered, int members) => ServerFrames.Joined(id, room, position, recovered, members);
+
+    public virtual Frame Error(string? id, RefusedReply refused) => ServerFrames.Error(id, room.Name, refused.Code, refused.Reason);
+
+    /// <summary>Events as frames for members: messages that follow each other, or one of another kind.</summary>
+    public virtual Frame Encode(ReadOnlySpan<FrontEvent> events)
+    {
+        switch (events[0].Kind)
+        {
+            case FrontEventKind.Joined or FrontEventKind.Left:
+                return ServerFrames.Presence(room, events[0]);
+            case FrontEventKind.Presence:
+                return ServerFrames.Count(room, events[0]);
+        }
+        var frame = MessageFrames.Builder;
+        foreach (var message in events)
+            frame.AddMessage(room, message);
+        return frame.Build(room.Topic, events[0].Epoch, events[0].Sequence);
+    }
+
+    /// <summary>To all members, but for a join to the user's own connections.</summary>
+    public virtual void FanOut(ReadOnlySpan<FrontEvent> events)
+    {
+        if (events[0].Kind == FrontEventKind.Joined)
+        {
+            var from = events[0].From;
+            registry.BroadcastToRoom(room.Name, Encode(events), member => Session.Of(member).User != from);
+            return;
+        }
+        registry.BroadcastToRoom(room.Name, Encode(events));
+    }
+
+    /// <summary>To the members who joined before it.</summary>
+    public virtual void FanOutToEarlier(FrontEvent item) => registry.BroadcastToRoom(room.Name, Encode([item]), member => Receives(member, item));
+
+    /// <summary>A member gets no event from before its join, and not its own user's join.</summary>
+    public bool Receives(Connection member, FrontEvent item)
+    {
+        var session = Session.Of(member);
+        if (item.Kind == FrontEventKind.Joined && session.User == item.From)
+            return false;
+        return session.MembershipIn(room) is { } membership && membership.JoinPoint.IsBefore(item);
+    }
+}
