@@ -125,6 +125,15 @@ public sealed class FrameCatalogTests(Cluster cluster) : IAsyncLifetime
         await using var dora = await strict.Connect("dora");
         await Ask(dora, $$"""{"type":"message","to":"{{_bob}}","content":"hi"}""");
 
+        var opened = await Ask(bob, """{"type":"inbox"}""");
+        await Ask(alice, $$"""{"type":"message","to":"{{_bob}}","content":"hi","data":1}""");
+        seen.Add(await bob.Receive("message"));
+        await cluster.Client.GetGrain<IUserGrain>(_bob).Send(new RoomMessage { From = "billing", Content = "x" });
+        seen.Add(await bob.Receive("message"));
+        await using var phone = await _front.Connect(_bob);
+        opened["seq"] = 2;
+        await Ask(phone, opened.ToJsonString());
+
         // These take a crowd, a client that does not read, a token, methods: they are in the tests of those.
         foreach (var form in FrameCatalog.Server.Where(form => form.Type is not ("presence" or "dropped" or "refreshed" or "call" or "result")).Concat(FrameCatalog.History))
         {
