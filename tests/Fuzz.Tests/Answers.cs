@@ -15,7 +15,7 @@ internal static class Answers
 
     private static readonly HashSet<string> s_types =
     [
-        "joined", "left", "ack", "members", "history", "pong", "error", "message", "join", "leave", "presence", "dropped",
+        "joined", "left", "ack", "members", "history", "pong", "error", "message", "join", "leave", "presence", "dropped", "inbox",
     ];
 
     /// <summary>The <c>id</c> of an answer, empty when it has none; null for a frame that answers nothing.</summary>

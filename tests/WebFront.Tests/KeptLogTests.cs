@@ -2,6 +2,7 @@ using System.Net;
 using System.Net.Http.Json;
 using System.Text.Json.Nodes;
 using Microsoft.Extensions.Configuration;
+using Npgsql;
 using Orleans.Hosting;
 using Orleans.TestingHost;
 using Realtime.Grains;
@@ -56,12 +57,69 @@ public sealed class KeptLogTests(PostgresFixture postgres) : IAsyncLifetime
     private static Task<JsonObject> Resume(TestClient client, string room, string epoch, long seq) =>
         client.Ask(new JsonObject { ["type"] = "join", ["room"] = room, ["epoch"] = epoch, ["seq"] = seq });
 
+    /// <summary>Users have inboxes with one message, which they got, and go; gives the epochs.</summary>
+    private async Task<string[]> OpenInboxes(Front front, int users)
+    {
+        var epochs = new string[users];
+        await using var sender = await front.Connect("sender");
+        for (var i = 0; i < users; i++)
+        {
+            await using var device = await front.Connect($"owner{i}");
+            epochs[i] = (string)(await device.Ask(new JsonObject { ["type"] = "inbox" }))["epoch"]!;
+            Assert.Equal((1, 1), Kept(await Tell(sender, i, 1), epochs[i]));
+            Assert.Equal(1, (int)(await device.Receive("message"))["seq"]!);
+            await device.Close();
+        }
+        using var bound = new CancellationTokenSource(TestClient.Bound);
+        for (var i = 0; i < users; i++)
+        {
+            while ((await _cluster.Client.GetGrain<IUserGrain>($"owner{i}").Describe()).Connections.Length > 0)
+                await Task.Delay(10, bound.Token);
+        }
+        return epochs;
+    }
+
+    private static Task<JsonObject> Tell(TestClient client, int owner, int n) =>
+        client.Ask(new JsonObject { ["type"] = "message", ["to"] = $"owner{owner}", ["content"] = $"d{n}" }, id: $"direct{n}");
+
+    private static (int Seq, int Connections) Kept(JsonObject ack, string epoch)
+    {
+        Assert.True((string?)ack["epoch"] == epoch, ack.ToJsonString());
+        return ((int)ack["seq"]!, (int)ack["connections"]!);
+    }
+
+    /// <summary>The user comes back with position 1, and has what came since.</summary>
+    private static async Task ReadInbox(Front front, int owner, string epoch, int last)
+    {
+        await using var device = await front.Connect($"owner{owner}");
+        var opened = await device.Ask(new JsonObject { ["type"] = "inbox", ["epoch"] = epoch, ["seq"] = 1 });
+        Assert.Equal((true, last), ((bool)opened["recovered"]!, (int)opened["seq"]!));
+        for (var n = 2; n <= last; n++)
+        {
+            var message = await device.Receive("message");
+            Assert.Equal((n, $"d{n}"), ((int)message["seq"]!, (string?)message["content"]));
+        }
+        Assert.Empty(await device.Drain());
+    }
+
+    private async Task<List<string>> Rooms()
+    {
+        await using var source = NpgsqlDataSource.Create(_database);
+        await using var reader = await source.CreateCommand("SELECT name FROM realtime_rooms").ExecuteReaderAsync();
+        var rooms = new List<string>();
+        while (await reader.ReadAsync())
+            rooms.Add(reader.GetString(0));
+        return rooms;
+    }
+
     [Fact]
     public async Task Rooms_of_a_killed_silo_go_on_in_their_epoch_and_know_their_ids()
     {
         await using var front = await Front.Start(_cluster.Client, null, []);
         await using var alice = await front.Connect("alice");
+        await using var sender = await front.Connect("sender");
         const int rooms = 9; // so that each silo has some
+        var inboxes = await OpenInboxes(front, rooms);
         var epochs = new string[rooms];
         var heard = new List<JsonObject>[rooms];
         for (var i = 0; i < rooms; i++)
@@ -80,8 +138,17 @@ public sealed class KeptLogTests(PostgresFixture postgres) : IAsyncLifetime
                 Assert.Equal((n, epochs[i]), ((int)(await Acked(alice, $"room{i}", $"m{n}", $"id{n}", Hear))["seq"]!, epochs[i]));
         }
 
+        for (var i = 0; i < rooms; i++)
+            Assert.Equal((2, 0), Kept(await Tell(sender, i, 2), inboxes[i])); // while the user is away
+
         await _cluster.KillSiloAsync(_cluster.Silos[1]);
 
+        for (var i = 0; i < rooms; i++)
+        {
+            Assert.Equal((3, 0), Kept(await Tell(sender, i, 3), inboxes[i]));
+            Assert.Equal((2, 0), Kept(await Tell(sender, i, 2), inboxes[i]));
+            await ReadInbox(front, i, inboxes[i], 3);
+        }
         for (var i = 0; i < rooms; i++)
         {
             var next = await Acked(alice, $"room{i}", "m4", "id4", Hear);
@@ -108,11 +175,15 @@ public sealed class KeptLogTests(PostgresFixture postgres) : IAsyncLifetime
     [Fact]
     public async Task A_restart_of_everything_loses_nothing()
     {
-        string epoch;
+        string epoch, inbox;
         await using (var front = await Front.Start(_cluster.Client, null, []))
         {
             await using var alice = await front.Connect("alice");
             epoch = (string)(await alice.Join("room"))["epoch"]!;
+            inbox = (await OpenInboxes(front, 1))[0];
+            Assert.Equal((2, 0), Kept(await Tell(alice, 0, 2), inbox));
+            Assert.False((await Tell(alice, 1, 1)).ContainsKey("seq")); // this user has no inbox, and leaves no trace
+            Assert.Equal(["room", " inbox:owner0"], (await Rooms()).OrderDescending(StringComparer.Ordinal));
             for (var n = 1; n <= 5; n++)
                 await Acked(alice, "room", $"m{n}", $"id{n}");
             using var posted = await front.Http.PostAsJsonAsync("/api/rooms/room/messages", new { content = "m6", id = "key" });
@@ -130,6 +201,8 @@ public sealed class KeptLogTests(PostgresFixture postgres) : IAsyncLifetime
         for (var n = 3; n <= 6; n++)
             Assert.Equal($"m{n}", (string?)(await bob.Receive("message"))["content"]);
         await using var back = await again.Connect("alice");
+        Assert.Equal((3, 0), Kept(await Tell(back, 0, 3), inbox)); // nobody has asked for it since
+        await ReadInbox(again, 0, inbox, 3);
         await back.Join("room");
         Assert.Equal(5, (int)(await Acked(back, "room", "m5", "id5"))["seq"]!);
         using var repeated = await again.Http.PostAsJsonAsync("/api/rooms/room/messages", new { content = "m6", id = "key" });

@@ -1,3 +1,4 @@
+using System.Diagnostics.Metrics;
 using Realtime.Silo.Users;
 
 namespace Realtime.Silo.Rooms;
@@ -9,6 +10,9 @@ internal sealed partial class RoomGrain
     private static readonly TimeSpan s_inboxIdle = TimeSpan.FromMinutes(1);
 
     private static readonly RefusedReply s_noInboxes = new("forbidden", "There are no inboxes here (Inbox:Mode is off).");
+
+    private static readonly Counter<long> s_kept = new Meter("Realtime.Silo").CreateCounter<long>(
+        "realtime.inbox.messages", "{message}", "Messages for inboxes, by outcome: kept, repeat or refused.");
 
     private string? _owner; // the user whose inbox it is; null when it is a room
     private bool _isNoted; // the user's partition knows that there is an inbox
@@ -38,6 +42,7 @@ internal sealed partial class RoomGrain
         await Publish();
         UpdateMemory();
         KeepAlive();
+        s_kept.Add(1, new KeyValuePair<string, object?>("outcome", replies[0] is RefusedReply ? "refused" : isRepeat ? "repeat" : "kept"));
         return new InboxReply(replies[0], fronts, isRepeat);
     }
 

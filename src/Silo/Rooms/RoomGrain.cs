@@ -202,6 +202,7 @@ internal sealed partial class RoomGrain(
             throw new ArgumentOutOfRangeException(nameof(limit), limit, $"limit is {limit}; it must be 1 to {Limits.HistoryPage}.");
         if (before is < 1)
             throw new ArgumentOutOfRangeException(nameof(before), before, $"before is {before}; it must be 1 or more.");
+        CheckIsRoom();
         await OpenToRead();
         DeactivateIfUnused();
         return _room.History(before, limit, epoch);

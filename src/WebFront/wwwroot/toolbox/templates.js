@@ -11,6 +11,8 @@ export const frameTemplates = [
       { name: 'Message to the room', payload: '{"type":"message","id":"{id}","room":"{room}","content":"hello"}' },
       { name: 'Message with data', payload: '{"type":"message","id":"{id}","room":"{room}","content":"","data":{"x":1,"y":2}}' },
       { name: 'Message to a user', payload: '{"type":"message","id":"{id}","to":"bob","content":"psst"}' },
+      { name: "Ask for the user's inbox", payload: '{"type":"inbox","id":"{id}"}' },
+      { name: 'Ask for the inbox and resume from a position', payload: '{"type":"inbox","id":"{id}","epoch":"","seq":0}' },
       { name: 'Who is in the room', payload: '{"type":"members","id":"{id}","room":"{room}","limit":100}' },
       { name: 'Call a method', payload: '{"type":"call","id":"{id}","method":"orders.get","data":{"number":7}}' },
       { name: 'Answer a call of the server', payload: '{"type":"result","id":"1","data":true}' },
