@@ -49,6 +49,7 @@ public sealed class OpenApiTests(Cluster cluster) : IAsyncLifetime
         var user = $"alice-{_tag}"; // who is blocked and signed out here
         await using var alice = await _front.Connect(user);
         await alice.Join("lobby");
+        await alice.Ask(new JsonObject { ["type"] = "inbox" });
         await alice.Ask(new JsonObject { ["type"] = "message", ["room"] = "lobby", ["content"] = "x", ["data"] = new JsonObject() });
         var seen = new HashSet<string>();
         foreach (var (path, method, operation) in Operations.OrderBy(operation => operation.Method == "DELETE" ? 0 : s_last.IndexOf(operation.Path.Split('/')[^1])))
