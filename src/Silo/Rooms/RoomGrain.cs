@@ -210,7 +210,6 @@ internal sealed partial class RoomGrain(
 
     private async Task<Receipt> Send(FrontEventKind kind, byte[] body, string? from = null, string? id = null)
     {
-        CheckIsRoom();
         var replies = await Turn(from, () => [_room.Publish(kind, from, id, body, isService: true)]);
         return replies[0] switch
         {
@@ -223,6 +222,7 @@ internal sealed partial class RoomGrain(
     /// <summary>What a service publishes.</summary>
     private async Task<RoomReply[]> Turn(string? from, Func<RoomReply[]> publish)
     {
+        CheckIsRoom();
         ThrowIfFull();
         if (_log is null)
             await TryOpen(Create, from ?? "");

@@ -126,7 +126,8 @@ public sealed class FrameCatalogTests(Cluster cluster) : IAsyncLifetime
         await Ask(dora, $$"""{"type":"message","to":"{{_bob}}","content":"hi"}""");
 
         var opened = await Ask(bob, """{"type":"inbox"}""");
-        await Ask(alice, $$"""{"type":"message","to":"{{_bob}}","content":"hi","data":1}""");
+        await using var eve = await _front.Connect("eve");
+        await Ask(eve, $$"""{"type":"message","to":"{{_bob}}","content":"hi","data":1}""");
         await cluster.Client.GetGrain<IUserGrain>(_bob).Send(new RoomMessage { From = "billing", Content = "x" });
         do
             seen.Add(await bob.Receive("message"));
