@@ -35,6 +35,7 @@ internal static class FrontRole
             builder.Services.AddSingleton<IFrontDependency, ClusterDependency>();
         }
         var app = builder.Build();
+        app.Services.GetService<SqliteFile>()?.Open(); // before all else, so that what is wrong with it is one line
         app.MapFront();
         return app;
     }

@@ -46,7 +46,7 @@ public sealed class StartTests(PostgresFixture postgres)
             ("Authentication:Schems:Bearer:ValidIssuer", "i", "Authentication:Schems is no section; did you mean Authentication:Schemes?"),
             ("Authentication:Bearer:Issuer", "i", "Authentication:Bearer is Authentication:Schemes:Bearer now: Issuer is ValidIssuer there, "),
             ("Authentication:Schemes:Bearer:SigningKeys:0:Lenght", "32", "Authentication:Schemes:Bearer:SigningKeys:0:Lenght is no setting"),
-            ("Log:Provider", "postgress", "Log:Provider is 'postgress'; it must be memory or postgres."),
+            ("Log:Provider", "postgress", "Log:Provider is 'postgress'; it must be memory, sqlite or postgres."),
             ("Urls", "http://127.0.0.1:99999", "Urls is 'http://127.0.0.1:99999'; it must be addresses as http://127.0.0.1:5080, with ports from 0 to 65535"),
             ("Logging:LogLevel:Default", "Warn", "Logging:LogLevel:Default is 'Warn'; it must be Trace, Debug, Information, Warning, Error, Critical or None."),
             ("Logging:Console:LogLevel:Orleans", "Loud", "Logging:Console:LogLevel:Orleans is 'Loud'; it must be Trace, Debug, Information, Warning, Error, Critical or None."),

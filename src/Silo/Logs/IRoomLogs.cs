@@ -6,7 +6,13 @@ namespace Realtime.Silo.Logs;
 /// Where rooms keep their messages. A room reads its log once, when it opens it, and has what it retains in memory from
 /// then on; so a log is appended to and trimmed, and read by nobody else.
 /// </summary>
-internal interface IRoomLogs
+/// <remarks>
+/// An application with a store of its own adds it to the silo's services as a singleton, after <see cref="SiloExtensions.AddRealtime"/>. The
+/// tests that every log passes are in <c>tests/Silo.Tests/Logs/RoomLogCases.cs</c>; they use nothing but these interfaces. Calls come from
+/// many rooms at once, must not block, and should end within 3 s: the caller waits for 5 s. What fails with anything but a
+/// <see cref="LogException"/> counts as a defect: it costs the room's turn as well, and is logged with its stack trace.
+/// </remarks>
+public interface IRoomLogs
 {
     /// <summary>Opens a room's log for the one activation that writes it; who had it open before cannot append any more.</summary>
     /// <param name="room">The room's name.</param>
@@ -24,7 +30,7 @@ internal interface IRoomLogs
 }
 
 /// <summary>A room's open log. One call at a time.</summary>
-internal interface IRoomLog
+public interface IRoomLog
 {
     /// <summary>Names this opening.</summary>
     LogMark Mark { get; }
@@ -40,13 +46,16 @@ internal interface IRoomLog
 }
 
 /// <summary>A message, and the id under which it was published, if it had one.</summary>
-internal readonly record struct LogEntry(FrontEvent Message, string? Id, ulong BodyHash);
+/// <param name="Message">To be given again as it is, but for <see cref="FrontEvent.Order"/>: kind, sender, whether it is of a service, sequence, time, body.</param>
+/// <param name="Id">Any text, up to 128 bytes of UTF-8.</param>
+/// <param name="BodyHash">Of the message's body, to be kept with the id.</param>
+public readonly record struct LogEntry(FrontEvent Message, string? Id, ulong BodyHash);
 
 /// <summary>An opening of a room's log.</summary>
 /// <param name="Room">The log's own number for the room.</param>
 /// <param name="Term">Grows with each opening; 0 in a log that begins a new epoch each time.</param>
 [GenerateSerializer, Immutable, Alias("realtime.log.mark")]
-internal readonly record struct LogMark([property: Id(0)] long Room, [property: Id(1)] long Term)
+public readonly record struct LogMark([property: Id(0)] long Room, [property: Id(1)] long Term)
 {
     /// <summary>
     /// The room's events of this opening have greater orders than this, and all events before it had smaller ones: else
@@ -61,4 +70,4 @@ internal readonly record struct LogMark([property: Id(0)] long Room, [property: 
 /// <param name="Sequence">Of the last message.</param>
 /// <param name="Messages">The newest ones, without holes up to <paramref name="Sequence"/>; their order is that of the opening.</param>
 /// <param name="Publishes">The ids of the dedupe window, oldest first.</param>
-internal sealed record OpenedLog(IRoomLog Log, string Epoch, long Sequence, FrontEvent[] Messages, KnownPublish[] Publishes);
+public sealed record OpenedLog(IRoomLog Log, string Epoch, long Sequence, FrontEvent[] Messages, KnownPublish[] Publishes);

@@ -11,23 +11,48 @@ internal static class LogExtensions
 {
     public static void AddRoomLogs(this ISiloBuilder silo, LogSettings settings)
     {
-        if (!settings.UsesPostgres)
-        {
+        if (settings.UsesSqlite)
+            silo.AddSqlite(settings);
+        else if (settings.UsesPostgres)
+            silo.AddPostgres(settings);
+        else
             silo.Services.TryAddSingleton<IRoomLogs, MemoryLogs>();
-            return;
-        }
+    }
+
+    private static void AddPostgres(this ISiloBuilder silo, LogSettings settings)
+    {
         silo.Services.AddSingleton(settings);
         silo.Services.TryAddSingleton<SiloState>();
         silo.Services.TryAddSingleton<DatabaseWait>();
-        silo.Services.AddSingleton(services => ActivatorUtilities.CreateInstance<LogOutage>(services, settings.ConnectionString!));
+        silo.Services.AddSingleton<PostgresDatabase>();
+        silo.Services.AddSingleton<ILogDatabase>(services => services.GetRequiredService<PostgresDatabase>());
+        silo.Services.AddSingleton<LogOutage>();
         silo.Services.AddSingleton<PostgresLogs>();
         silo.Services.AddSingleton<IRoomLogs>(services => services.GetRequiredService<PostgresLogs>());
-        silo.Services.AddSingleton<LogTrimmer>();
+        silo.Services.AddSingleton<LogTrimmer, PostgresTrimmer>();
         silo.Services.AddHostedService(services => services.GetRequiredService<LogTrimmer>());
         // Before there are rooms. After a cluster has done the same with its database, this finds nothing to do.
         silo.AddStartupTask(async (services, cancellation) =>
         {
             await ActivatorUtilities.CreateInstance<Schema>(services, settings.ConnectionString!).Wait(cancellation);
+        }, ServiceLifecycleStage.First + 2);
+    }
+
+    private static void AddSqlite(this ISiloBuilder silo, LogSettings settings)
+    {
+        silo.Services.AddSingleton(settings);
+        silo.Services.AddSingleton<SqliteFile>();
+        silo.Services.AddSingleton<SqliteDatabase>();
+        silo.Services.AddSingleton<ILogDatabase>(services => services.GetRequiredService<SqliteDatabase>());
+        silo.Services.AddSingleton<LogOutage>();
+        silo.Services.AddSingleton<SqliteLogs>();
+        silo.Services.AddSingleton<IRoomLogs>(services => services.GetRequiredService<SqliteLogs>());
+        silo.Services.AddSingleton<LogTrimmer, SqliteTrimmer>();
+        silo.Services.AddHostedService(services => services.GetRequiredService<LogTrimmer>());
+        silo.AddStartupTask((services, _) =>
+        {
+            services.GetRequiredService<SqliteFile>().Open();
+            return Task.CompletedTask;
         }, ServiceLifecycleStage.First + 2);
     }
 }

@@ -1,8 +1,5 @@
-using System.Net.Sockets;
 using Microsoft.Extensions.Logging;
-using Npgsql;
 using Realtime.PushStreams;
-using Realtime.Silo.Postgres;
 
 namespace Realtime.Silo.Logs;
 
@@ -10,7 +7,7 @@ namespace Realtime.Silo.Logs;
 /// Whether the database takes anything. While it does not, one attempt in about half a second goes to it and all others are
 /// refused at once; its begin and its end are each logged in a line.
 /// </summary>
-internal sealed partial class LogOutage(string connectionString, TimeProvider time, ILogger<LogOutage> logger)
+internal sealed partial class LogOutage(ILogDatabase database, TimeProvider time, ILogger<LogOutage> logger)
 {
     private static readonly TimeSpan s_shortestPause = TimeSpan.FromMilliseconds(250);
     private static readonly TimeSpan s_pauseSpread = TimeSpan.FromMilliseconds(500);
@@ -39,13 +36,8 @@ internal sealed partial class LogOutage(string connectionString, TimeProvider ti
     /// <summary>The error for the caller of a failed attempt; an outage begins when it was the database's fault.</summary>
     public LogException Failed(Exception exception)
     {
-        var reason = exception switch
-        {
-            OperationCanceledException => "no answer in time",
-            _ when PostgresProblem.Find(exception) is { } problem => PostgresProblem.Reason(problem),
-            _ => exception.Message.TrimEnd('.'),
-        };
-        if (!IsOfOneStatement(exception))
+        var reason = exception is OperationCanceledException ? "no answer in time" : database.Reason(exception);
+        if (!database.IsOfOneStatement(exception))
         {
             lock (_gate)
             {
@@ -53,7 +45,7 @@ internal sealed partial class LogOutage(string connectionString, TimeProvider ti
                 if (_reason is null)
                 {
                     _begin = _attempt;
-                    SafeLog.Write(() => LogBegin(PostgresProblem.Address(connectionString), reason));
+                    SafeLog.Write(() => LogBegin(database.Address, reason));
                 }
                 _reason = reason;
             }
@@ -73,20 +65,9 @@ internal sealed partial class LogOutage(string connectionString, TimeProvider ti
             if (_reason is null)
                 return;
             _reason = null;
-            SafeLog.Write(() => LogEnd(PostgresProblem.Address(connectionString), time.GetElapsedTime(_begin).TotalSeconds));
+            SafeLog.Write(() => LogEnd(database.Address, time.GetElapsedTime(_begin).TotalSeconds));
         }
     }
-
-    /// <summary>What the database or the way to it can throw; anything else is a defect.</summary>
-    public static bool IsProblem(Exception exception) =>
-        exception is NpgsqlException or SocketException or IOException or TimeoutException or OperationCanceledException;
-
-    /// <summary>
-    /// The database works and refuses this statement, and nothing of it is done: classes 22 and 23 (what it writes), 40 (it
-    /// met another one), 54 (it is too large).
-    /// </summary>
-    public static bool IsOfOneStatement(Exception exception) =>
-        exception is PostgresException { SqlState: ['2', '2' or '3', ..] or ['4', '0', ..] or ['5', '4', ..] };
 
     [LoggerMessage(1, LogLevel.Error, "Rooms cannot keep messages, and refuse them until they can. {Database}: {Reason}.")]
     private partial void LogBegin(string database, string reason);

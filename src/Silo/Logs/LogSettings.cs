@@ -14,15 +14,16 @@ public sealed class LogSettings : ISettings
 
     internal const string Memory = "memory";
     internal const string Postgres = "postgres";
+    internal const string Sqlite = "sqlite";
 
     /// <summary>
-    /// <c>memory</c>: lost when a silo is killed, and with the last silo. <c>postgres</c>: kept. Without it: <c>postgres</c> in a
-    /// cluster whose silos find each other there, otherwise <c>memory</c>.
+    /// <c>memory</c>: lost when a silo is killed, and with the last silo. <c>sqlite</c>: kept in a file of one process.
+    /// <c>postgres</c>: kept. Without it: <c>postgres</c> in a cluster whose silos find each other there, otherwise <c>memory</c>.
     /// </summary>
-    [AllowedValues(null, "", Memory, Postgres)]
+    [AllowedValues(null, "", Memory, Sqlite, Postgres)]
     public string? Provider { get; set; }
 
-    /// <summary>The database of <c>postgres</c>; without it, that of the cluster.</summary>
+    /// <summary>The database of <c>postgres</c>; without it, that of the cluster. The file of <c>sqlite</c>: <c>Data Source=..</c>.</summary>
     public string? ConnectionString { get; set; }
 
     /// <summary>
@@ -33,6 +34,8 @@ public sealed class LogSettings : ISettings
 
     internal bool UsesPostgres => Provider == Postgres;
 
+    internal bool UsesSqlite => Provider == Sqlite;
+
     /// <summary>Whose rooms they are in the database: <see cref="ClusterSettings.ServiceId"/>.</summary>
     internal string Service { get; private set; } = "";
 
@@ -40,6 +43,8 @@ public sealed class LogSettings : ISettings
 
     /// <summary>Whether the cluster's section says which database it is, or says that it is missing there.</summary>
     private bool _isOfCluster;
+
+    private bool _isOfSilo;
 
     /// <summary>Reads and checks the section; what is not set comes from the cluster's section.</summary>
     /// <exception cref="OptionsValidationException">A setting is out of its range; the message names it, its value and what is allowed.</exception>
@@ -58,13 +63,23 @@ public sealed class LogSettings : ISettings
         var isInDatabase = cluster[nameof(ClusterSettings.Clustering)] == Postgres;
         if (string.IsNullOrEmpty(Provider))
             Provider = isInDatabase ? Postgres : Memory;
-        _isOfCluster = isInDatabase && string.IsNullOrWhiteSpace(ConnectionString);
+        _isOfSilo = cluster[nameof(ClusterSettings.Role)] == "silo";
+        _isOfCluster = UsesPostgres && isInDatabase && string.IsNullOrWhiteSpace(ConnectionString);
         if (_isOfCluster)
             ConnectionString = cluster[nameof(ClusterSettings.ConnectionString)];
     }
 
     IEnumerable<SettingProblem> ISettings.Problems()
     {
+        if (UsesSqlite)
+        {
+            if (_isOfSilo)
+                yield return new(nameof(Provider), "is 'sqlite', which is for a single process (Cluster:Role = single); the silos of a cluster share a log in postgres");
+            else if (string.IsNullOrWhiteSpace(ConnectionString))
+                yield return new(nameof(ConnectionString), "is missing; with Log:Provider = sqlite it names the file: Data Source=data/realtime.db");
+            else if (SqliteFile.PathOf(ConnectionString) is null)
+                yield return new(nameof(ConnectionString), "does not name a file of SQLite; it must be Data Source=.. with a path, and nothing else");
+        }
         if (!UsesPostgres || _isOfCluster)
             yield break;
         if (string.IsNullOrWhiteSpace(ConnectionString))

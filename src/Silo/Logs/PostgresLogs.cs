@@ -9,97 +9,31 @@ namespace Realtime.Silo.Logs;
 /// <summary>Logs in PostgreSQL. A room keeps its epoch for good; its log is read when it is opened, and else only written.</summary>
 internal sealed partial class PostgresLogs : IRoomLogs, IAsyncDisposable
 {
-    /// <summary>What the rows that this release writes mean. Grows when older releases would misread them.</summary>
-    public const short RowVersion = 1;
-
-    /// <summary>
-    /// How long a statement may take. Below the 5 s of a call between silos, so that its caller gets the error; and a database
-    /// that does not answer for so long counts as down.
-    /// </summary>
-    public static readonly TimeSpan StatementTimeout = TimeSpan.FromSeconds(3);
-
-    /// <summary>How long an opening waits for others. With a statement, below the 5 s of a call.</summary>
-    private static readonly TimeSpan s_openingWait = TimeSpan.FromSeconds(1.5);
-
-    /// <summary>So many rooms are opened at once; beside these, the writer has two connections and the trimmer one.</summary>
-    private const int MaxOpenings = 4;
-
-    /// <summary>In the kind of a row: a service has sent it. Releases that do not know it read the kind alone, so it needs no other version.</summary>
-    private const short ServiceFlag = 256;
-
-    private const int Connections = MaxOpenings + 4;
-
     private readonly string _service;
     private readonly RoomOptions _rooms;
-    private readonly LogOutage _outage;
+    private readonly PostgresDatabase _database;
     private readonly LogWriter _writer;
-    private readonly OpeningQueue _openings;
+    private readonly LogOpenings _openings;
     private readonly TimeProvider _time;
     private readonly ILogger _logger;
 
-    public PostgresLogs(LogSettings settings, IOptions<RoomOptions> rooms, LogOutage outage, TimeProvider time, ILogger<PostgresLogs> logger)
+    public PostgresLogs(LogSettings settings, IOptions<RoomOptions> rooms, PostgresDatabase database, LogOutage outage, TimeProvider time, ILogger<PostgresLogs> logger)
     {
-        (_service, _rooms, _outage, _time, _logger) = (settings.Service, rooms.Value, outage, time, logger);
-        _openings = new OpeningQueue(MaxOpenings, time);
-        var connection = new NpgsqlConnectionStringBuilder(settings.ConnectionString)
-        {
-            MaxPoolSize = Connections,
-            Timeout = (int)StatementTimeout.TotalSeconds,
-            CommandTimeout = (int)StatementTimeout.TotalSeconds,
-            CancellationTimeout = -1, // a server that does not answer is not asked to cancel either
-            NoResetOnClose = true, // nothing of a session is changed
-            MaxAutoPrepare = 8, // there are few statements, and the same ones each time
-            AutoPrepareMinUsages = 2,
-        };
-        Source = NpgsqlDataSource.Create(connection);
-        _writer = new LogWriter(Source, outage, logger);
+        (_service, _rooms, _database, _time, _logger) = (settings.Service, rooms.Value, database, time, logger);
+        _openings = new LogOpenings(database, outage, PostgresDatabase.MaxOpenings, time);
+        _writer = new LogWriter(database, outage, logger);
     }
-
-    /// <summary>The connections, for the trimmer too.</summary>
-    public NpgsqlDataSource Source { get; }
 
     /// <summary>Up to where messages of rooms are not needed any more.</summary>
     public TrimList Trims { get; } = new();
 
-    public async ValueTask<OpenedLog> Open(string room, Retention retention, string user = "") => (await Open(room, retention, user, OpenSql))!;
+    public async ValueTask<OpenedLog> Open(string room, Retention retention, string user = "") => (await _openings.Run(user, bound => Read(room, retention, OpenSql, bound)))!;
 
-    public ValueTask<OpenedLog?> Find(string room, Retention retention, string user = "") => Open(room, retention, user, FindSql);
+    public ValueTask<OpenedLog?> Find(string room, Retention retention, string user = "") => _openings.Run(user, bound => Read(room, retention, FindSql, bound));
 
-    private async ValueTask<OpenedLog?> Open(string room, Retention retention, string user, string sql)
-    {
-        _outage.ThrowIfDown();
-        if (!await _openings.Wait(user, s_openingWait))
-        {
-            SiloLimits.Met(SiloLimits.Openings);
-            throw new LogException("The log is busy with other rooms.");
-        }
-        try
-        {
-            // What has waited here says nothing about the database: its time begins now.
-            using var bound = new CancellationTokenSource(StatementTimeout);
-            var opened = await Read(room, retention, sql, bound.Token);
-            _outage.Succeeded();
-            return opened;
-        }
-        catch (Exception exception) when (LogOutage.IsProblem(exception))
-        {
-            if (!LogOutage.IsOfOneStatement(exception))
-                Source.Clear(); // connections to a server that is down
-            throw _outage.Failed(exception);
-        }
-        finally
-        {
-            _openings.Release();
-        }
-    }
+    public IRoomLog Resume(LogMark mark) => new DatabaseLog(_writer, Trims, mark);
 
-    public IRoomLog Resume(LogMark mark) => new PostgresLog(this, mark, trimmed: 0);
-
-    public async ValueTask DisposeAsync()
-    {
-        await _writer.DisposeAsync();
-        await Source.DisposeAsync();
-    }
+    public ValueTask DisposeAsync() => _writer.DisposeAsync();
 
     // Later statements of the batch see what an append had written that the first one waited for.
     private const string OpenSql = """
@@ -138,7 +72,7 @@ internal sealed partial class PostgresLogs : IRoomLogs, IAsyncDisposable
 
     private async Task<OpenedLog?> Read(string room, Retention retention, string sql, CancellationToken cancellation)
     {
-        await using var connection = await Source.OpenConnectionAsync(cancellation);
+        await using var connection = await _database.Source.OpenConnectionAsync(cancellation);
         await using var batch = new NpgsqlBatch(connection)
         {
             BatchCommands =
@@ -172,23 +106,13 @@ internal sealed partial class PostgresLogs : IRoomLogs, IAsyncDisposable
         var found = new List<FrontEvent>();
         while (await reader.ReadAsync(cancellation))
         {
-            if (reader.GetInt16(1) > RowVersion)
+            if (reader.GetInt16(1) > LogRow.Version)
                 throw Newer(room, reader.GetInt16(1));
             // What follows a hole is no history: it would be given as if nothing were missing.
             if (reader.GetInt64(0) != sequence - found.Count)
                 break;
-            found.Add(new FrontEvent
-            {
-                Kind = (FrontEventKind)(reader.GetInt16(2) & ~ServiceFlag),
-                IsService = (reader.GetInt16(2) & ServiceFlag) != 0,
-                Target = room,
-                From = reader.IsDBNull(3) ? null : reader.GetString(3),
-                Epoch = epoch,
-                Sequence = reader.GetInt64(0),
-                Order = mark.FirstOrder,
-                Timestamp = reader.GetInt64(4),
-                Body = reader.GetFieldValue<byte[]>(5),
-            });
+            found.Add(LogRow.Message(room, epoch, mark, reader.GetInt64(0), reader.GetInt16(2), reader.IsDBNull(3) ? null : reader.GetString(3),
+                reader.GetInt64(4), reader.GetFieldValue<byte[]>(5)));
         }
         found.Reverse();
 
@@ -201,15 +125,13 @@ internal sealed partial class PostgresLogs : IRoomLogs, IAsyncDisposable
                 unchecked((ulong)reader.GetInt64(3)), new Receipt(epoch, reader.GetInt64(0), reader.GetInt64(4))));
         }
         publishes.Reverse();
-        return new OpenedLog(new PostgresLog(this, mark, sequence - found.Count + 1), epoch, sequence, [.. found], [.. publishes]);
+        return new OpenedLog(new DatabaseLog(_writer, Trims, mark, sequence - found.Count + 1), epoch, sequence, [.. found], [.. publishes]);
     }
-
-    public static short KindOf(FrontEvent message) => (short)((byte)message.Kind | (message.IsService ? ServiceFlag : 0));
 
     private LogException Newer(string room, short version)
     {
-        LogNewer(room, version, RowVersion);
-        return new LogException($"The room's log has messages of version {version}, written by a newer release; this one reads up to {RowVersion}.");
+        LogNewer(room, version, LogRow.Version);
+        return new LogException($"The room's log has messages of version {version}, written by a newer release; this one reads up to {LogRow.Version}.");
     }
 
     private static NpgsqlParameter<string> Text(string value) => new() { TypedValue = value };
@@ -219,22 +141,4 @@ internal sealed partial class PostgresLogs : IRoomLogs, IAsyncDisposable
     [LoggerMessage(1, LogLevel.Error,
         "Room {Room} is not opened: its log has messages of version {Version}, written by a newer release; this one reads up to {Known}. Run the newer one on all silos.")]
     private partial void LogNewer(string room, short version, short known);
-
-    /// <summary>One room's, small: there may be many.</summary>
-    private sealed class PostgresLog(PostgresLogs logs, LogMark mark, long trimmed) : IRoomLog
-    {
-        private long _trimmed = trimmed;
-
-        public LogMark Mark => mark;
-
-        public ValueTask Append(ReadOnlySpan<LogEntry> entries) => new(logs._writer.Append(mark, entries.ToArray()));
-
-        public void Trim(long before)
-        {
-            if (before - _trimmed < TrimList.Step)
-                return;
-            _trimmed = before;
-            logs.Trims.Add(mark.Room, before);
-        }
-    }
 }

@@ -176,4 +176,4 @@ internal sealed class RoomHistory(Retention retention)
 /// <param name="Messages">The most messages.</param>
 /// <param name="Age">How old the oldest may be.</param>
 /// <param name="Bytes">What they may take in memory, at <see cref="RoomHistory.Overhead"/> each and their bodies.</param>
-internal readonly record struct Retention(int Messages, TimeSpan Age, int Bytes = RoomOptions.DefaultHistoryBytes);
+public readonly record struct Retention(int Messages, TimeSpan Age, int Bytes = RoomOptions.DefaultHistoryBytes);

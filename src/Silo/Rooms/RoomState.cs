@@ -37,11 +37,15 @@ internal readonly record struct ToldPresence([property: Id(0)] string User, [pro
 internal readonly record struct FrontMembers([property: Id(0)] string Front, [property: Id(1)] Member[] Members);
 
 /// <summary>The receipt of a publish that carried an id.</summary>
+/// <param name="User">Who has published; <see cref="OfService"/> for a service, null for one without a name.</param>
+/// <param name="Id">The publish's id.</param>
+/// <param name="BodyHash">Of the message's body.</param>
+/// <param name="Receipt">What the publisher was told.</param>
 [GenerateSerializer, Immutable, Alias("realtime.room.state.publish")]
-internal readonly record struct KnownPublish(
+public readonly record struct KnownPublish(
     [property: Id(0)] string? User, [property: Id(1)] string Id, [property: Id(2)] ulong BodyHash, [property: Id(3)] Receipt Receipt)
 {
-    /// <summary>Stands for the user where a service has published. No name begins like this; <see cref="Logs.LogWriter"/> writes the same.</summary>
+    /// <summary>Stands for the user where a service has published. No name begins like this; logs keep it like this.</summary>
     public static string OfService(string? from) => "\u0001" + from;
 }
 

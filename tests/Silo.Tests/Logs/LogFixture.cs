@@ -25,9 +25,10 @@ internal sealed class TestLogs : IAsyncDisposable
         (Database, Rooms, Time) = (database, options ?? new(), time ?? TimeProvider.System);
         Settings = LogSettings.Read(new ConfigurationBuilder().AddInMemoryCollection(
             [new("Log:Provider", "postgres"), new("Log:ConnectionString", database), .. settings.Select(setting => KeyValuePair.Create(setting.Key, (string?)setting.Value))]).Build());
-        var outage = new LogOutage(database, TimeProvider.System, lines?.For<LogOutage>() ?? NullLogger<LogOutage>.Instance);
-        Logs = new PostgresLogs(Settings, Options.Create(Rooms), outage, Time, lines?.For<PostgresLogs>() ?? NullLogger<PostgresLogs>.Instance);
-        Trimmer = new LogTrimmer(Logs, Settings, Options.Create(Rooms), Options.Create(new InboxOptions()), Time, NullLogger<LogTrimmer>.Instance);
+        Tables = new PostgresDatabase(Settings);
+        var outage = new LogOutage(Tables, TimeProvider.System, lines?.For<LogOutage>() ?? NullLogger<LogOutage>.Instance);
+        Logs = new PostgresLogs(Settings, Options.Create(Rooms), Tables, outage, Time, lines?.For<PostgresLogs>() ?? NullLogger<PostgresLogs>.Instance);
+        Trimmer = new PostgresTrimmer(Logs, Tables, Settings, Options.Create(Rooms), Options.Create(new InboxOptions()), Time, NullLogger<LogTrimmer>.Instance);
     }
 
     public string Database { get; }
@@ -37,6 +38,8 @@ internal sealed class TestLogs : IAsyncDisposable
     public TimeProvider Time { get; }
 
     public LogSettings Settings { get; }
+
+    public PostgresDatabase Tables { get; }
 
     public PostgresLogs Logs { get; }
 
@@ -68,6 +71,7 @@ internal sealed class TestLogs : IAsyncDisposable
     {
         Trimmer.Dispose();
         await Logs.DisposeAsync();
+        await Tables.DisposeAsync();
     }
 }
 

@@ -25,9 +25,13 @@ public sealed class LogSettingsTests
     }
 
     [Theory]
-    [InlineData("Log:Provider is 'redis'; it must be memory or postgres.", "--Log:Provider=redis")]
+    [InlineData("Log:Provider is 'redis'; it must be memory, sqlite or postgres.", "--Log:Provider=redis")]
     [InlineData("Log:ConnectionString is missing; with Log:Provider = postgres it names the database", "--Log:Provider=postgres")]
     [InlineData("Log:ConnectionString is not a PostgreSQL connection string with a host", "--Log:Provider=postgres", "--Log:ConnectionString=s3cret")]
+    [InlineData("Log:ConnectionString is missing; with Log:Provider = sqlite it names the file: Data Source=data/realtime.db", "--Log:Provider=sqlite")]
+    [InlineData("Log:ConnectionString does not name a file of SQLite; it must be Data Source=.. with a path, and nothing else", "--Log:Provider=sqlite", "--Log:ConnectionString=Data Source=:memory:")]
+    [InlineData("Log:ConnectionString does not name a file of SQLite", "--Log:Provider=sqlite", "--Log:ConnectionString=Data Source=a;Password=s3cret")]
+    [InlineData("Log:Provider is 'sqlite', which is for a single process", "--Log:Provider=sqlite", "--Log:ConnectionString=Data Source=a", "--Cluster:Role=silo")]
     [InlineData("Log:RoomAge is 00:00:01; it must be from 01:00:00 to 3650.00:00:00.", "--Log:RoomAge=00:00:01")]
     [InlineData("RoomAge", "--Log:RoomAge=long")]
     [InlineData("Log:Providr is no setting (its value is 'memory'); did you mean Provider? There are Provider, ConnectionString, RoomAge.", "--Log:Providr=memory")]

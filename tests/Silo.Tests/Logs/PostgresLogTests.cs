@@ -6,6 +6,22 @@ using Realtime.Silo.Rooms;
 
 namespace Realtime.Silo.Tests.Logs;
 
+public sealed class PostgresLogCases(PostgresFixture postgres) : RoomLogCases
+{
+    private string _database = "";
+    private TestLogs? _logs;
+
+    protected override async Task Create() => _database = await TestLogs.NewDatabase(postgres);
+
+    protected override Task<IRoomLogs> Start() => Task.FromResult<IRoomLogs>((_logs = new TestLogs(_database)).Logs);
+
+    protected override async Task End()
+    {
+        if (_logs is not null)
+            await _logs.DisposeAsync();
+    }
+}
+
 /// <summary>The log on a real PostgreSQL. Each <see cref="TestLogs"/> on one database stands for a silo.</summary>
 public sealed class PostgresLogTests(PostgresFixture postgres) : IAsyncLifetime
 {
@@ -26,44 +42,6 @@ public sealed class PostgresLogTests(PostgresFixture postgres) : IAsyncLifetime
     }
 
     private static Task Append(OpenedLog log, params LogEntry[] entries) => log.Log.Append(entries).AsTask().WaitAsync(TestLogs.Bound);
-
-    [Fact]
-    public async Task Another_silo_goes_on_in_the_same_epoch_with_all_that_was_kept()
-    {
-        var first = await _logs.Open();
-        await Append(first, Entries.Of(first, 1, "a", id: "id\0 1"), Entries.Of(first, 2, "b", from: null, id: "two"));
-        await Append(first, Entries.Of(first, 3, "c", kind: FrontEventKind.Text), Entries.Of(first, 4, "d", kind: FrontEventKind.Binary));
-
-        await using var other = new TestLogs(_database);
-        var second = await other.Open();
-        Assert.Equal((first.Epoch, 4), (second.Epoch, second.Sequence));
-        Assert.True(second.Log.Mark.Term > first.Log.Mark.Term);
-        Assert.True(second.Log.Mark.FirstOrder > first.Log.Mark.FirstOrder + 1_000_000);
-        Assert.Equal([1, 2, 3, 4], second.Messages.Select(message => message.Sequence));
-        Assert.Equal(["alice", null, "alice", "alice"], second.Messages.Select(message => message.From));
-        Assert.Equal([FrontEventKind.Message, FrontEventKind.Message, FrontEventKind.Text, FrontEventKind.Binary], second.Messages.Select(message => message.Kind));
-        Assert.Equal("\"content\":\"c\"", Encoding.UTF8.GetString(second.Messages[2].Body));
-        Assert.All(second.Messages, message => Assert.Equal(("lobby", first.Epoch, second.Log.Mark.FirstOrder), (message.Target, message.Epoch, message.Order)));
-
-        Assert.Equal(["id\0 1", "two"], second.Publishes.Select(publish => publish.Id));
-        Assert.Equal(["alice", null], second.Publishes.Select(publish => publish.User));
-        Assert.Equal([1, 2], second.Publishes.Select(publish => publish.Receipt.Sequence));
-        Assert.Equal(PublishDedupe.Hash(Entries.Body("a")), second.Publishes[0].BodyHash);
-        Assert.Equal(first.Epoch, second.Publishes[0].Receipt.Epoch);
-    }
-
-    [Fact]
-    public async Task Messages_of_a_service_stay_apart_from_a_users()
-    {
-        var first = await _logs.Open();
-        var (user, service) = (Entries.Of(first, 1, "a", id: "same"), Entries.Of(first, 2, "b", id: "same"));
-        await Append(first, user, service with { Message = service.Message with { IsService = true } });
-        await using var other = new TestLogs(_database);
-        var second = await other.Open();
-        Assert.Equal([false, true], second.Messages.Select(message => message.IsService));
-        Assert.All(second.Messages, message => Assert.Equal((FrontEventKind.Message, "alice"), (message.Kind, message.From)));
-        Assert.Equal(["alice", KnownPublish.OfService("alice")], second.Publishes.Select(publish => publish.User));
-    }
 
     [Fact]
     public async Task A_log_is_found_where_there_is_one_and_else_nothing_is_written()
@@ -92,62 +70,6 @@ public sealed class PostgresLogTests(PostgresFixture postgres) : IAsyncLifetime
 
         var third = await _logs.Open();
         Assert.Equal(["\"content\":\"hi\"", "\"content\":\"kept\""], third.Messages.Select(message => Encoding.UTF8.GetString(message.Body)));
-    }
-
-    [Fact]
-    public async Task Rooms_that_are_written_together_do_not_share_a_refusal()
-    {
-        var mine = await _logs.Open("mine");
-        var lost = await _logs.Open("lost");
-        await using var other = new TestLogs(_database);
-        await other.Open("lost");
-        var appends = Enumerable.Range(1, 50).Select(i => (Task)Task.Run(async () =>
-        {
-            var room = await _logs.Open($"room{i}");
-            await Append(room, Entries.Of(room, 1));
-        })).ToList();
-        appends.Add(Append(mine, Entries.Of(mine, 1)));
-        await Assert.ThrowsAsync<LogFencedException>(() => Append(lost, Entries.Of(lost, 1)));
-        await Task.WhenAll(appends);
-    }
-
-    [Fact]
-    public async Task A_room_that_moves_with_its_log_goes_on_in_its_term()
-    {
-        var first = await _logs.Open();
-        await Append(first, Entries.Of(first, 1));
-        await using var other = new TestLogs(_database);
-        await other.Logs.Resume(first.Log.Mark).Append([Entries.Of(first, 2)]).AsTask().WaitAsync(TestLogs.Bound);
-        Assert.Equal(2, (await _logs.Open()).Sequence);
-    }
-
-    [Fact]
-    public async Task An_append_that_does_not_follow_the_last_one_is_refused()
-    {
-        var log = await _logs.Open();
-        await Append(log, Entries.Of(log, 1));
-        var error = await Assert.ThrowsAsync<LogException>(() => Append(log, Entries.Of(log, 1)));
-        Assert.Contains("not in the log as it was", error.Message);
-        await Assert.ThrowsAsync<LogException>(() => Append(log, Entries.Of(log, 3)));
-        Assert.Equal(1, (await _logs.Open()).Sequence);
-    }
-
-    [Fact]
-    public async Task Many_appends_at_once_are_all_kept_in_the_order_of_their_rooms()
-    {
-        const int rooms = 40, appends = 25, each = 4;
-        await Task.WhenAll(Enumerable.Range(0, rooms).Select(async i =>
-        {
-            var log = await _logs.Open($"room{i}");
-            for (var n = 0; n < appends; n++)
-                await Append(log, Entries.Of(log, 1 + n * each, each));
-        })).WaitAsync(TestLogs.Bound);
-        for (var i = 0; i < rooms; i++)
-        {
-            var log = await _logs.Open($"room{i}");
-            Assert.Equal(appends * each, log.Sequence);
-            Assert.Equal(Enumerable.Range(1, appends * each).Select(n => $"\"content\":\"m{n}\""), log.Messages.Select(message => Encoding.UTF8.GetString(message.Body)));
-        }
     }
 
     [Fact]

@@ -10,7 +10,19 @@ public sealed class RoomLogTests(PostgresFixture postgres)
     private readonly ManualTimeProvider _time = new();
 
     private async Task<IRoomLogs> NewLogs(string provider) =>
-        provider == "memory" ? new MemoryLogs() : new TestLogs(await TestLogs.NewDatabase(postgres), time: _time).Logs;
+        provider switch
+        {
+            "memory" => new MemoryLogs(),
+            "sqlite" => NewFile(),
+            _ => new TestLogs(await TestLogs.NewDatabase(postgres), time: _time).Logs,
+        };
+
+    private IRoomLogs NewFile()
+    {
+        var file = new TestFile(Path.Combine(Directory.CreateTempSubdirectory("realtime-log-").FullName, "log.db"), time: _time);
+        file.File.Open();
+        return file.Logs;
+    }
 
     private static async Task End(IRoomLogs logs)
     {
@@ -21,6 +33,7 @@ public sealed class RoomLogTests(PostgresFixture postgres)
     [Theory]
     [InlineData("memory")]
     [InlineData("postgres")]
+    [InlineData("sqlite")]
     public async Task A_new_room_is_empty_and_has_an_epoch_of_its_own(string provider)
     {
         var logs = await NewLogs(provider);
@@ -35,6 +48,7 @@ public sealed class RoomLogTests(PostgresFixture postgres)
     [Theory]
     [InlineData("memory")]
     [InlineData("postgres")]
+    [InlineData("sqlite")]
     public async Task A_room_keeps_reads_and_trims_alike_on_every_log(string provider)
     {
         var logs = await NewLogs(provider);
