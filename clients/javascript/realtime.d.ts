@@ -96,6 +96,13 @@ export interface DirectMessage {
   readonly timestamp: number;
 }
 
+export interface Dropped {
+  /** The user whose direct messages they were, or the name that a service gave itself; absent when it gave none. */
+  readonly sender?: string;
+  /** Only when a service sent them: its `sender` is no user. */
+  readonly service?: true;
+}
+
 export interface Joined extends Position {
   readonly room: string;
   /** Users in the room. */
@@ -144,6 +151,11 @@ export interface RealtimeEvents {
   left: { readonly room: string; readonly error: RealtimeError };
   /** Messages of the room are lost to this client, or who came and went. */
   missed: Missed;
+  /**
+   * Direct messages of a sender gave way because this client reads too slowly, in this place between the others. They are not
+   * kept, so nobody can load them, and the sender is not told.
+   */
+  dropped: Dropped;
   /** A user came into a room. */
   join: { readonly room: string; readonly from: string };
   /** A user went out of a room. */

@@ -649,6 +649,7 @@ export class RealtimeClient {
 
   /** The server has left messages out, or who came and went, because this client reads too slowly for the room. */
   #dropped(/** @type {any} */ frame) {
+    if (frame.direct) return this.#emit('dropped', { ...(frame.sender !== undefined && { sender: frame.sender }), ...(frame.service && { service: true }) });
     const room = this.#rooms.get(frame.room);
     if (!room?.joined) return;
     const before = /** @type {Position} */ (room.position);
@@ -894,7 +895,7 @@ export class RealtimeClient {
   }
 }
 
-const eventNames = new Set(['state', 'message', 'direct', 'joined', 'left', 'missed', 'join', 'leave', 'presence', 'error', 'raw']);
+const eventNames = new Set(['state', 'message', 'direct', 'joined', 'left', 'missed', 'dropped', 'join', 'leave', 'presence', 'error', 'raw']);
 
 /** A frame of the protocol is a JSON object with a type; anything else is an application's own. */
 function parse(/** @type {string} */ text) {

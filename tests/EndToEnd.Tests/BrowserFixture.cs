@@ -1,3 +1,6 @@
+using System.Buffers.Text;
+using System.Security.Cryptography;
+using System.Text;
 using Microsoft.Playwright;
 
 namespace Realtime.EndToEnd.Tests;
@@ -19,6 +22,7 @@ public sealed class BrowserFixture : IAsyncLifetime
     /// <summary>How many users a room has at the most that tells who comes and goes.</summary>
     internal const int PresenceLimit = 3;
 
+    private readonly byte[] _key = RandomNumberGenerator.GetBytes(32);
     private IPlaywright? _playwright;
     private IBrowser? _browser;
     private FrontProcess? _front;
@@ -41,7 +45,18 @@ public sealed class BrowserFixture : IAsyncLifetime
             ],
             Timeout = 60_000, // ms; a cold start on a busy machine
         });
-        _front = await FrontProcess.StartAsync($"--Front:MaxRoomsPerConnection={MaxRooms}", $"--Rooms:PresenceLimit={PresenceLimit}");
+        _front = await FrontProcess.StartAsync($"--Front:MaxRoomsPerConnection={MaxRooms}", $"--Rooms:PresenceLimit={PresenceLimit}",
+            "--Authentication:Schemes:Bearer:SigningKeys:0:Id=k", $"--Authentication:Schemes:Bearer:SigningKeys:0:Value={Convert.ToBase64String(_key)}");
+    }
+
+    /// <summary>A token of the user that the front believes for an hour; in Development it has an issuer and an audience.</summary>
+    internal string Token(string user)
+    {
+        var payload = $$"""{"iss":"dotnet-user-jwts","aud":"realtime","sub":"{{user}}","exp":{{DateTimeOffset.UtcNow.ToUnixTimeSeconds() + 3600}}}""";
+        var signed = $"{Encode("""{"alg":"HS256","typ":"JWT","kid":"k"}"""u8)}.{Encode(Encoding.UTF8.GetBytes(payload))}";
+        return $"{signed}.{Encode(HMACSHA256.HashData(_key, Encoding.UTF8.GetBytes(signed)))}";
+
+        static string Encode(ReadOnlySpan<byte> bytes) => Base64Url.EncodeToString(bytes);
     }
 
     /// <summary>Skips the test where there is no browser.</summary>

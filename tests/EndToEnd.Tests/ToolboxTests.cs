@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using Microsoft.Playwright;
 using static Microsoft.Playwright.Assertions;
 
@@ -145,6 +146,48 @@ public sealed class ToolboxTests(BrowserFixture browser) : IClassFixture<Browser
         await page.FillAsync("#subprotocol", "unheard-of");
         await page.ClickAsync("#connect");
         await Expect(Frame(page, "event", "refused").Last).ToContainTextAsync("subprotocol");
+    }
+
+    [Fact]
+    public async Task A_token_gets_in_as_a_subprotocol_and_is_in_no_address()
+    {
+        BrowserFixture.RequireChromium();
+        await using var window = await BrowserWindow.OpenAsync(browser, browser.Front, "/toolbox.html");
+        var page = window.Page;
+        var sockets = new ConcurrentQueue<string>();
+        page.WebSocket += (_, socket) => sockets.Enqueue(socket.Url);
+        await page.SelectOptionAsync("#identity-kind", "token");
+        await page.FillAsync("#identity", browser.Token("tess"));
+        await ConnectAsync(page, "/ws");
+        await Expect(Frame(page, "event", "open")).ToContainTextAsync("subprotocol: realtime.json.v1");
+        await SendAsync(page, "Join a room");
+        await SendAsync(page, "Message to the room");
+        await Expect(Frame(page, "in", "message")).ToContainTextAsync("\"from\":\"tess\"");
+        await Expect(page.Locator("#connected-to")).Not.ToContainTextAsync("bearer");
+
+        // The JavaScript client, as a page uses it.
+        var name = await page.EvaluateAsync<string>("""
+            async token => {
+              const { RealtimeClient } = await import('/realtime.js');
+              const client = new RealtimeClient({ url: '/ws', token });
+              await client.connect();
+              await client.join('by-token');
+              const heard = new Promise(resolve => client.on('message', resolve));
+              await client.publish('by-token', 'hi');
+              const { from } = await heard;
+              client.close();
+              return from;
+            }
+            """, browser.Token("theo"));
+        Assert.Equal("theo", name);
+        Assert.Equal(2, sockets.Count);
+        Assert.All(sockets, url => Assert.EndsWith("/ws", url));
+        window.AssertNoErrors();
+
+        await page.ClickAsync("#close-form button");
+        await page.FillAsync("#identity", "no token");
+        await page.ClickAsync("#connect");
+        await Expect(page.Locator("#connect-error")).ToContainTextAsync("no subprotocol may have");
     }
 
     private static async Task ConnectAsync(IPage page, string endpoint)

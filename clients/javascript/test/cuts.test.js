@@ -109,6 +109,26 @@ test('what the server drops for a slow client is told, and not fetched', async (
   assert.equal(joins, 0);
 });
 
+test('direct messages that gave way are told by their sender, in their place', async () => {
+  const alice = await member(proxy.url, 'alice-g', 'gave-way');
+  const order = [];
+  alice.on('direct', ({ content }) => order.push(content));
+  alice.on('dropped', detail => order.push(detail));
+  alice.on('missed', () => assert.fail('no room lost anything'));
+  alice.on('raw', () => assert.fail('a frame that is not known'));
+  proxy.change = text => {
+    const { type, content } = JSON.parse(text);
+    if (type !== 'message') return text;
+    if (content === '2') return JSON.stringify({ type: 'dropped', direct: true, sender: 'bob' });
+    if (content === '3') return JSON.stringify({ type: 'dropped', direct: true, sender: 'billing', service: true });
+    if (content === '4') return JSON.stringify({ type: 'dropped', direct: true, service: true });
+    return text;
+  };
+  for (const content of ['1', '2', '3', '4', '5']) await front.post('/api/users/alice-g/messages', { content });
+  await alice.ping();
+  assert.deepEqual(order, ['1', { sender: 'bob' }, { sender: 'billing', service: true }, { service: true }, '5']);
+});
+
 test('when more was missed than the room has kept, that is told with the new position, and no part of it comes', async () => {
   const small = await startFront('--Rooms:HistoryMessages=5');
   const between = await startProxy(small.port);

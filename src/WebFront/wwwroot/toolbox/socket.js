@@ -13,11 +13,11 @@ const closeMeanings = new Map([
 ]);
 
 /**
- * The address of an endpoint with an identity in it.
+ * The address of an endpoint, with the user's name in it.
  * @param {string} endpoint  A path of this server or a whole URL.
- * @param {'user'|'token'|'none'} kind @param {string} identity
+ * @param {string} user  '' for none.
  */
-export function socketUrl(endpoint, kind, identity) {
+export function socketUrl(endpoint, user) {
   let url;
   try {
     url = new URL(endpoint, location.href);
@@ -27,21 +27,21 @@ export function socketUrl(endpoint, kind, identity) {
   url.protocol = url.protocol.replace(/^http/, 'ws');
   if (!/^wss?:$/.test(url.protocol)) throw new Error(`A WebSocket needs ws:, wss:, http: or https:, not ${url.protocol}`);
   url.hash = '';
-  if (kind !== 'none' && identity) url.searchParams.set(kind === 'user' ? 'user' : 'access_token', identity);
+  if (user) url.searchParams.set('user', user);
   return url;
 }
 
 /**
  * One connection by hand.
- * @param {URL} url @param {string[]} subprotocols
+ * @param {URL} url @param {string[]} subprotocols @param {string} token  '' for none.
  * @param {ReturnType<typeof import('./frames.js').frameList>} frames
  * @param {(state: 'connecting'|'online'|'offline', words: string, subprotocol?: string) => void} changed
  */
-export function openSocket(url, subprotocols, frames, changed) {
-  const shown = new URL(url);
+export function openSocket(url, subprotocols, token, frames, changed) {
   // A token is a secret: it is sent, but a screenshot of the list does not show it.
+  const shown = new URL(url);
   if (shown.searchParams.has('access_token')) shown.searchParams.set('access_token', '…');
-  const socket = new WebSocket(url, subprotocols);
+  const socket = connect(url, subprotocols, token);
   const started = performance.now();
   let opened = false;
   socket.binaryType = 'arraybuffer';
@@ -62,7 +62,7 @@ export function openSocket(url, subprotocols, frames, changed) {
     frames.event('close', `${code} ${meaning}` + (reason ? `\nreason: ${reason}` : '')
       + (wasClean ? '' : '\nnot clean: the closing handshake was not completed'), code === 1000 ? undefined : 'bad');
     changed('offline', opened ? `Closed ${code}` : 'Could not connect');
-    if (!opened) explain(url, frames);
+    if (!opened) explain(url, token, frames);
   };
   return {
     /** @param {string|Uint8Array<ArrayBuffer>} data */
@@ -83,18 +83,33 @@ export function openSocket(url, subprotocols, frames, changed) {
 }
 
 /**
- * A browser does not tell a page why a handshake failed; an ordinary request to the same address often does.
- * @param {URL} url @param {ReturnType<typeof import('./frames.js').frameList>} frames
+ * The token goes as a subprotocol, so that no history and no proxy's log keeps it. The server agrees on another one beside it,
+ * as a browser gives up otherwise; where none is asked for it has to be in the address.
+ * @param {URL} url @param {string[]} subprotocols @param {string} token
  */
-async function explain(url, frames) {
+function connect(url, subprotocols, token) {
+  if (!token) return new WebSocket(url, subprotocols);
+  if (subprotocols.length > 0) {
+    // RFC 9110 section 5.6.2: what a browser takes for a subprotocol.
+    if (!/^[\w!#$%&'*+.^`|~-]+$/.test(token))
+      throw new Error('The token has characters that no subprotocol may have, and no JWT has; without subprotocols it is sent in the address.');
+    return new WebSocket(url, [...subprotocols, `realtime.bearer.${token}`]);
+  }
+  const withToken = new URL(url);
+  withToken.searchParams.set('access_token', token);
+  return new WebSocket(withToken);
+}
+
+/**
+ * A browser does not tell a page why a handshake failed; an ordinary request to the same address often does.
+ * @param {URL} url @param {string} token @param {ReturnType<typeof import('./frames.js').frameList>} frames
+ */
+async function explain(url, token, frames) {
   const address = new URL(url);
   address.protocol = address.protocol.replace(/^ws/, 'http');
   if (address.origin !== location.origin) return;
   try {
-    // The server takes a token in the address from a WebSocket only.
-    const token = address.searchParams.get('access_token');
-    address.searchParams.delete('access_token');
-    const answer = await fetch(address, token === null ? {} : { headers: { authorization: `Bearer ${token}` } });
+    const answer = await fetch(address, token ? { headers: { authorization: `Bearer ${token}` } } : {});
     const text = await answer.text();
     frames.event('refused', answer.status === 426
       ? 'The endpoint is there and lets you in; it may not know the subprotocol.'

@@ -17,11 +17,8 @@ let room = 'lobby';
 
 const identityKind = byId('identity-kind');
 const identity = byId('identity');
-httpForm(frames, {
-  room: () => room,
-  user: () => (identityKind.value === 'user' && identity.value.trim()) || 'alice',
-  token: () => (identityKind.value === 'token' ? identity.value.trim() : ''),
-});
+const identityAs = (/** @type {'user'|'token'} */ kind) => (identityKind.value === kind ? identity.value.trim() : '');
+httpForm(frames, { room: () => room, user: () => identityAs('user') || 'alice', token: () => identityAs('token') });
 
 // --- connecting ---
 
@@ -43,10 +40,10 @@ identityKind.addEventListener('change', () => {
 byId('connect-form').addEventListener('submit', (/** @type {Event} */ event) => {
   event.preventDefault();
   attempt('connect-error', () => {
-    const url = socketUrl(byId('endpoint').value.trim(), identityKind.value, identity.value.trim());
+    const url = socketUrl(byId('endpoint').value.trim(), identityAs('user'));
     const subprotocols = byId('subprotocol').value.split(/[\s,]+/).filter(Boolean);
-    byId('connected-to').replaceChildren(url.pathname, ...(identityKind.value === 'user' && identity.value ? [' as ', bdi(identity.value.trim())] : []));
-    socket = openSocket(url, subprotocols, frames, changed);
+    byId('connected-to').replaceChildren(url.pathname, ...(identityAs('user') ? [' as ', bdi(identityAs('user'))] : []));
+    socket = openSocket(url, subprotocols, identityAs('token'), frames, changed);
   });
 });
 
