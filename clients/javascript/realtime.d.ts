@@ -109,6 +109,8 @@ export interface Joined extends Position {
   readonly members: number;
   /** Only on a resume: true when everything that was missed follows, false when it cannot and `missed` comes. */
   readonly recovered?: boolean;
+  /** Only when `last` was asked for and nothing was resumed: how many of the newest messages follow. */
+  readonly last?: number;
 }
 
 /** The position is where the room goes on: the next message handed out comes after it. */
@@ -225,10 +227,11 @@ export class RealtimeClient {
   /**
    * Enters a room and stays in it across reconnects, until `leave`. Waits for a connection. Rejected when the server
    * refuses. With `since`, a position of an earlier visit, messages since then come first, or `missed` does; it counts
-   * for nothing when this client is in the room already. A join that three connections in a row do not answer is given
+   * for nothing when this client is in the room already. With `last`, 1 to 100, so many of the newest messages come first,
+   * also after a reconnect, unless messages since a position do. A join that three connections in a row do not answer is given
    * up with `timeout`.
    */
-  join(room: string, options?: { since?: Position | null }): Promise<Joined>;
+  join(room: string, options?: { since?: Position | null; last?: number }): Promise<Joined>;
 
   /** Leaves a room. A join and messages that have no answer yet are rejected with `left`. */
   leave(room: string): Promise<void>;

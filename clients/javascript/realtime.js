@@ -34,6 +34,7 @@
  * @typedef {object} Room
  * @property {string} name
  * @property {Position|null} position  Of the last message that was handed out.
+ * @property {number|undefined} last   How many of the newest messages a join brings that resumes nothing.
  * @property {Joined|null} joined      The server's answer, while the connection is in the room.
  * @property {string|null} joinId      The join whose answer counts; one for an earlier stay does not.
  * @property {number} attempt          Joins that have failed in a row, for reasons that pass.
@@ -234,21 +235,22 @@ export class RealtimeClient {
   }
 
   /**
-   * @param {string} room @param {{since?: Position|null}} [options]
+   * @param {string} room @param {{since?: Position|null, last?: number}} [options]
    * @returns {Promise<Joined>}
    */
   join(room, options = {}) {
     return outcome(() => {
       checkName(room, 'room');
-      checkFields('join', options, ['since']);
-      const { since } = options;
+      checkFields('join', options, ['since', 'last']);
+      const { since, last } = options;
       if (since !== undefined && since !== null) checkPosition(since);
+      if (last !== undefined && (!Number.isInteger(last) || last < 1 || last > 100)) throw new TypeError("The option 'last' of join must be a whole number from 1 to 100.");
       let entry = this.#rooms.get(room);
       if (entry?.joined) return Promise.resolve(entry.joined);
       if (!entry) {
         const position = since ? { epoch: since.epoch, seq: since.seq } : null;
         entry = {
-          name: room, position, joined: null, joinId: null, attempt: 0, unanswered: 0, rawSeen: this.#raw, repaired: '',
+          name: room, position, last, joined: null, joinId: null, attempt: 0, unanswered: 0, rawSeen: this.#raw, repaired: '',
           paused: false, publishAttempt: 0, waiting: [],
         };
         this.#rooms.set(room, entry);
@@ -558,7 +560,7 @@ export class RealtimeClient {
     // A room on the way out cannot be entered before it has been left; the end of that sends the join.
     if (this.#leaving.has(room.name)) return;
     const id = room.joinId = this.#id();
-    this.#request(id, { type: 'join', room: room.name, ...room.position }).catch(error => {
+    this.#request(id, { type: 'join', room: room.name, ...room.position, last: room.last }).catch(error => {
       // A lost connection joins again by itself; what was left or joined anew meanwhile is not this join's concern.
       if (room.joinId !== id || this.#rooms.get(room.name) !== room) return;
       room.joinId = null;
@@ -607,14 +609,14 @@ export class RealtimeClient {
     if (!room || (frame.id === undefined ? room.joined === null : frame.id !== room.joinId)) return;
     const before = room.position;
     const { type: _, id: __, ...joined } = frame;
-    // When recovered, the position moves with the missed messages: a cut among them then resumes where it was.
-    if (frame.recovered !== true) room.position = { epoch: frame.epoch, seq: frame.seq };
+    // The position moves with the messages that follow, missed or newest ones: a cut among them then resumes where it was.
+    if (frame.recovered !== true) room.position = { epoch: frame.epoch, seq: frame.seq - (frame.last ?? 0) };
     room.rawSeen = this.#raw;
     room.joined = joined;
     room.attempt = room.unanswered = 0;
     for (const { resolve } of room.waiting.splice(0)) resolve(joined);
     this.#emit('joined', joined);
-    if (frame.recovered === false) this.#emitMissed(room, before, { epoch: frame.epoch, seq: frame.seq });
+    if (frame.recovered === false) this.#emitMissed(room, before, { epoch: frame.epoch, seq: frame.seq - (frame.last ?? 0) });
     this.#flush(room.name);
   }
 

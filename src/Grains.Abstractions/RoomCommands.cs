@@ -22,6 +22,12 @@ public sealed record JoinCommand(
 
     /// <summary>The others do not see it: it is neither told of, listed nor counted. A repeat may change that.</summary>
     [Id(4)] public bool IsHidden { get; init; }
+
+    /// <summary>
+    /// When nothing is resumed, so many of the newest messages come with the answer, as far as the room has them and they are within
+    /// <see cref="Limits.HistoryBytes"/> and <see cref="MaxBytes"/>; 0 for none.
+    /// </summary>
+    [Id(5)] public int Last { get; init; }
 }
 
 /// <summary>The connection goes out of the room. Repeating it changes nothing.</summary>
@@ -82,7 +88,7 @@ public abstract record RoomReply
 /// <param name="Order">The room's event order at the join: stream events up to it happened before.</param>
 /// <param name="Members">How many users are in the room.</param>
 /// <param name="Recovered">Null when the client gave no position; true when <paramref name="Missed"/> is all that it missed.</param>
-/// <param name="Missed">What the client missed, in order; never a part of it.</param>
+/// <param name="Missed">What the client missed, in order; never a part of it. When it was not recovered, the newest messages that it asked for.</param>
 [GenerateSerializer, Immutable, Alias("realtime.reply.joined")]
 public sealed record JoinedReply(
     [property: Id(0)] Position Position,

@@ -24,7 +24,7 @@ internal static class JsonCases
     ];
 
     private static readonly Gen<string> s_field = Gen.OneOf(
-        Gen.OneOf("type", "id", "room", "to", "content", "data", "epoch", "seq", "before", "after", "limit", "from", "timestamp"),
+        Gen.OneOf("type", "id", "room", "to", "content", "data", "epoch", "seq", "before", "after", "limit", "last", "from", "timestamp"),
         Gen.OneOf("", "Type", "ID", "x", "\\ud83d", "r\\u006fom", "\\u0000", "$ref"));
 
     private static readonly Gen<string> s_id = Gen.Frequency(
@@ -38,7 +38,7 @@ internal static class JsonCases
         Gen.Int[0, 9].Select(at => Do(fields => fields.RemoveAt(at % fields.Count))),
         Gen.Select(Gen.Int[0, 9], FuzzText.Value, (at, value) => Do(fields => fields[at % fields.Count] = (fields[at % fields.Count].Name, value))),
         Gen.Select(Gen.Int[0, 9], FuzzText.Name, (at, name) => Do(fields => Set(fields, at % 2 == 0 ? "room" : at % 3 == 0 ? "to" : "after", FuzzText.Quote(name)))),
-        Gen.Select(Gen.OneOf("seq", "before", "limit"), s_position, (name, value) => Do(fields => Set(fields, name, value))),
+        Gen.Select(Gen.OneOf("seq", "before", "limit", "last"), s_position, (name, value) => Do(fields => Set(fields, name, value))),
         Gen.Select(s_field, FuzzText.Value, Gen.Int[0, 9], (name, value, at) => Do(fields => fields.Insert(at % (fields.Count + 1), (name, value)))),
         Gen.Int[0, 9].Select(at => Do(fields => fields.Add(fields[at % fields.Count]))),
         Gen.Select(Gen.Int[0, 9], s_field, (at, name) => Do(fields => fields[at % fields.Count] = (name, fields[at % fields.Count].Value))),

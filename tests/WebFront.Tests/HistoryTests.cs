@@ -100,6 +100,63 @@ public sealed class HistoryTests(Cluster cluster) : IAsyncLifetime
         Assert.True((bool)page["more"]!);
     }
 
+    /// <summary>Joins with more fields, and expects the messages that come then, and the next one that is published.</summary>
+    private async Task<JsonObject> JoinsAndGets(int[] expected, JsonObject fields)
+    {
+        (fields["type"], fields["room"]) = ("join", _room);
+        await using var carl = await _front.Connect("carl" + Guid.NewGuid().ToString("N"));
+        var joined = await carl.Ask(fields);
+        Assert.Equal("joined", (string?)joined["type"]);
+        await Room.Broadcast(new RoomMessage { From = "bob", Content = "live" });
+        foreach (var sequence in expected)
+            Assert.Equal(sequence, (int)(await carl.Receive("message"))["seq"]!);
+        Assert.Equal("live", (string?)(await carl.Receive("message"))["content"]);
+        return joined;
+    }
+
+    [Fact]
+    public async Task A_join_brings_the_last_messages_and_then_what_is_live()
+    {
+        Assert.Equal(0, (int)(await JoinsAndGets([], new() { ["last"] = 2 }))["last"]!);
+        await Say(4); // 2 to 5
+        var joined = await JoinsAndGets([4, 5], new() { ["last"] = 2 });
+        Assert.Equal((5, 2, false), ((int)joined["seq"]!, (int)joined["last"]!, joined.ContainsKey("recovered")));
+        Assert.Equal(6, (int)(await JoinsAndGets([1, 2, 3, 4, 5, 6], new() { ["last"] = 100 }))["last"]!);
+        Assert.False((await JoinsAndGets([], [])).ContainsKey("last"));
+    }
+
+    [Fact]
+    public async Task Last_messages_come_only_when_the_position_cannot_be_resumed()
+    {
+        await Say(4);
+        var epoch = (await Room.Describe()).Position.Epoch;
+        var resumed = await JoinsAndGets([2, 3, 4], new() { ["epoch"] = epoch, ["seq"] = 1, ["last"] = 1 });
+        Assert.Equal((true, false), ((bool)resumed["recovered"]!, resumed.ContainsKey("last")));
+        var lost = await JoinsAndGets([4, 5], new() { ["epoch"] = "another", ["seq"] = 1, ["last"] = 2 });
+        Assert.Equal((false, 2), ((bool)lost["recovered"]!, (int)lost["last"]!));
+    }
+
+    [Fact]
+    public async Task Last_messages_that_are_large_are_fewer()
+    {
+        await Say(10, new string('x', 60_000));
+        Assert.Equal(4, (int)(await JoinsAndGets([7, 8, 9, 10], new() { ["last"] = 10 }))["last"]!);
+    }
+
+    [Theory]
+    [InlineData("0", "'last' is 0; it must be from 1 to 100.")]
+    [InlineData("101", "'last' is 101; it must be from 1 to 100.")]
+    [InlineData("-9223372036854775808", "it must be from 1 to 100.")]
+    [InlineData("9223372036854775808", "'last' must be a whole number of at most 64 bits")]
+    [InlineData("\"3\"", "'last' must be a whole number.")]
+    [InlineData("null", "'last' must be a whole number.")]
+    public async Task A_join_with_a_wrong_number_of_last_messages_is_refused(string last, string why)
+    {
+        var error = await _alice.Refused($$"""{"type":"join","room":"{{_room}}","last":{{last}}}""");
+        Assert.Equal("bad_request", (string?)error["code"]);
+        Assert.Contains(why, (string?)error["content"]);
+    }
+
     [Theory]
     [InlineData("""{"type":"history","room":"ROOM","limit":0}""", "bad_request", "'limit' is 0; it must be from 1 to 100.")]
     [InlineData("""{"type":"history","room":"ROOM","limit":101}""", "bad_request", "'limit' is 101; it must be from 1 to 100.")]

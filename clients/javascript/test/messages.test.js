@@ -28,6 +28,20 @@ test('messages reach all members, the sender too, in one order', async () => {
   assert.deepEqual(alice.position('order'), { epoch: first.epoch, seq: 201 });
 });
 
+test('a join brings the last messages, then what is live, and refuses a number that is none', async () => {
+  const alice = await member(front.url, 'alice', 'newest');
+  for (const i of numbers(5)) await alice.publish('newest', `m${i}`);
+  const bob = await member(front.url, 'bob', 'elsewhere');
+  const seen = history(bob, 'newest');
+  const joined = await bob.join('newest', { last: 3 });
+  assert.deepEqual({ seq: joined.seq, last: joined.last, recovered: joined.recovered }, { seq: 5, last: 3, recovered: undefined });
+  await alice.publish('newest', 'm6');
+  await seen.until(4);
+  assert.deepEqual(seen.contents, ['m3', 'm4', 'm5', 'm6']);
+  assert.deepEqual(bob.position('newest'), { epoch: joined.epoch, seq: 6 });
+  for (const last of [0, 101, 1.5, '3', null]) await assert.rejects(() => bob.join('other', { last }), TypeError);
+});
+
 test('a direct message goes to one user and says how many connections it reached', async () => {
   const alice = await member(front.url, 'alice-d', 'direct');
   const bob = await member(front.url, 'bob-d', 'direct');

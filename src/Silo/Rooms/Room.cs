@@ -172,15 +172,26 @@ internal sealed class Room(string name, RoomOptions options, TimeProvider time, 
             PublishPresence(FrontEventKind.Left, user);
         if (_members.Add(front, join.Connection, join.User, join.IsHidden))
             PublishPresence(FrontEventKind.Joined, join.User);
-        if (join.Since is not { } since)
-            return new JoinedReply(Position, _order, _members.Users, null, []);
-        var missed = since.Epoch == Epoch ? After(since.Sequence, join.MaxBytes) : null;
-        if (missed is { Length: > 0 } && !(_resumes ??= new(options.ResumeBytesPerSecond, options.ResumeBurstBytes)).TryTake(join.User, BodiesOf(missed), NowMs()))
-        {
-            SiloLimits.Met(SiloLimits.Resume);
+        var missed = join.Since is { } since && since.Epoch == Epoch ? After(since.Sequence, join.MaxBytes) : null;
+        if (!TryTakeResume(join.User, missed))
             missed = null;
+        bool? recovered = join.Since is null ? null : missed is not null;
+        if (missed is null && join.Last > 0)
+        {
+            missed = Newest(join.Last, join.MaxBytes);
+            if (!TryTakeResume(join.User, missed))
+                missed = null;
         }
-        return new JoinedReply(Position, _order, _members.Users, missed is not null, missed ?? []);
+        return new JoinedReply(Position, _order, _members.Users, recovered, missed ?? []);
+    }
+
+    /// <summary>What a join brings of the past counts for how much its user may have of it.</summary>
+    private bool TryTakeResume(string user, FrontEvent[]? messages)
+    {
+        if (messages is null or [] || (_resumes ??= new(options.ResumeBytesPerSecond, options.ResumeBurstBytes)).TryTake(user, BodiesOf(messages), NowMs()))
+            return true;
+        SiloLimits.Met(SiloLimits.Resume);
+        return false;
     }
 
     private LeftReply Leave(string front, LeaveCommand leave)
@@ -333,6 +344,18 @@ internal sealed class Room(string name, RoomOptions options, TimeProvider time, 
         if (_pending.Count > 0)
             missed = [.. missed, .. _pending.Select(entry => entry.Message).Where(message => message.Sequence > sequence)];
         return BodiesOf(missed) <= bytes ? missed : null;
+    }
+
+    /// <summary>At most so many of the newest messages without a hole, pending ones included; 0 bytes for no bound but that of a page.</summary>
+    private FrontEvent[] Newest(int count, int maxBytes)
+    {
+        var bytes = maxBytes > 0 ? Math.Min(maxBytes, Limits.HistoryBytes) : Limits.HistoryBytes;
+        count = Math.Min(count, Limits.HistoryPage);
+        FrontEvent[] messages = [.. _history.Before(long.MaxValue, count, bytes, NowMs()), .. _pending.Select(entry => entry.Message)];
+        var first = messages.Length;
+        while (first > 0 && messages.Length - first < count && (bytes -= messages[first - 1].Body.Length) >= 0)
+            first--;
+        return messages[first..];
     }
 
     private static long BodiesOf(FrontEvent[] messages)

@@ -37,6 +37,7 @@ internal ref struct ClientFrame
         Token = 2048,
         Method = 4096,
         Code = 8192,
+        Last = 16384,
     }
 
     public ClientFrameType Type { get; private set; }
@@ -49,6 +50,7 @@ internal ref struct ClientFrame
     public string? After { get; private set; }
     public long? Before { get; private set; }
     public long? Limit { get; private set; }
+    public long? Last { get; private set; }
     public string? Token { get; private set; }
     public string? Method { get; private set; }
     public string? Code { get; private set; }
@@ -200,6 +202,9 @@ internal ref struct ClientFrame
             case Fields.Limit:
                 Limit = ReadNumber(ref reader, field);
                 break;
+            case Fields.Last:
+                Last = ReadNumber(ref reader, field);
+                break;
             case Fields.Token:
                 Token = ReadString(ref reader, field);
                 break;
@@ -237,6 +242,8 @@ internal ref struct ClientFrame
             return Fields.Before;
         if (reader.ValueTextEquals("limit"u8))
             return Fields.Limit;
+        if (reader.ValueTextEquals("last"u8))
+            return Fields.Last;
         if (reader.ValueTextEquals("token"u8))
             return Fields.Token;
         if (reader.ValueTextEquals("method"u8))

@@ -27,7 +27,7 @@ internal static class FrameCatalog
     /// <summary>What clients send. Any other field is passed over.</summary>
     public static readonly FrameForm[] Client =
     [
-        new("join", "room", "id epoch seq"),
+        new("join", "room", "id epoch seq last"),
         new("leave", "room", "id"),
         new("message", "room", "id content data"),
         new("message", "to", "id content data"),
@@ -44,7 +44,7 @@ internal static class FrameCatalog
     /// <summary>What servers send.</summary>
     public static readonly FrameForm[] Server =
     [
-        new("joined", "room epoch seq members", "id recovered"),
+        new("joined", "room epoch seq members", "id recovered last"),
         new("left", "room", "id by"),
         new("ack", "id room epoch seq"),
         new("inbox", "epoch seq", "id recovered"),

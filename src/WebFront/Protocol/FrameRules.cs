@@ -35,6 +35,11 @@ internal static class FrameRules
         ? Refusal.BadRequest($"'limit' is {limit}; it must be from 1 to {most}.")
         : null;
 
+    /// <summary>How many messages a join is to bring.</summary>
+    public static Refusal? LastProblem(in ClientFrame frame) => frame.Last is < 1 or > Limits.HistoryPage
+        ? Refusal.BadRequest($"'last' is {frame.Last}; it must be from 1 to {Limits.HistoryPage}.")
+        : null;
+
     public static Refusal? BeforeProblem(in ClientFrame frame) => frame.Before is < 1
         ? Refusal.BadRequest($"'before' is {frame.Before}; it must be 1 or more.")
         : null;

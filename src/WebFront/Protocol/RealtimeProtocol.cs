@@ -105,7 +105,7 @@ internal sealed partial class RealtimeProtocol(
 
     private ValueTask Join(Session session, in ClientFrame frame)
     {
-        if ((RoomProblem(frame) ?? PositionProblem(frame)) is { } refusal)
+        if ((RoomProblem(frame) ?? PositionProblem(frame) ?? LastProblem(frame)) is { } refusal)
             return Refuse(session, frame, refusal);
         var name = frame.Room!;
         if (session.MembershipIn(name) is not null)
@@ -121,6 +121,7 @@ internal sealed partial class RealtimeProtocol(
         var command = new JoinCommand(session.User, session.Connection.Id, since)
         {
             MaxBytes = _options.MaxResumeBytes,
+            Last = (int)(frame.Last ?? 0),
             IsHidden = (answer.Allowed & RoomOperation.Presence) == 0,
         };
         var gate = isDecided ? null : new AccessGate();

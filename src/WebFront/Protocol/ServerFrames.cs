@@ -18,7 +18,7 @@ internal static class ServerFrames
     private static Utf8JsonWriter? t_writer;
 
     /// <summary>The answer to a join; without an id, news for a member: something is lost, and this is where the room goes on.</summary>
-    public static Frame Joined(string? id, LocalRoom room, Position position, bool? recovered, int members)
+    public static Frame Joined(string? id, LocalRoom room, Position position, bool? recovered, int members, int? last = null)
     {
         var (frame, json) = Begin("joined"u8, id);
         json.WriteRoom(room);
@@ -26,6 +26,8 @@ internal static class ServerFrames
         json.WriteNumber("seq"u8, position.Sequence);
         if (recovered is { } value)
             json.WriteBoolean("recovered"u8, value);
+        if (last is { } count)
+            json.WriteNumber("last"u8, count);
         json.WriteNumber("members"u8, members);
         return End(frame, json);
     }

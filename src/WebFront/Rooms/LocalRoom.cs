@@ -200,8 +200,8 @@ internal sealed class LocalRoom : ITimelineHost
         var (_, id, command, membership) = pending;
         switch (command)
         {
-            case JoinCommand when membership is not null:
-                EndJoin(session, id, membership, reply as JoinedReply);
+            case JoinCommand join when membership is not null:
+                EndJoin(session, id, membership, reply as JoinedReply, join.Last > 0);
                 break;
             case LeaveCommand when membership is not null:
                 EndLeave(session, id, membership, reply);
@@ -231,7 +231,7 @@ internal sealed class LocalRoom : ITimelineHost
         session.Connection.Deliver(ServerFrames.Left(id, this));
     }
 
-    private void EndJoin(Session session, string? id, Membership membership, JoinedReply? reply)
+    private void EndJoin(Session session, string? id, Membership membership, JoinedReply? reply, bool wantsLast)
     {
         lock (_gate)
         {
@@ -239,7 +239,7 @@ internal sealed class LocalRoom : ITimelineHost
             {
                 _pacer.Flush();
                 if (reply is not null && !session.IsClosed)
-                    Admit(session, id, membership, reply);
+                    Admit(session, id, membership, reply, wantsLast);
             }
             finally
             {
@@ -254,12 +254,13 @@ internal sealed class LocalRoom : ITimelineHost
     }
 
     /// <summary>Answers the join, delivers what was missed and what came since, and makes it a member. Under the lock.</summary>
-    private void Admit(Session session, string? id, Membership membership, JoinedReply reply)
+    private void Admit(Session session, string? id, Membership membership, JoinedReply reply, bool wantsLast)
     {
         var admission = _timeline.Admit(reply);
         if (!admission.IsAtAnswer || reply.Missed.Sum(message => (long)message.Body.Length) > _services.Options.MaxResumeBytes)
             reply = reply with { Position = admission.Position, Recovered = reply.Recovered is null ? null : false, Missed = [] };
-        session.Connection.Deliver(_audience.Joined(id, reply.Position, reply.Recovered, reply.Members));
+        int? last = wantsLast && reply.Recovered != true ? reply.Missed.Length : null;
+        session.Connection.Deliver(_audience.Joined(id, reply.Position, reply.Recovered, reply.Members, last));
         if (reply.Missed.Length > 0)
             session.Connection.Deliver(_audience.Encode(reply.Missed));
         membership.JoinPoint = admission.Point;

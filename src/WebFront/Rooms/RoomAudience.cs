@@ -12,7 +12,8 @@ internal class RoomAudience(LocalRoom room, ConnectionRegistry registry)
     protected ConnectionRegistry Registry => registry;
 
     /// <summary>The answer to a join; without an id, that messages are lost.</summary>
-    public virtual Frame Joined(string? id, Position position, bool? recovered, int members) => ServerFrames.Joined(id, room, position, recovered, members);
+    public virtual Frame Joined(string? id, Position position, bool? recovered, int members, int? last = null) =>
+        ServerFrames.Joined(id, room, position, recovered, members, last);
 
     public virtual Frame Error(string? id, RefusedReply refused) => ServerFrames.Error(id, room.Name, refused.Code, refused.Reason);
 

@@ -83,7 +83,7 @@ public sealed class FrameCatalogTests(Cluster cluster) : IAsyncLifetime
         var seen = new List<JsonObject>();
         await using var alice = await _front.Connect("alice");
         await using var bob = await _front.Connect(_bob);
-        var joined = await Ask(alice, $$"""{"type":"join","room":"{{_room}}"}""");
+        var joined = await Ask(alice, $$"""{"type":"join","room":"{{_room}}","last":1}""");
         await Ask(bob, $$"""{"type":"join","room":"{{_room}}"}""");
         var grain = cluster.Client.GetGrain<IRoomGrain>(_room);
         await grain.Broadcast(new RoomMessage { From = "billing", Content = "x" });
@@ -110,7 +110,7 @@ public sealed class FrameCatalogTests(Cluster cluster) : IAsyncLifetime
         await Ask(alice, $$"""{"type":"leave","room":"{{_room}}"}""");
         seen.Add(await bob.Receive("leave"));
         joined["type"] = "join";
-        foreach (var field in new[] { "id", "members" })
+        foreach (var field in new[] { "id", "members", "last" })
             joined.Remove(field);
         await Ask(alice, joined.ToJsonString());
         seen.Add(await bob.Receive("join"));
@@ -165,7 +165,7 @@ public sealed class FrameCatalogTests(Cluster cluster) : IAsyncLifetime
             {
                 "room" => _room,
                 "to" => _bob,
-                "seq" or "before" or "limit" => 1,
+                "seq" or "before" or "limit" or "last" => 1,
                 "data" => new JsonObject(),
                 _ => "text",
             };

@@ -7,6 +7,7 @@ export const frameTemplates = [
     group: 'Messages of realtime.json.v1',
     items: [
       { name: 'Join a room', payload: '{"type":"join","id":"{id}","room":"{room}"}' },
+      { name: 'Join with the last messages', payload: '{"type":"join","id":"{id}","room":"{room}","last":10}' },
       { name: 'Join and resume from a position', payload: '{"type":"join","id":"{id}","room":"{room}","epoch":"","seq":0}' },
       { name: 'Message to the room', payload: '{"type":"message","id":"{id}","room":"{room}","content":"hello"}' },
       { name: 'Message with data', payload: '{"type":"message","id":"{id}","room":"{room}","content":"","data":{"x":1,"y":2}}' },
