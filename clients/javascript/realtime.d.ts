@@ -92,8 +92,25 @@ export interface DirectMessage {
   readonly service?: true;
   readonly content?: string;
   readonly data?: any;
+  /** Where it stands in the user's inbox; absent when the user has none. */
+  readonly epoch?: string;
+  readonly seq?: number;
   /** Unix ms. */
   readonly timestamp: number;
+}
+
+/** Where this client begins in its user's inbox. */
+export interface Inbox extends Position {
+  /** Only with a position: true when everything that was missed follows, false when it cannot and `inboxMissed` comes. */
+  readonly recovered?: boolean;
+}
+
+/** The position is where the inbox goes on: the next of its messages comes after it. */
+export interface InboxMissed extends Position {
+  /** The last position before the loss. */
+  readonly since: Position | null;
+  /** When the server left them out because this client reads too slowly. */
+  readonly dropped?: true;
 }
 
 export interface Dropped {
@@ -145,7 +162,7 @@ export interface RealtimeEvents {
   state: StateEvent;
   /** A message in a room: once each, in order. */
   message: RoomMessage;
-  /** A message to this user, or to everyone (`POST /api/messages`). */
+  /** A message to this user, or to everyone (`POST /api/messages`). After `inbox` those of the inbox come once each, in order. */
   direct: DirectMessage;
   /** In a room, for the first time or again. */
   joined: Joined;
@@ -153,6 +170,8 @@ export interface RealtimeEvents {
   left: { readonly room: string; readonly error: RealtimeError };
   /** Messages of the room are lost to this client, or who came and went. */
   missed: Missed;
+  /** Messages of the inbox are lost to this client. */
+  inboxMissed: InboxMissed;
   /**
    * Direct messages of a sender gave way because this client reads too slowly, in this place between the others. They are not
    * kept, so nobody can load them, and the sender is not told.
@@ -206,6 +225,9 @@ export class RealtimeClient {
   /** The rooms that this client is in or keeps trying to be in. */
   readonly rooms: string[];
 
+  /** Where this client is in its user's inbox: keep it, and give it to `inbox` after a restart. Null when it has not been asked for, or not answered. */
+  readonly inboxPosition: Position | null;
+
   /** Where this client is in a room: the position of the last message handed out; null when not known. */
   position(room: string): Position | null;
 
@@ -233,6 +255,14 @@ export class RealtimeClient {
    */
   join(room: string, options?: { since?: Position | null; last?: number }): Promise<Joined>;
 
+  /**
+   * Asks for this user's inbox, and again after each reconnect, from the last position: direct messages that came meanwhile follow, or
+   * `inboxMissed` tells that they cannot. The server keeps them from the first time that a user asks. Waits for a connection; rejected with
+   * `forbidden` where the server has no inboxes. With `since`, a position of an earlier visit, messages since then come first; it counts for
+   * nothing when the inbox was asked for already.
+   */
+  inbox(options?: { since?: Position | null }): Promise<Inbox>;
+
   /** Leaves a room. A join and messages that have no answer yet are rejected with `left`. */
   leave(room: string): Promise<void>;
 
@@ -247,10 +277,10 @@ export class RealtimeClient {
   publish(room: string, content?: string, data?: any, options?: { id?: string; timeout?: number }): Promise<Position & { room: string }>;
 
   /**
-   * Sends a message to all connections of a user, and resolves with how many it reached. Without a connection it waits
-   * for one. It is sent once: when its answer is lost with the connection, it is rejected with `unconfirmed`.
+   * Sends a message to all connections of a user, and resolves with how many it reached, and with its position when the
+   * user has an inbox, which has kept it then. Without a connection it waits for one. It is sent once: when its answer is lost with the connection, it is rejected with `unconfirmed`.
    */
-  sendTo(user: string, content?: string, data?: any, options?: { timeout?: number }): Promise<{ connections: number }>;
+  sendTo(user: string, content?: string, data?: any, options?: { timeout?: number }): Promise<{ connections: number } & Partial<Position>>;
 
   /**
    * A page of the users in a room, in ordinal order.

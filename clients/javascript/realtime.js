@@ -12,6 +12,7 @@
  *   sends what was missed, or says that it cannot; that is the event `missed`.
  * - Room messages come once and in order: one that was already seen is dropped by its position, and a hole in the
  *   numbers has the room joined again from before the hole.
+ * - The inbox, once asked for, is resumed in the same way; the event is `inboxMissed`.
  * - A room publish without an answer is sent again under the same id, which the server deduplicates, until a time
  *   limit. A direct message is not, as nothing deduplicates it: its promise is rejected with the code `unconfirmed`.
  * - A token from a function is renewed on the open connection before it runs out; with one that could not be, it reconnects.
@@ -27,6 +28,7 @@
  * @typedef {import('./realtime.d.ts').Position} Position
  * @typedef {import('./realtime.d.ts').RoomMessage} RoomMessage
  * @typedef {import('./realtime.d.ts').Joined} Joined
+ * @typedef {import('./realtime.d.ts').Inbox} InboxAnswer
  *
  * @typedef {{resolve: (value: any) => void, reject: (error: Error) => void}} Waiting
  *
@@ -44,6 +46,9 @@
  * @property {boolean} paused          Publishes were refused for a reason that passes; none goes out until the pause ends.
  * @property {number} publishAttempt   Such pauses in a row.
  * @property {Waiting[]} waiting       Callers of `join`.
+ *
+ * The inbox that the application has asked for; the fields as those of a room.
+ * @typedef {{position: Position|null, joined: InboxAnswer|null, joinId: string|null, attempt: number, unanswered: number, waiting: Waiting[]}} Inbox
  *
  * A message without an answer. A null room is a direct message.
  * @typedef {{id: string, frame: string, bytes: number, room: string|null, sent: boolean, tried: boolean, timer: Timer, resolve: Function, reject: Function}} Outgoing
@@ -174,6 +179,8 @@ export class RealtimeClient {
 
   /** @type {Map<string, Room>} */
   #rooms = new Map();
+  /** @type {Inbox|null} */
+  #inbox = null;
   /** Rooms that were left and whose answer is not there yet. @type {Set<string>} */
   #leaving = new Set();
   /** In the order of sending. @type {Map<string, Outgoing>} */
@@ -200,6 +207,8 @@ export class RealtimeClient {
 
   /** @param {string} room @returns {Position|null} */
   position(room) { return this.#rooms.get(room)?.position ?? null; }
+
+  get inboxPosition() { return this.#inbox?.position ?? null; }
 
   /**
    * @template {keyof Events} K
@@ -261,6 +270,25 @@ export class RealtimeClient {
     });
   }
 
+  /**
+   * @param {{since?: Position|null}} [options]
+   * @returns {Promise<InboxAnswer>}
+   */
+  inbox(options = {}) {
+    return outcome(() => {
+      checkFields('inbox', options, ['since']);
+      const { since } = options;
+      if (since !== undefined && since !== null) checkPosition(since);
+      if (this.#inbox?.joined) return Promise.resolve(this.#inbox.joined);
+      if (!this.#inbox) {
+        this.#inbox = { position: since ? { epoch: since.epoch, seq: since.seq } : null, joined: null, joinId: null, attempt: 0, unanswered: 0, waiting: [] };
+        if (this.#isOnline) this.#askForInbox(this.#inbox);
+      }
+      const { waiting } = this.#inbox;
+      return new Promise((resolve, reject) => waiting.push({ resolve, reject }));
+    });
+  }
+
   /** @param {string} room @returns {Promise<void>} */
   leave(room) {
     return outcome(() => {
@@ -293,13 +321,14 @@ export class RealtimeClient {
 
   /**
    * @param {string} user @param {string} [content] @param {any} [data] @param {{timeout?: number}} [options]
-   * @returns {Promise<{connections: number}>}
+   * @returns {Promise<{connections: number} & Partial<Position>>}
    */
   sendTo(user, content, data, options = {}) {
     return outcome(() => {
       checkName(user, 'user');
       checkFields('sendTo', options, ['timeout']);
-      return this.#enqueue({ to: user }, this.#id(), bodyOf(content, data), options.timeout).then(({ connections }) => ({ connections }));
+      return this.#enqueue({ to: user }, this.#id(), bodyOf(content, data), options.timeout)
+        .then(({ connections, epoch, seq }) => epoch === undefined ? { connections } : { connections, epoch, seq });
     });
   }
 
@@ -472,6 +501,7 @@ export class RealtimeClient {
       // A listener may have joined by now.
       if (room.joinId === null) this.#sendJoin(room);
     }
+    if (this.#inbox?.joinId === null) this.#askForInbox(this.#inbox);
     this.#flush(null);
   }
 
@@ -509,6 +539,7 @@ export class RealtimeClient {
     for (const item of this.#outbox.values()) this.#take(item).reject(error);
     for (const room of this.#rooms.values())
       for (const { reject } of room.waiting.splice(0)) reject(error);
+    for (const { reject } of this.#inbox?.waiting.splice(0) ?? []) reject(error);
     for (const { reject } of this.#connecting.splice(0)) reject(error);
     this.#setStatus({ state: 'offline', attempt: 0, retryAt: null, code, reason });
   }
@@ -528,6 +559,7 @@ export class RealtimeClient {
     this.#requests.clear();
     this.#leaving.clear();
     for (const room of this.#rooms.values()) room.joined = room.joinId = null;
+    if (this.#inbox) this.#inbox.joined = this.#inbox.joinId = null;
     for (const { reject } of requests) reject(error);
   }
 
@@ -651,6 +683,7 @@ export class RealtimeClient {
 
   /** The server has left messages out, or who came and went, because this client reads too slowly for the room. */
   #dropped(/** @type {any} */ frame) {
+    if (frame.inbox) return this.#inboxDropped(frame);
     if (frame.direct) return this.#emit('dropped', { ...(frame.sender !== undefined && { sender: frame.sender }), ...(frame.service && { service: true }) });
     const room = this.#rooms.get(frame.room);
     if (!room?.joined) return;
@@ -680,6 +713,65 @@ export class RealtimeClient {
 
   #emitMissed(/** @type {Room} */ room, /** @type {Position|null} */ since, /** @type {Position} */ position) {
     this.#emit('missed', { room: room.name, since, ...position });
+  }
+
+  // --- the inbox ---
+
+  #askForInbox(/** @type {Inbox} */ inbox) {
+    const id = inbox.joinId = this.#id();
+    this.#request(id, { type: 'inbox', ...inbox.position }).catch(error => {
+      // A lost connection asks again by itself.
+      if (inbox.joinId !== id || this.#inbox !== inbox) return;
+      inbox.joinId = null;
+      if (error.code === 'timeout' && ++inbox.unanswered < joinTries) return this.#lost(0, 'The server did not answer for the inbox.');
+      if (passingErrors.has(error.code)) {
+        const generation = this.#generation;
+        setTimeout(() => {
+          if (generation === this.#generation && this.#inbox === inbox && inbox.joinId === null) this.#askForInbox(inbox);
+        }, backoff(inbox.attempt++, this.#options.retryBase, this.#options.retryMax));
+        return;
+      }
+      this.#inbox = null;
+      // The one who called inbox hears of it there; a refusal on the way back has no such caller.
+      if (inbox.waiting.length === 0) this.#emit('error', error);
+      for (const { reject } of inbox.waiting.splice(0)) reject(error);
+    });
+  }
+
+  /** The answer for the inbox; without an id, messages are lost and the server says where it goes on. */
+  #inboxAnswered(/** @type {any} */ frame) {
+    this.#takeRequest(frame.id)?.resolve(frame);
+    const inbox = this.#inbox;
+    if (!inbox || (frame.id === undefined ? inbox.joined === null : frame.id !== inbox.joinId)) return;
+    const before = inbox.position;
+    const { type: _, id: __, ...joined } = frame;
+    const position = { epoch: frame.epoch, seq: frame.seq };
+    // After a resume the position moves with the messages that follow.
+    if (frame.recovered !== true) inbox.position = position;
+    inbox.joined = joined;
+    inbox.attempt = inbox.unanswered = 0;
+    for (const { resolve } of inbox.waiting.splice(0)) resolve(joined);
+    if (frame.recovered === false) this.#emit('inboxMissed', { since: before, ...position });
+  }
+
+  /** Whether a message that has a place in the inbox is handed out; what it skips is told. */
+  #isNext(/** @type {Inbox} */ inbox, /** @type {Position} */ { epoch, seq }) {
+    const before = inbox.position;
+    const isNext = before === null || (before.epoch === epoch && seq === before.seq + 1);
+    // Before the answer it comes to this connection as to one that has not asked: what does not follow comes again after the answer.
+    if (!isNext && (!inbox.joined || (before.epoch === epoch && seq <= before.seq))) return false;
+    if (!isNext) this.#emit('inboxMissed', { since: before, epoch, seq: seq - 1 });
+    // Without a position the inbox begins with the answer; what comes before that is no part of it yet.
+    if (before !== null) inbox.position = { epoch, seq };
+    return true;
+  }
+
+  #inboxDropped(/** @type {any} */ { epoch, to }) {
+    const inbox = this.#inbox;
+    const before = inbox?.position;
+    if (!inbox?.joined || (before?.epoch === epoch && to <= before.seq)) return;
+    inbox.position = { epoch, seq: to };
+    this.#emit('inboxMissed', { since: before ?? null, epoch, seq: to, dropped: true });
   }
 
   // --- what is sent ---
@@ -813,6 +905,7 @@ export class RealtimeClient {
     switch (frame?.type) {
       case 'message': return frame.room === undefined ? this.#direct(frame) : this.#roomMessage(frame);
       case 'joined': return this.#joined(frame);
+      case 'inbox': return this.#inboxAnswered(frame);
       case 'dropped': return this.#dropped(frame);
       case 'ack': return this.#acknowledged(frame);
       case 'left': return frame.by === 'server' ? this.#removed(frame.room) : this.#takeRequest(frame.id)?.resolve(frame);
@@ -834,6 +927,7 @@ export class RealtimeClient {
   }
 
   #direct(/** @type {any} */ { type: _, ...message }) {
+    if (this.#inbox && message.epoch !== undefined && !this.#isNext(this.#inbox, message)) return;
     this.#emit('direct', message);
   }
 
@@ -897,7 +991,7 @@ export class RealtimeClient {
   }
 }
 
-const eventNames = new Set(['state', 'message', 'direct', 'joined', 'left', 'missed', 'dropped', 'join', 'leave', 'presence', 'error', 'raw']);
+const eventNames = new Set(['state', 'message', 'direct', 'joined', 'left', 'missed', 'inboxMissed', 'dropped', 'join', 'leave', 'presence', 'error', 'raw']);
 
 /** A frame of the protocol is a JSON object with a type; anything else is an application's own. */
 function parse(/** @type {string} */ text) {
