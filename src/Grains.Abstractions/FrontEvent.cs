@@ -78,6 +78,9 @@ public sealed record FrontEvent
     /// <summary>A message that a service has sent, by a grain or over HTTP: a service may name itself as a user is named.</summary>
     [Id(10)] public bool IsService { get; init; }
 
+    /// <summary>A connection that is not given the event; null for none. Whoever resumes from before it gets it.</summary>
+    [Id(11)] public string? Except { get; init; }
+
     /// <summary>An event of a room, which has an order; others are for users or for the front.</summary>
     internal bool IsOfRoom => Kind < FrontEventKind.DirectMessage;
 

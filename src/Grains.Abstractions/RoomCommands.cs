@@ -42,7 +42,11 @@ public sealed record LeaveCommand([property: Id(0)] string Connection) : RoomCom
 public sealed record PublishCommand(
     [property: Id(0)] string User,
     [property: Id(1)] string? Id,
-    [property: Id(2)] byte[] Body) : RoomCommand;
+    [property: Id(2)] byte[] Body) : RoomCommand
+{
+    /// <summary>The connection that does not get the message when it is sent, its publisher's; null when all members do.</summary>
+    [Id(3)] public string? Except { get; init; }
+}
 
 /// <summary>
 /// The members at the front, and the last message that it has: after the room was lost with its silo, or when the front

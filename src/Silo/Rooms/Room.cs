@@ -235,14 +235,14 @@ internal sealed class Room(string name, RoomOptions options, TimeProvider time, 
             return new RefusedReply(RequestException.BadRequest, problem);
         return MessageBody.Problem(publish.Body, options.MaxContentBytes) is { } wrong
             ? new RefusedReply(wrong.Code, wrong.Message)
-            : Publish(FrontEventKind.Message, publish.User, publish.Id, publish.Body);
+            : Publish(FrontEventKind.Message, publish.User, publish.Id, publish.Body, except: publish.Except);
     }
 
     private static RefusedReply? NameProblem(string user) =>
         Names.Problem(user, "user") is { } problem ? new RefusedReply(RequestException.NameInvalid, problem) : null;
 
     /// <summary>Numbers a message, or recognises a repeat.</summary>
-    public RoomReply Publish(FrontEventKind kind, string? from, string? id, byte[] body, bool isService = false)
+    public RoomReply Publish(FrontEventKind kind, string? from, string? id, byte[] body, bool isService = false, string? except = null)
     {
         var sender = isService ? KnownPublish.OfService(from) : from; // ids of a service are not those of a user of its name
         var now = NowMs();
@@ -263,6 +263,7 @@ internal sealed class Room(string name, RoomOptions options, TimeProvider time, 
             Timestamp = now,
             Body = body,
             IsService = isService,
+            Except = except,
         };
         _pending.Add(new LogEntry(message, id, hash));
         if (id is not null)

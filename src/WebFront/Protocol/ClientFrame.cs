@@ -38,6 +38,7 @@ internal ref struct ClientFrame
         Method = 4096,
         Code = 8192,
         Last = 16384,
+        Echo = 32768,
     }
 
     public ClientFrameType Type { get; private set; }
@@ -51,6 +52,7 @@ internal ref struct ClientFrame
     public long? Before { get; private set; }
     public long? Limit { get; private set; }
     public long? Last { get; private set; }
+    public bool? Echo { get; private set; }
     public string? Token { get; private set; }
     public string? Method { get; private set; }
     public string? Code { get; private set; }
@@ -205,6 +207,12 @@ internal ref struct ClientFrame
             case Fields.Last:
                 Last = ReadNumber(ref reader, field);
                 break;
+            case Fields.Echo when reader.TokenType is JsonTokenType.True or JsonTokenType.False:
+                Echo = reader.GetBoolean();
+                break;
+            case Fields.Echo:
+                Refuse($"'echo' must be true or false, not {Describe(reader.TokenType)}.");
+                break;
             case Fields.Token:
                 Token = ReadString(ref reader, field);
                 break;
@@ -244,6 +252,8 @@ internal ref struct ClientFrame
             return Fields.Limit;
         if (reader.ValueTextEquals("last"u8))
             return Fields.Last;
+        if (reader.ValueTextEquals("echo"u8))
+            return Fields.Echo;
         if (reader.ValueTextEquals("token"u8))
             return Fields.Token;
         if (reader.ValueTextEquals("method"u8))

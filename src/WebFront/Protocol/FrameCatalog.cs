@@ -29,7 +29,7 @@ internal static class FrameCatalog
     [
         new("join", "room", "id epoch seq last"),
         new("leave", "room", "id"),
-        new("message", "room", "id content data"),
+        new("message", "room", "id content data echo"),
         new("message", "to", "id content data"),
         new("members", "room", "id after limit"),
         new("history", "room", "id before limit epoch"),

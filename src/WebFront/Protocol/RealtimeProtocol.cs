@@ -226,13 +226,16 @@ internal sealed partial class RealtimeProtocol(
         if ((MembershipProblem(session, frame, out var membership) ?? BodyProblem(frame, _options.MaxContentBytes)) is { } refusal)
             return Refuse(session, frame, refusal);
         if (membership.Gate is { } gate)
-            return Publish(session, membership, gate, new PublishCommand(session.User, frame.Id, frame.CopyBody()));
+            return Publish(session, membership, gate, CommandOf(session, frame));
         if ((membership.Allowed & RoomOperation.Publish) == 0)
             return Refuse(session, frame, access.Refuse(RoomOperation.Publish, default));
         var mayGoOn = session.BeginCommand(_options.MaxCommandsInFlight);
-        membership.Room.Submit(session, frame.Id, new PublishCommand(session.User, frame.Id, frame.CopyBody()));
+        membership.Room.Submit(session, frame.Id, CommandOf(session, frame));
         return mayGoOn;
     }
+
+    private static PublishCommand CommandOf(Session session, in ClientFrame frame) =>
+        new(session.User, frame.Id, frame.CopyBody()) { Except = frame.Echo == false ? session.Connection.Id : null };
 
     private ValueTask Publish(Session session, Membership membership, AccessGate gate, PublishCommand command)
     {

@@ -33,7 +33,7 @@ internal class RoomAudience(LocalRoom room, ConnectionRegistry registry)
         return frame.Build(room.Topic, events[0].Epoch, events[0].Sequence);
     }
 
-    /// <summary>To all members, but for a join to the user's own connections.</summary>
+    /// <summary>To all members, but for a join to the user's own connections, and for what a member wants no echo of.</summary>
     public virtual void FanOut(ReadOnlySpan<FrontEvent> events)
     {
         if (events[0].Kind == FrontEventKind.Joined)
@@ -42,17 +42,34 @@ internal class RoomAudience(LocalRoom room, ConnectionRegistry registry)
             registry.BroadcastToRoom(room.Name, Encode(events), member => Session.Of(member).User != from);
             return;
         }
-        registry.BroadcastToRoom(room.Name, Encode(events));
+        // Those that go to all go together.
+        while (!events.IsEmpty)
+        {
+            var run = 0;
+            while (run < events.Length && events[run].Except is null)
+                run++;
+            if (run > 0)
+                registry.BroadcastToRoom(room.Name, Encode(events[..run]));
+            if (run < events.Length)
+            {
+                var except = events[run].Except;
+                registry.BroadcastToRoom(room.Name, Encode(events.Slice(run, 1)), member => member.Id != except);
+                run++;
+            }
+            events = events[run..];
+        }
     }
 
     /// <summary>To the members who joined before it.</summary>
     public virtual void FanOutToEarlier(FrontEvent item) => registry.BroadcastToRoom(room.Name, Encode([item]), member => Receives(member, item));
 
-    /// <summary>A member gets no event from before its join, and not its own user's join.</summary>
+    /// <summary>A member gets no event from before its join, not its own user's join, and not what it wants no echo of.</summary>
     public bool Receives(Connection member, FrontEvent item)
     {
         var session = Session.Of(member);
         if (item.Kind == FrontEventKind.Joined && session.User == item.From)
+            return false;
+        if (item.Except is { } except && except == member.Id)
             return false;
         return session.MembershipIn(room) is { } membership && membership.JoinPoint.IsBefore(item);
     }

@@ -166,6 +166,7 @@ public sealed class FrameCatalogTests(Cluster cluster) : IAsyncLifetime
                 "room" => _room,
                 "to" => _bob,
                 "seq" or "before" or "limit" or "last" => 1,
+                "echo" => true,
                 "data" => new JsonObject(),
                 _ => "text",
             };
