@@ -16,10 +16,13 @@ public sealed class RoomException : Exception
     /// <summary>As many connections are in the room as may be.</summary>
     public const string RoomFull = "room_full";
 
+    /// <summary>A hook of the application does not want the message; hooks may give codes of their own instead.</summary>
+    public const string Refused = "refused";
+
     /// <summary>Makes one.</summary>
     public RoomException(string code, string message) : base(message) => Code = code;
 
-    /// <summary>One of the constants here; an error code of the wire protocol.</summary>
+    /// <summary>One of the constants here, or one of a hook; an error code of the wire protocol.</summary>
     [Id(0)]
     public string Code { get; set; }
 }

@@ -2,6 +2,7 @@ using Realtime.Connections;
 using Realtime.Settings;
 using Realtime.Silo;
 using Realtime.Silo.Fronts;
+using Realtime.Silo.Hooks;
 using Realtime.Silo.Hosting;
 using Realtime.Silo.Logs;
 using Realtime.Silo.Revocations;
@@ -30,6 +31,7 @@ internal static class AllSettings
                 LogSettings.Settings with { IsUsed = isSilo },
                 new("Rooms", typeof(RoomOptions), typeof(AccessOptions)) { Check = settings => AccessProblems(settings, environment, isFront) },
                 InboxOptions.Settings with { IsUsed = isSilo },
+                HookOptions.Settings with { IsUsed = isSilo },
                 LeaseOptions.Settings with { IsUsed = isSilo },
                 RevocationOptions.Settings,
                 StreamSettings.Settings,

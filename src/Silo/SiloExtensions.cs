@@ -7,6 +7,7 @@ using Orleans.Hosting;
 using Realtime.PushStreams;
 using Realtime.Settings;
 using Realtime.Silo.Fronts;
+using Realtime.Silo.Hooks;
 using Realtime.Silo.Hosting;
 using Realtime.Silo.Logs;
 using Realtime.Silo.Revocations;
@@ -19,7 +20,7 @@ namespace Realtime.Silo;
 public static class SiloExtensions
 {
     /// <summary>
-    /// Adds what rooms and users need: their options (sections <c>Rooms</c> and <c>Inbox</c>), their log (section <c>Log</c>), and the streams to the
+    /// Adds what rooms and users need: their options (sections <c>Rooms</c> and <c>Inbox</c>), how long hooks may take (section <c>Hooks</c>), their log (section <c>Log</c>), and the streams to the
     /// fronts (section <c>Streams</c>; its <c>Provider</c> is <c>push</c>, the default, or <c>memory</c>).
     /// </summary>
     /// <exception cref="OptionsValidationException">There is no such provider of streams, or the log is set wrongly; or, at start, a setting is out of its range.</exception>
@@ -27,6 +28,7 @@ public static class SiloExtensions
     {
         silo.Services.AddSettings<RoomOptions>(RoomOptions.Settings).Configure(options => configure?.Invoke(options));
         silo.Services.AddSettings<InboxOptions>(InboxOptions.Settings);
+        silo.Services.AddSettings<HookOptions>(HookOptions.Settings);
         silo.Services.AddSettings<LeaseOptions>(LeaseOptions.Settings);
         silo.Services.AddSettings<RevocationOptions>(RevocationOptions.Settings);
         // A line for each grain that is placed. First of all rules, so that the configuration's own rule for it counts.
@@ -36,6 +38,7 @@ public static class SiloExtensions
         silo.Services.TryAddSingleton<FrontPublisher>();
         silo.Services.TryAddSingleton<RoomRegistry>();
         silo.Services.TryAddSingleton<HistoryBudget>();
+        silo.Services.TryAddSingleton<HookRunner>();
         silo.Services.TryAddSingleton<SiloLease>();
         silo.Services.AddHostedService(provider => provider.GetRequiredService<SiloLease>());
         silo.AddRoomLogs(LogSettings.Read(silo.Configuration));

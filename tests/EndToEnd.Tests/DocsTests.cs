@@ -10,7 +10,7 @@ public sealed partial class DocsTests
     [
         "FullyQualifiedName", "TIME", "UnsafePreferInlineScheduling", "TieredPGO", "PublishReadyToRun",
         "UseAuthentication", "UseAuthorization", "UseCors", "UseForwardedHeaders", "UsePathBase", // what a host calls
-        "EchoHandler", "MyHandler", "IsMember", "TeamHandler", "TeamsDb", // what an example calls its own
+        "WordList", "EchoHandler", "MyHandler", "IsMember", "TeamHandler", "TeamsDb", // what an example calls its own
     ];
 
     /// <summary>`./realtime bench` writes it.</summary>

@@ -13,6 +13,7 @@ using Orleans.Hosting;
 using Orleans.TestingHost;
 using Realtime.Grains;
 using Realtime.Silo;
+using Realtime.Silo.Hooks;
 
 namespace Realtime.WebFront.Tests;
 
@@ -28,7 +29,7 @@ public sealed class Cluster : IAsyncLifetime
         var builder = new InProcessTestClusterBuilder(1);
         // So that the suite can be run with other settings, as with Streams__Provider=memory.
         builder.ConfigureHost(host => host.Configuration.AddEnvironmentVariables());
-        builder.ConfigureSilo((_, silo) => silo.AddRealtime());
+        builder.ConfigureSilo((_, silo) => silo.AddRealtime().Services.AddRoomHook<WordHook>("hooked-*"));
         builder.ConfigureClient(client => client.AddRealtimeClient());
         _cluster = builder.Build();
         await _cluster.DeployAsync();

@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using Realtime.Silo.Hooks;
 using Realtime.Silo.Logs;
 
 namespace Realtime.Silo.Rooms;
@@ -63,6 +64,9 @@ internal sealed class Room(string name, RoomOptions options, TimeProvider time, 
 
     public void ClearEvents() => _events.Clear();
 
+    /// <summary>What hooks are told; null when there are none.</summary>
+    public RoomFacts? Facts { get; set; }
+
     public RoomState Save() => new()
     {
         Epoch = Epoch,
@@ -72,6 +76,7 @@ internal sealed class Room(string name, RoomOptions options, TimeProvider time, 
         History = _history.Save(),
         Publishes = _dedupe.Save(),
         Untold = _fold?.Save() ?? [],
+        Facts = Facts?.Save(),
     };
 
     /// <summary>Takes over the state of a room on another silo; before anything else.</summary>
@@ -85,6 +90,7 @@ internal sealed class Room(string name, RoomOptions options, TimeProvider time, 
             _count.Change(); // one that was due there
         if (state.Untold.Length > 0)
             Fold.Load(state.Untold);
+        Facts?.Load(state.Facts ?? default);
     }
 
     /// <summary>
@@ -95,6 +101,7 @@ internal sealed class Room(string name, RoomOptions options, TimeProvider time, 
         (Epoch, _sequence, _order, IsWritable) = (opened.Epoch, opened.Sequence, opened.Log.Mark.FirstOrder, true);
         _history.Load(opened.Messages, opened.Sequence);
         _dedupe.Load(opened.Publishes);
+        Facts?.Open(opened.Log.Mark.Term);
     }
 
     /// <summary>What was pending is in the log; returns the sequence from which on the room still needs the log.</summary>
@@ -132,6 +139,7 @@ internal sealed class Room(string name, RoomOptions options, TimeProvider time, 
         _pending.Clear();
         _dedupe.RollBackTo(committed);
         _events.RemoveAll(item => item.Sequence > committed);
+        Facts?.RollBackTo(committed);
         foreach (ref var reply in replies)
         {
             reply = reply switch
@@ -226,27 +234,33 @@ internal sealed class Room(string name, RoomOptions options, TimeProvider time, 
 
     public bool HasFront(string front) => _members.HasFront(front);
 
-    private RoomReply Publish(PublishCommand publish)
+    /// <param name="publish">What a front sends for a client.</param>
+    /// <param name="body">What a hook has made of its body, checked; null for its own.</param>
+    public RoomReply Publish(PublishCommand publish, byte[]? body = null) =>
+        Problem(publish) ?? Publish(FrontEventKind.Message, publish.User, publish.Id, body ?? publish.Body, except: publish.Except, named: publish.Body);
+
+    /// <summary>What is wrong with it. Checked here too: a log may refuse a message with all others of the turn, those of other fronts included.</summary>
+    public RefusedReply? Problem(PublishCommand publish)
     {
-        // Checked here too: a log may refuse a message with all others of the turn, those of other fronts included.
         if (NameProblem(publish.User) is { } refused)
             return refused;
         if (PublishId.Problem(publish.Id) is { } problem)
             return new RefusedReply(RequestException.BadRequest, problem);
-        return MessageBody.Problem(publish.Body, options.MaxContentBytes) is { } wrong
-            ? new RefusedReply(wrong.Code, wrong.Message)
-            : Publish(FrontEventKind.Message, publish.User, publish.Id, publish.Body, except: publish.Except);
+        return MessageBody.Problem(publish.Body, options.MaxContentBytes) is { } wrong ? new RefusedReply(wrong.Code, wrong.Message) : null;
     }
+
+    /// <summary>The publish id is remembered: with it the publish is a repeat, or a conflict.</summary>
+    public bool IsKnown(string? from, string? id, bool isService) => id is not null && _dedupe.TryGet(isService ? KnownPublish.OfService(from) : from, id, NowMs(), out _);
 
     private static RefusedReply? NameProblem(string user) =>
         Names.Problem(user, "user") is { } problem ? new RefusedReply(RequestException.NameInvalid, problem) : null;
 
-    /// <summary>Numbers a message, or recognises a repeat.</summary>
-    public RoomReply Publish(FrontEventKind kind, string? from, string? id, byte[] body, bool isService = false, string? except = null)
+    /// <summary>Numbers a message, or recognises a repeat, by the body that was sent (<paramref name="named"/>) whatever a hook has made of it.</summary>
+    public RoomReply Publish(FrontEventKind kind, string? from, string? id, byte[] body, bool isService = false, string? except = null, byte[]? named = null)
     {
         var sender = isService ? KnownPublish.OfService(from) : from; // ids of a service are not those of a user of its name
         var now = NowMs();
-        var hash = id is null ? 0 : PublishDedupe.Hash(body);
+        var hash = id is null ? 0 : PublishDedupe.Hash(named ?? body);
         if (id is not null && _dedupe.TryGet(sender, id, now, out var known))
             return known.BodyHash == hash ? new PublishedReply(known.Receipt) : s_conflict;
         if (!IsWritable)
@@ -269,6 +283,7 @@ internal sealed class Room(string name, RoomOptions options, TimeProvider time, 
         if (id is not null)
             _dedupe.Add(new KnownPublish(sender, id, hash, receipt));
         _events.Add(message);
+        Facts?.Publish(message, id);
         return new PublishedReply(receipt);
     }
 
@@ -311,6 +326,7 @@ internal sealed class Room(string name, RoomOptions options, TimeProvider time, 
         if (!HasPast)
             return; // no join has been answered yet
         var isIn = kind == FrontEventKind.Joined;
+        Facts?.Change(user, isIn, Epoch, NowMs());
         if (_count.Replaces(_members.Users))
         {
             _count.Change();
@@ -373,5 +389,5 @@ internal sealed class Room(string name, RoomOptions options, TimeProvider time, 
     private static readonly RefusedReply s_unavailable =
         new(RoomException.Unavailable, "The room's log cannot be written now; try again, with the same id.");
 
-    private long NowMs() => time.GetUtcNow().ToUnixTimeMilliseconds();
+    internal long NowMs() => time.GetUtcNow().ToUnixTimeMilliseconds();
 }

@@ -23,7 +23,12 @@ internal sealed partial class RoomGrain
         }
         if (Array.TrueForAll(bodies, body => body is null))
             return refused; // a room is not opened for nothing
-        return await Turn(messages[0].From, () => [.. messages.Select((message, i) =>
-            bodies[i] is { } body ? _room.Publish(FrontEventKind.Message, message.From, message.Id, body, isService: true) : refused[i])]);
+        return await Turn(messages[0].From, async () =>
+        {
+            var judgements = _hooks is null ? null : await Judge([.. messages.Select((message, i) =>
+                bodies[i] is { } body ? PublishOf(FrontEventKind.Message, message.From, message.Id, body, isService: true) : null)]);
+            return [.. messages.Select((message, i) => bodies[i] is not { } body ? refused[i]
+                : judgements?[i].Refusal ?? _room.Publish(FrontEventKind.Message, message.From, message.Id, judgements?[i].Body ?? body, isService: true, named: body))];
+        });
     }
 }

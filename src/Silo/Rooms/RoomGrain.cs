@@ -51,6 +51,7 @@ internal sealed partial class RoomGrain(
         _owner = InboxKey.UserOf(name);
         Names.Check(_owner ?? name, _owner is null ? "room" : "user");
         _room = new Room(name, options.Value, time, Retention);
+        FindHooks();
         if (_migrated is { } state)
         {
             _room.Load(state);
@@ -61,6 +62,7 @@ internal sealed partial class RoomGrain(
                 lease.WatchRoom(front, name);
             TryBeginOpen(isKnown: true);
             WatchPresence();
+            TellHooks();
             UpdateMemory();
             KeepAlive();
             _migrated = null;
@@ -69,7 +71,7 @@ internal sealed partial class RoomGrain(
         return Task.CompletedTask;
     }
 
-    public override Task OnDeactivateAsync(DeactivationReason reason, CancellationToken cancellationToken)
+    public override async Task OnDeactivateAsync(DeactivationReason reason, CancellationToken cancellationToken)
     {
         this.MigrateIfSiloStops(reason);
         registry.Remove(this);
@@ -77,7 +79,7 @@ internal sealed partial class RoomGrain(
         EndOpen();
         foreach (var front in _room.Fronts)
             lease.UnwatchRoom(front, this.GetPrimaryKeyString());
-        return Task.CompletedTask;
+        await DrainHooks();
     }
 
     void IGrainMigrationParticipant.OnDehydrate(IDehydrationContext context) =>
@@ -110,8 +112,7 @@ internal sealed partial class RoomGrain(
         }
         await NoteInbox();
         var replies = new RoomReply[commands.Length];
-        for (var i = 0; i < commands.Length; i++)
-            replies[i] = _room.Apply(front, commands[i]);
+        await Apply(front, commands, replies);
         if (_room.Pending.Length > 0)
             await Commit(replies);
         var reply = new SubmitReply(lease.Id, hadFront, replies);
@@ -210,7 +211,7 @@ internal sealed partial class RoomGrain(
 
     private async Task<Receipt> Send(FrontEventKind kind, byte[] body, string? from = null, string? id = null)
     {
-        var replies = await Turn(from, () => [_room.Publish(kind, from, id, body, isService: true)]);
+        var replies = await Turn(from, async () => [_hooks is null ? _room.Publish(kind, from, id, body, isService: true) : await PublishHooked(kind, from, id, body)]);
         return replies[0] switch
         {
             PublishedReply published => published.Receipt,
@@ -220,13 +221,13 @@ internal sealed partial class RoomGrain(
     }
 
     /// <summary>What a service publishes.</summary>
-    private async Task<RoomReply[]> Turn(string? from, Func<RoomReply[]> publish)
+    private async Task<RoomReply[]> Turn(string? from, Func<ValueTask<RoomReply[]>> publish)
     {
         CheckIsRoom();
         ThrowIfFull();
         if (_log is null)
             await TryOpen(Create, from ?? "");
-        var replies = publish();
+        var replies = await publish();
         if (_room.Pending.Length > 0)
             await Commit(replies);
         await Publish();
@@ -308,6 +309,7 @@ internal sealed partial class RoomGrain(
     private Task Publish()
     {
         WatchPresence();
+        TellHooks();
         return PushEvents();
     }
 
@@ -367,7 +369,7 @@ internal sealed partial class RoomGrain(
     /// <summary>
     /// A room with members must stay in memory; an empty one as long as its history and publish ids are of use.
     /// </summary>
-    private void KeepAlive() => DelayDeactivation(_room.IsEmpty ? IdleTime : s_forever);
+    private void KeepAlive() => DelayDeactivation(!_room.IsEmpty ? s_forever : IdleTime > HookTime ? IdleTime : HookTime);
 
     private void DeactivateIfUnused()
     {
@@ -376,7 +378,7 @@ internal sealed partial class RoomGrain(
     }
 
     /// <summary>Nobody has joined or published, or it is so long ago that nothing is left of it.</summary>
-    private bool IsUnused => _room.IsEmpty && _batches.IsEmpty && IdleTime == TimeSpan.Zero;
+    private bool IsUnused => _room.IsEmpty && _batches.IsEmpty && IdleTime == TimeSpan.Zero && HookTime == TimeSpan.Zero;
 
     private ILogger Logger => ServiceProvider.GetRequiredService<ILogger<RoomGrain>>();
 

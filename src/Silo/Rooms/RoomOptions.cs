@@ -92,6 +92,12 @@ public sealed class RoomOptions
     public int? MaxRooms { get; set; }
 
     /// <summary>
+    /// How long a room must have been without users for hooks to be told that it is vacated: who only reconnects does not count. 0 to 1 h.
+    /// </summary>
+    [Range(typeof(TimeSpan), "00:00:00", "01:00:00")]
+    public TimeSpan VacateDelay { get; set; } = TimeSpan.FromSeconds(10);
+
+    /// <summary>
     /// The longest <c>content</c> of a message, and the longest <c>data</c>, in bytes of JSON; also of a text or binary frame that a
     /// service sends, and for messages to a user and to everybody. 1 to 16 MiB. Fronts read the same setting, to refuse early.
     /// </summary>

@@ -1,3 +1,4 @@
+using Realtime.Silo.Hooks;
 using Realtime.Silo.Logs;
 
 namespace Realtime.Silo.Rooms;
@@ -26,6 +27,9 @@ internal sealed record RoomState
 
     /// <summary>Whose coming or going is not told yet.</summary>
     [Id(8)] public ToldPresence[] Untold { get; init; } = [];
+
+    /// <summary>How far the room's hooks are.</summary>
+    [Id(9)] public FactsState? Facts { get; init; }
 }
 
 /// <summary>Whether a user was last told to be in the room.</summary>

@@ -35,6 +35,9 @@ public static class ErrorCodes
     /// <summary>The publish id was used for another message.</summary>
     public const string IdConflict = RoomException.IdConflict;
 
+    /// <summary>A hook of the application does not want the message; it may give a code of its own instead.</summary>
+    public const string Refused = RoomException.Refused;
+
     /// <summary>The position is of another epoch, or from the future.</summary>
     public const string PositionInvalid = RoomException.PositionInvalid;
 

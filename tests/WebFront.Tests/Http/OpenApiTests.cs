@@ -201,7 +201,7 @@ public sealed class OpenApiTests(Cluster cluster) : IAsyncLifetime
                 break;
             case "string":
                 Assert.True(kind == JsonValueKind.String, $"{place} is {kind}");
-                if (schema["enum"] is JsonArray allowed)
+                if ((schema["enum"] ?? schema["anyOf"]?[0]?["enum"]) is JsonArray allowed)
                     Assert.Contains((string)value!, allowed.Select(item => (string?)item));
                 break;
             case "boolean":
