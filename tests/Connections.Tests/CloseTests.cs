@@ -1,3 +1,4 @@
+using System.Net.Sockets;
 using Realtime.Connections.Tests.Support;
 using Path = Realtime.Connections.Tests.Support.Path;
 
@@ -306,6 +307,39 @@ public class CloseTests
         await Waiting.Until(() => server.Registry.Count == 1);
         await server.StopAsync().Within(10); // a host waits 30 s for what does not end
         await client.ReceiveCloseAsync(1001, answer: false);
+    }
+
+    [Theory, Combinatorial<Path>]
+    public async Task A_peer_that_floods_a_connection_that_closes_is_read_slowly(Path path)
+    {
+        var recorder = new Recorder();
+        await using var server = await RecordAsync(path, recorder, options => options.CloseTimeout = TimeSpan.FromSeconds(1));
+        using var wrong = await server.ConnectRawAsync();
+        await recorder.ConnectionAsync();
+        using var closed = await server.ConnectRawAsync();
+        var connection = await recorder.ConnectionAsync();
+        await wrong.SendAsync(RawClient.Frame(0x83, "an opcode that is none"u8));
+        _ = connection.CloseAsync(CloseCodes.RateLimited, "too much");
+        await wrong.ReceiveCloseAsync(1002, answer: false);
+        await closed.ReceiveCloseAsync(CloseCodes.RateLimited, answer: false);
+        foreach (var taken in await Task.WhenAll(Task.Run(() => Flood(wrong)), Task.Run(() => Flood(closed))).Within())
+            Assert.InRange(taken, 0, 64 * 1024 * 1024); // most of it in the kernel's buffers
+    }
+
+    // Bytes that were taken until the connection ended.
+    private static long Flood(RawClient client)
+    {
+        var frame = RawClient.Text(new string('x', 60_000));
+        var taken = 0L;
+        try
+        {
+            while (true)
+                taken += client.Socket.Send(frame);
+        }
+        catch (SocketException)
+        {
+            return taken;
+        }
     }
 
     private static Task<Server> RecordAsync(Path path, Recorder recorder, Action<ConnectionOptions>? options = null, ManualTimeProvider? time = null) =>

@@ -21,6 +21,7 @@ internal sealed class ReceiveLoop(Connection connection, ConnectionEndpoint endp
     private volatile bool _isPartial; // a message has come in part
     private int _partialDeadline; // ticks
     private ControlFrameCount _controlFrames;
+    private ClosingPace _closing;
 
     /// <summary>Where messages wait for a function; null for those that go to a handler's OnMessage.</summary>
     public ReceiveQueue? Queue { get; set; }
@@ -63,9 +64,12 @@ internal sealed class ReceiveLoop(Connection connection, ConnectionEndpoint endp
                     break; // reset by the peer or cut by us; transports have many words for it
                 }
                 _lastReceived = Services.Heartbeat.Now;
+                var length = read.Buffer.Length;
                 var going = ProcessAsync(read);
                 if (!(going.IsCompletedSuccessfully ? going.Result : await going))
                     break;
+                if (Lifecycle.IsClosing)
+                    await _closing.After(length);
                 if (_controlFrames.IsOver(_budget.TakeParts(), _lastReceived, endpoint.Options.MaxControlFrames))
                     await PauseAsync();
                 if (_budget.IsSpent)
@@ -330,8 +334,11 @@ internal sealed class ReceiveLoop(Connection connection, ConnectionEndpoint endp
             while (!answered)
             {
                 var read = await Input.ReadAsync();
+                var length = read.Buffer.Length;
                 answered = ControlFrames.EndsWithClose(read.Buffer, out var rest) || read.IsCompleted;
                 Input.AdvanceTo(rest, read.Buffer.End);
+                if (!answered)
+                    await _closing.After(length);
             }
         }
         catch (Exception)

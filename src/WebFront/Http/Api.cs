@@ -81,7 +81,7 @@ internal sealed class Api(IOptions<FrontOptions> options, RequestLimits limits)
     private async Task Run(HttpContext context)
     {
         SecurityHeaders.SetForData(context.Response.Headers);
-        limits.Count(context);
+        await limits.Count(context);
         var path = RequestTarget.Path(context).AsSpan();
         var at = PrefixOf(context);
         if (at >= path.Length || !path[at].Equals("api", StringComparison.OrdinalIgnoreCase))

@@ -76,7 +76,7 @@ internal sealed class ApiRequest(HttpContext context, IReadOnlyList<string> name
         if (Key() is not null)
             throw new ApiException(Problems.BadRequest, $"Each message of a batch has its own 'id': leave out the header {IdempotencyKey}.");
         var items = JsonBody.Split(await Json(Math.Max(BatchBytes, maxBody)), most);
-        context.RequestServices.GetRequiredService<RequestLimits>().CountMore(context, items.Count);
+        await context.RequestServices.GetRequiredService<RequestLimits>().CountMore(context, items.Count);
         return [.. items.Select(Posted)];
     }
 
