@@ -40,17 +40,18 @@ internal sealed class RequestLimits : IDisposable
     /// <exception cref="ApiException">It is more than the caller may have now.</exception>
     public ValueTask CountMore(HttpContext context, int messages) => Take(context, Math.Min(messages, _burst) - 1);
 
-    private ValueTask Take(HttpContext context, int permits)
+    private ValueTask Take(HttpContext context, int permits) =>
+        permits <= 0 || IsAllowed(context, permits) ? default : RefuseLater(context.RequestAborted);
+
+    private bool IsAllowed(HttpContext context, int permits)
     {
-        if (permits <= 0)
-            return default;
         using var lease = _limiter?.AttemptAcquire(context, permits);
         if (lease is null or { IsAcquired: true })
-            return default;
+            return true;
         _metrics.Met(Limit.Requests);
         var seconds = lease.TryGetMetadata(MetadataName.RetryAfter, out var wait) ? Math.Max(1, Math.Ceiling(wait.TotalSeconds)) : 1;
         context.Response.Headers.RetryAfter = seconds.ToString(CultureInfo.InvariantCulture);
-        return RefuseLater(context.RequestAborted);
+        return false;
     }
 
     private async ValueTask RefuseLater(CancellationToken gone)
