@@ -84,6 +84,20 @@ export interface RoomMessage extends Position {
   readonly timestamp: number;
 }
 
+export interface PublishOptions {
+  readonly id?: string;
+  readonly timeout?: number;
+  readonly ephemeral?: boolean;
+  readonly key?: string;
+}
+
+/** A message that is of use only now, as that somebody types: it has no position, and is kept nowhere. */
+export interface EphemeralMessage extends Omit<RoomMessage, keyof Position> {
+  readonly ephemeral: true;
+  /** Of those with this key, room and sender only the newest is of use. */
+  readonly key?: string;
+}
+
 export interface DirectMessage {
   /** This client's user; absent in a message to everyone. */
   readonly to?: string;
@@ -162,6 +176,8 @@ export interface RealtimeEvents {
   state: StateEvent;
   /** A message in a room: once each, in order. */
   message: RoomMessage;
+  /** An ephemeral message in a room, in order with the others. Some may be missing: they are the first to give way to a client that reads too slowly. */
+  ephemeral: EphemeralMessage;
   /** A message to this user, or to everyone (`POST /api/messages`). After `inbox` those of the inbox come once each, in order. */
   direct: DirectMessage;
   /** In a room, for the first time or again. */
@@ -272,9 +288,12 @@ export class RealtimeClient {
    * @param content A string of valid Unicode.
    * @param data Anything that has JSON, at most 60 arrays and objects deep.
    * @param options `id`: 1 to 128 bytes, for a message that must not go out twice even if the application restarts; it is
-   * the room's, another room may have the same; `timeout` in ms instead of `publishTimeout`.
+   * the room's, another room may have the same; `timeout` in ms instead of `publishTimeout`. With `ephemeral` it is of use only now and goes to
+   * who is in the room: it has no position, is kept nowhere, and is sent once, on the connection that is open; without one it is rejected
+   * with `offline`. `key`, 1 to 128 bytes, is for those: for a member who reads too slowly the newest of this sender, room and key takes the
+   * place of the older one.
    */
-  publish(room: string, content?: string, data?: any, options?: { id?: string; timeout?: number }): Promise<Position & { room: string }>;
+  publish<O extends PublishOptions = {}>(room: string, content?: string, data?: any, options?: O): Promise<{ room: string } & (O extends { ephemeral: true } ? {} : Position)>;
 
   /**
    * Sends a message to all connections of a user, and resolves with how many it reached, and with its position when the

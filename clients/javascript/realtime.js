@@ -12,6 +12,7 @@
  *   sends what was missed, or says that it cannot; that is the event `missed`.
  * - Room messages come once and in order: one that was already seen is dropped by its position, and a hole in the
  *   numbers has the room joined again from before the hole.
+ * - Ephemeral messages have no position: they are sent once, and come by the event `ephemeral`.
  * - The inbox, once asked for, is resumed in the same way; the event is `inboxMissed`.
  * - A room publish without an answer is sent again under the same id, which the server deduplicates, until a time
  *   limit. A direct message is not, as nothing deduplicates it: its promise is rejected with the code `unconfirmed`.
@@ -27,6 +28,7 @@
  * @typedef {import('./realtime.d.ts').StateEvent} StateEvent
  * @typedef {import('./realtime.d.ts').Position} Position
  * @typedef {import('./realtime.d.ts').RoomMessage} RoomMessage
+ * @typedef {import('./realtime.d.ts').EphemeralMessage} EphemeralMessage
  * @typedef {import('./realtime.d.ts').Joined} Joined
  * @typedef {import('./realtime.d.ts').Inbox} InboxAnswer
  *
@@ -304,17 +306,22 @@ export class RealtimeClient {
   }
 
   /**
-   * @param {string} room @param {string} [content] @param {any} [data] @param {{id?: string, timeout?: number}} [options]
-   * @returns {Promise<Position & {room: string}>}
+   * @param {string} room @param {string} [content] @param {any} [data] @param {{id?: string, ephemeral?: boolean, key?: string, timeout?: number}} [options]
+   * @returns {Promise<any>}
    */
   publish(room, content, data, options = {}) {
     return outcome(() => {
       checkName(room, 'room');
-      checkFields('publish', options, ['id', 'timeout']);
+      checkFields('publish', options, ['id', 'timeout', 'ephemeral', 'key']);
       const body = bodyOf(content, data);
-      const { id = this.#id(), timeout } = options;
+      const { id = this.#id(), ephemeral = false, key, timeout } = options;
       checkId(id);
+      checkFlag('ephemeral', ephemeral);
+      if (key !== undefined) checkId(key, 'key');
+      if (ephemeral ? options.id !== undefined : key !== undefined)
+        throw new TypeError("A message is 'ephemeral', and may have a 'key', or it is kept, and may have an 'id'.");
       if (!this.#rooms.has(room)) throw new RealtimeError('not_joined', `Join ${room} before you send to it.`, room);
+      if (ephemeral) return this.#sendEphemeral({ room, ephemeral, key }, body, timeout);
       return this.#enqueue({ room }, id, body, timeout).then(({ epoch, seq }) => ({ room, epoch, seq }));
     });
   }
@@ -681,6 +688,11 @@ export class RealtimeClient {
     this.#emit('message', /** @type {RoomMessage} */ (message));
   }
 
+  /** It has no number: nothing shows whether it is missing, and the position stays. */
+  #ephemeral(/** @type {any} */ { type: _, ...message }) {
+    if (this.#rooms.get(message.room)?.joined) this.#emit('ephemeral', /** @type {EphemeralMessage} */ (message));
+  }
+
   /** The server has left messages out, or who came and went, because this client reads too slowly for the room. */
   #dropped(/** @type {any} */ frame) {
     if (frame.inbox) return this.#inboxDropped(frame);
@@ -818,6 +830,18 @@ export class RealtimeClient {
     });
   }
 
+  /**
+   * Neither queued nor sent again: later it would be of no use.
+   * @param {{room: string}} target @param {string} body @param {number} [timeout]
+   */
+  #sendEphemeral(target, body, timeout = this.#options.answerTimeout) {
+    checkNumber('timeout', timeout, 1, timerMax);
+    const { messageBytes } = this.#options;
+    const bytes = byteCount(body);
+    if (bytes > messageBytes) throw new RealtimeError('too_big', `The message has ${bytes} bytes; its frame may have ${messageBytes} (the option 'messageBytes').`, target.room);
+    return this.#ask({ type: 'message', ...target, ...JSON.parse(`{${body}}`) }, timeout).then(() => ({ room: target.room }));
+  }
+
   /** Sends what has been waiting for a room, or for a connection (null). */
   #flush(/** @type {string|null} */ name) {
     if (name === null ? !this.#isOnline : !this.#mayPublish(name)) return;
@@ -903,7 +927,9 @@ export class RealtimeClient {
     }
     const frame = typeof data === 'string' ? parse(data) : null;
     switch (frame?.type) {
-      case 'message': return frame.room === undefined ? this.#direct(frame) : this.#roomMessage(frame);
+      case 'message':
+        if (frame.ephemeral) return this.#ephemeral(frame);
+        return frame.room === undefined ? this.#direct(frame) : this.#roomMessage(frame);
       case 'joined': return this.#joined(frame);
       case 'inbox': return this.#inboxAnswered(frame);
       case 'dropped': return this.#dropped(frame);
@@ -958,7 +984,7 @@ export class RealtimeClient {
 
   #acknowledged(/** @type {any} */ frame) {
     const item = this.#answered(frame);
-    if (!item) return;
+    if (!item) return this.#takeRequest(frame.id)?.resolve(frame);
     const room = item.room === null ? undefined : this.#rooms.get(item.room);
     if (room) room.publishAttempt = 0;
     this.#take(item).resolve(frame);
@@ -991,7 +1017,7 @@ export class RealtimeClient {
   }
 }
 
-const eventNames = new Set(['state', 'message', 'direct', 'joined', 'left', 'missed', 'inboxMissed', 'dropped', 'join', 'leave', 'presence', 'error', 'raw']);
+const eventNames = new Set(['state', 'message', 'ephemeral', 'direct', 'joined', 'left', 'missed', 'inboxMissed', 'dropped', 'join', 'leave', 'presence', 'error', 'raw']);
 
 /** A frame of the protocol is a JSON object with a type; anything else is an application's own. */
 function parse(/** @type {string} */ text) {
@@ -1131,11 +1157,11 @@ function checkName(/** @type {unknown} */ name, /** @type {string} */ what) {
   if (problem !== null) throw typeof name === 'string' ? new RangeError(problem) : new TypeError(problem);
 }
 
-function checkId(/** @type {unknown} */ id) {
-  if (typeof id !== 'string') throw new TypeError(`The id is ${kindOf(id)}; it must be a string of 1 to ${idBytes} bytes of UTF-8.`);
+function checkId(/** @type {unknown} */ id, what = 'id') {
+  if (typeof id !== 'string') throw new TypeError(`The ${what} is ${kindOf(id)}; it must be a string of 1 to ${idBytes} bytes of UTF-8.`);
   const bytes = byteCount(id);
-  if (bytes < 1 || bytes > idBytes) throw new RangeError(`The id has ${bytes} bytes; it must be a string of 1 to ${idBytes} bytes of UTF-8.`);
-  checkUnicode('The id', id);
+  if (bytes < 1 || bytes > idBytes) throw new RangeError(`The ${what} has ${bytes} bytes; it must be a string of 1 to ${idBytes} bytes of UTF-8.`);
+  checkUnicode(`The ${what}`, id);
 }
 
 /** @param {any} position */
@@ -1143,6 +1169,10 @@ function checkPosition(position) {
   if (typeof position !== 'object' || !Number.isSafeInteger(position.seq) || position.seq < 0)
     throw new TypeError('A position is { epoch, seq }: an epoch that the server gave, and a whole number from 0 on.');
   checkEpoch(position.epoch);
+}
+
+function checkFlag(/** @type {string} */ what, /** @type {unknown} */ value) {
+  if (typeof value !== 'boolean') throw new TypeError(`The option '${what}' is ${kindOf(value)}; it must be true or false.`);
 }
 
 function checkEpoch(/** @type {unknown} */ epoch) {

@@ -6,7 +6,7 @@ namespace Realtime.Connections;
 /// One or more messages as they go over the wire: encoded once, then shared by every connection that they are sent to.
 /// Immutable, safe to use from any thread.
 /// </summary>
-public sealed class Frame
+public class Frame
 {
     private byte[]? _compressed;      // for the usual window
     private byte[]?[]? _compressedFor; // for smaller ones, which few peers ask for
@@ -61,17 +61,21 @@ public sealed class Frame
     /// <summary>A binary message.</summary>
     public static Frame Binary(ReadOnlySpan<byte> data) => Encode(MessageType.Binary, data);
 
-    /// <summary>The messages of several frames in one buffer, so that they are written at once. At most 2 GiB together. They leave their topics.</summary>
+    /// <summary>
+    /// The messages of several frames in one buffer, so that they are written at once. At most 2 GiB together. They leave their topics;
+    /// ephemeral ones among none but ephemeral ones stay ephemeral, each by itself.
+    /// </summary>
     public static Frame Join(IReadOnlyList<Frame> frames)
     {
         ArgumentNullException.ThrowIfNull(frames);
         if (frames.Count == 1)
             return frames[0];
-        int size = 0, messages = 0;
+        int size = 0, messages = 0, ephemeral = 0;
         for (int i = 0; i < frames.Count; i++)
         {
             size = checked(size + frames[i].Size);
             messages += frames[i].Messages;
+            ephemeral += frames[i] is EphemeralFrame ? 1 : 0;
         }
         var bytes = new byte[size];
         int at = 0;
@@ -80,7 +84,7 @@ public sealed class Frame
             frames[i].Bytes.CopyTo(bytes, at);
             at += frames[i].Size;
         }
-        return new(bytes, messages);
+        return ephemeral == frames.Count ? new EphemeralFrame(bytes, [.. frames.SelectMany(frame => ((EphemeralFrame)frame).Parts)]) : new Frame(bytes, messages);
     }
 
     internal static Frame Encode(MessageType type, ReadOnlySpan<byte> payload)

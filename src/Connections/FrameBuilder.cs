@@ -85,6 +85,23 @@ public sealed class FrameBuilder : IBufferWriter<byte>
         return frame;
     }
 
+    /// <summary>
+    /// Makes a frame of one message that is of use only now, and empties the builder. Where it has to wait, it is the first to give way to
+    /// whatever needs the space, and no one is told.
+    /// </summary>
+    /// <param name="key">
+    /// A newer message with the same key takes its place in a queue; null for none. Compared as it is, for all of a connection's messages.
+    /// </param>
+    /// <exception cref="InvalidOperationException">There is not exactly one message, or it was not ended.</exception>
+    public Frame BuildEphemeral(string? key)
+    {
+        if (_start != NotInMessage || Messages != 1)
+            throw new InvalidOperationException("An ephemeral frame is of one message, which was ended.");
+        var frame = new EphemeralFrame(_buffer.AsSpan(0, _length).ToArray(), key ?? "");
+        Reset();
+        return frame;
+    }
+
     /// <summary>Forgets what was written; the buffer is kept.</summary>
     public void Reset()
     {

@@ -34,6 +34,11 @@ public enum FrontEventKind : byte
     /// that the stream is dead, and a front detects events that it has missed in a room that is quiet now.
     /// </summary>
     Positions,
+    /// <summary>
+    /// A message of a room that is of use only now: in order with its other events, but without a sequence and in no log. Whoever misses it
+    /// gets nothing in its place.
+    /// </summary>
+    Ephemeral,
 }
 
 /// <summary>
@@ -81,8 +86,11 @@ public sealed record FrontEvent
     /// <summary>A connection that is not given the event; null for none. Whoever resumes from before it gets it.</summary>
     [Id(11)] public string? Except { get; init; }
 
+    /// <summary>For <see cref="FrontEventKind.Ephemeral"/>: of the room's messages with it and this sender only the newest is of use; null for none.</summary>
+    [Id(12)] public string? Key { get; init; }
+
     /// <summary>An event of a room, which has an order; others are for users or for the front.</summary>
-    internal bool IsOfRoom => Kind < FrontEventKind.DirectMessage;
+    internal bool IsOfRoom => Kind is < FrontEventKind.DirectMessage or FrontEventKind.Ephemeral;
 
     /// <summary>A message of a room, which has a sequence.</summary>
     internal bool IsRoomMessage => Kind <= FrontEventKind.Binary;

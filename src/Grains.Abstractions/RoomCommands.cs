@@ -46,6 +46,12 @@ public sealed record PublishCommand(
 {
     /// <summary>The connection that does not get the message when it is sent, its publisher's; null when all members do.</summary>
     [Id(3)] public string? Except { get; init; }
+
+    /// <summary>It goes to who is there now, without a sequence and past the log. Its receipt has the sequence 0.</summary>
+    [Id(4)] public bool IsEphemeral { get; init; }
+
+    /// <summary>For an ephemeral message, as <see cref="RoomMessage.Key"/>.</summary>
+    [Id(5)] public string? Key { get; init; }
 }
 
 /// <summary>
@@ -123,7 +129,7 @@ public sealed record LeftReply : RoomReply
     public static readonly LeftReply Instance = new();
 }
 
-/// <summary>The message is in the room's log.</summary>
+/// <summary>The message is in the room's log; an ephemeral one, whose receipt has the sequence 0, is on its way.</summary>
 [GenerateSerializer, Immutable, Alias("realtime.reply.published")]
 public sealed record PublishedReply([property: Id(0)] Receipt Receipt) : RoomReply;
 

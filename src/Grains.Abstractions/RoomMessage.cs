@@ -18,11 +18,24 @@ public sealed record RoomMessage
     /// window is not delivered and gets the first receipt.
     /// </summary>
     [Id(3)] public string? Id { get; init; }
+
+    /// <summary>
+    /// For rooms: it is of use only now, as that somebody types, or where a cursor is. Members get it in order with the room's other
+    /// messages, but it has no number, is in no log and no history, and is the first to give way to a slow reader, who is not told. An id
+    /// recognises no repeat of it. Its receipt has the sequence 0.
+    /// </summary>
+    [Id(4)] public bool IsEphemeral { get; init; }
+
+    /// <summary>
+    /// For an ephemeral message, 1 to <see cref="Limits.IdBytes"/> bytes of UTF-8: of those that wait for a slow reader with this key, room and
+    /// sender only the newest stays.
+    /// </summary>
+    [Id(5)] public string? Key { get; init; }
 }
 
 /// <summary>What a publisher gets back: where in the room its message stands.</summary>
 /// <param name="Epoch">The room's epoch; a new one means that older positions mean nothing any more.</param>
-/// <param name="Sequence">The message's number in the epoch: 1, 2, 3 ...</param>
+/// <param name="Sequence">The message's number in the epoch: 1, 2, 3 ...; 0 for an ephemeral one, which has none.</param>
 /// <param name="Timestamp">When the room accepted it, Unix milliseconds.</param>
 [GenerateSerializer, Immutable, Alias("realtime.receipt")]
 public readonly record struct Receipt(

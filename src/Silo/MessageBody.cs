@@ -21,13 +21,14 @@ internal static class MessageBody
     /// <summary>Encodes a service's message, once for all fronts.</summary>
     /// <param name="message">The message.</param>
     /// <param name="bound"><see cref="Rooms.RoomOptions.MaxContentBytes"/>.</param>
-    /// <exception cref="RequestException">Neither content nor data, data that is not one JSON value, too much of either, or a sender or id that is not allowed.</exception>
-    public static byte[] Encode(RoomMessage message, int bound)
+    /// <param name="isForRoom">Whether a room gets it, which alone knows ephemeral ones.</param>
+    /// <exception cref="RequestException">Neither content nor data, data that is not one JSON value, too much of either, or a sender, id or key that is not allowed.</exception>
+    public static byte[] Encode(RoomMessage message, int bound, bool isForRoom = false)
     {
         ArgumentNullException.ThrowIfNull(message);
         if (message.From is not null)
             Names.Check(message.From, "sender");
-        if ((PublishId.Problem(message.Id) ?? (message.Content is null && message.Data is null ? "A message needs content or data." : null)) is { } problem)
+        if ((PublishId.Problem(message.Id) ?? PlaceProblem(message, isForRoom) ?? (message.Content is null && message.Data is null ? "A message needs content or data." : null)) is { } problem)
             throw BadRequest(problem);
         var content = message.Content is null ? [] : EncodeContent(message.Content, bound);
         var data = message.Data is null ? [] : JsonData.Encode(message.Data, bound);
@@ -38,6 +39,10 @@ internal static class MessageBody
             _ => [.. ContentName, .. content, (byte)',', .. DataName, .. data],
         };
     }
+
+    private static string? PlaceProblem(RoomMessage message, bool isForRoom) => isForRoom
+        ? EphemeralKey.Problem(message.Key, message.IsEphemeral)
+        : message.IsEphemeral || message.Key is not null ? "Only a message to a room may be ephemeral, or have a key." : null;
 
     /// <summary>A text frame of a service.</summary>
     /// <exception cref="RequestException">It is too long, or not Unicode.</exception>

@@ -24,7 +24,7 @@ internal static class JsonCases
     ];
 
     private static readonly Gen<string> s_field = Gen.OneOf(
-        Gen.OneOf("type", "id", "room", "to", "content", "data", "epoch", "seq", "before", "after", "limit", "last", "echo", "from", "timestamp"),
+        Gen.OneOf("type", "id", "room", "to", "content", "data", "epoch", "seq", "before", "after", "limit", "last", "echo", "ephemeral", "key", "from", "timestamp"),
         Gen.OneOf("", "Type", "ID", "x", "\\ud83d", "r\\u006fom", "\\u0000", "$ref"));
 
     private static readonly Gen<string> s_id = Gen.Frequency(

@@ -50,6 +50,30 @@ public sealed class RoomRulesTests
     }
 
     [Fact]
+    public void Ephemeral_messages_have_an_order_and_no_number_and_need_no_log()
+    {
+        var room = NewRoom();
+        var nobody = Assert.IsType<PublishedReply>(room.Apply("f1", Say("alice", "x") with { IsEphemeral = true })).Receipt;
+        Assert.Equal((room.Epoch, 0), (nobody.Epoch, nobody.Sequence));
+        Assert.Empty(room.TakeEvents());
+        Apply(room, "f1", Join("alice", "c1"));
+        Apply(room, "f1", Say("alice", "kept"));
+        RoomReply[] lost = [room.Apply("f1", Say("alice", "lost"))];
+        room.RollBack(lost);
+        Assert.IsType<RefusedReply>(lost[0]);
+        room.TakeEvents();
+        var order = room.Order;
+
+        for (var i = 0; i < 2; i++) // an id recognises no repeat
+            Assert.Equal(0, Assert.IsType<PublishedReply>(room.Apply("f1", Say("alice", "x", "1") with { IsEphemeral = true, Key = "k" })).Receipt.Sequence);
+        Assert.True(room.Pending.IsEmpty);
+        Assert.Equal(1, room.Position.Sequence);
+        Assert.Equal([(FrontEventKind.Ephemeral, "k", 0, order + 1), (FrontEventKind.Ephemeral, "k", 0, order + 2)],
+            room.TakeEvents().Select(item => (item.Kind, item.Key, item.Sequence, item.Order)));
+        Assert.IsType<RefusedReply>(room.Apply("f1", Say("alice", "x") with { Key = "k" }));
+    }
+
+    [Fact]
     public void A_second_connection_of_a_user_neither_joins_nor_leaves()
     {
         var room = NewRoom();

@@ -74,6 +74,41 @@ public sealed class SlowConsumerTests : IAsyncLifetime
             await ReadWhatIsLeft(stopped, room, policy);
     }
 
+    [Fact]
+    public async Task Ephemeral_messages_pass_a_member_that_does_not_read_which_gets_the_newest_of_each_key()
+    {
+        const string room = "cursors";
+        await using var front = await StartFront("cursors Disconnect");
+        await using var reader = await front.Connect("reader");
+        await using var stopped = await ConnectStopped(front);
+        await reader.Join(room);
+        await stopped.Join(room);
+        await reader.Receive("join");
+        var grain = _cluster.Client.GetGrain<IRoomGrain>(room);
+        var connection = front.Services.GetRequiredService<ConnectionRegistry>().GetUser("stopped").Single();
+        for (var first = 0; first < Count / 2; first += Together)
+        {
+            await grain.BroadcastMany([.. Enumerable.Range(first, Together).Select(i => new RoomMessage { Content = s_filler, Data = $"{i}", IsEphemeral = true, Key = $"K{i % Keys}" })]);
+            for (var i = first; i < first + Together; i++)
+                Assert.Equal(i, (int)(await reader.Receive("message"))["data"]!);
+            Assert.InRange(connection.QueuedMessages, 0, InOneWrite / s_filler.Length + Together + Keys);
+        }
+        await grain.Broadcast(new RoomMessage { Content = "end" });
+        Assert.Equal(1, (long)(await reader.Receive("message"))["seq"]!);
+
+        var newest = new Dictionary<string, int>();
+        JsonObject frame;
+        var count = 0;
+        while ((frame = await stopped.Receive("message"))["ephemeral"] is not null)
+        {
+            count++;
+            newest[(string)frame["key"]!] = (int)frame["data"]!;
+        }
+        Assert.Equal(1, (long)frame["seq"]!);
+        Assert.Equal(Enumerable.Range(Count / 2 - Keys, Keys), newest.Values.Order());
+        Assert.InRange(count, Keys, Count / 2 - 1);
+    }
+
     private static async Task ReadWhatIsLeft(TestClient stopped, string room, RoomPolicy policy)
     {
         // The answer to a ping is not refused for the room's sake. It comes last, unless the last message is still on its way

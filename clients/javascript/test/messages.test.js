@@ -42,6 +42,29 @@ test('a join brings the last messages, then what is live, and refuses a number t
   for (const last of [0, 101, 1.5, '3', null]) await assert.rejects(() => bob.join('other', { last }), TypeError);
 });
 
+test('an ephemeral message comes by an event of its own and moves no position', async () => {
+  const alice = await member(front.url, 'alice', 'cursors');
+  const bob = await member(front.url, 'bob', 'cursors');
+  const seen = history(bob, 'cursors');
+  await alice.publish('cursors', 'one');
+  const arrived = next(bob, 'ephemeral');
+  assert.deepEqual(await alice.publish('cursors', undefined, { x: 1 }, { ephemeral: true, key: 'cursor' }), { room: 'cursors' });
+  const { timestamp, ...message } = await arrived;
+  assert.ok(timestamp > 0);
+  assert.deepEqual(message, { room: 'cursors', from: 'alice', data: { x: 1 }, ephemeral: true, key: 'cursor' });
+  await alice.publish('cursors', 'two');
+  await seen.until(2);
+  assert.deepEqual(seen.seqs, [1, 2]);
+  assert.equal(bob.position('cursors').seq, 2);
+  await assert.rejects(alice.publish('elsewhere', 'x', undefined, { ephemeral: true }), { code: 'not_joined' });
+  await assert.rejects(alice.publish('cursors', 'x', undefined, { ephemeral: true, id: '1' }), TypeError);
+  await assert.rejects(alice.publish('cursors', 'x', undefined, { key: 'k' }), TypeError);
+  await assert.rejects(alice.publish('cursors', 'x', undefined, { ephemeral: 1 }), TypeError);
+  await assert.rejects(alice.publish('cursors', 'x', undefined, { ephemeral: true, key: '' }), RangeError);
+  alice.close();
+  await assert.rejects(alice.publish('cursors', 'x', undefined, { ephemeral: true }), { code: 'offline' });
+});
+
 test('a direct message goes to one user and says how many connections it reached', async () => {
   const alice = await member(front.url, 'alice-d', 'direct');
   const bob = await member(front.url, 'bob-d', 'direct');

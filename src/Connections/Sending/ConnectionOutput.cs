@@ -161,7 +161,9 @@ internal sealed class ConnectionOutput(Connection connection, ITransport transpo
                 return SendResult.Closed;
             if (_pump is { } pump)
             {
-                if (!pump.Queue.HasSpace)
+                if (frame is EphemeralFrame waiting)
+                    return Wait(pump.Queue, waiting);
+                if (!pump.Queue.HasSpace && !TryDropEphemeral(pump.Queue))
                     return SendResult.Full;
                 pump.Queue.Add(shared ?? bytes.ToArray(), messages, frame?.PlaceToWait());
                 return SendResult.Taken;
@@ -172,13 +174,38 @@ internal sealed class ConnectionOutput(Connection connection, ITransport transpo
             if (taken != ITransport.Gone)
             {
                 pump = new SendPump(this);
-                pump.Queue.Add(shared ?? bytes.ToArray(), messages, frame?.PlaceToWait(), taken);
+                if (frame is not EphemeralFrame begun)
+                    pump.Queue.Add(shared ?? bytes.ToArray(), messages, frame?.PlaceToWait(), taken);
+                else if (taken > 0)
+                    pump.Queue.AddBegun(begun, BytesOf(begun), taken);
+                else
+                    Wait(pump.Queue, begun);
                 Start(pump);
                 return SendResult.Taken;
             }
         }
         connection.Abort();
         return SendResult.Closed;
+    }
+
+    /// <summary>Ephemeral messages wait each by itself. Whatever becomes of them, the sender is done with them.</summary>
+    private SendResult Wait(SendQueue queue, EphemeralFrame frame)
+    {
+        int dropped = 0;
+        foreach (var part in frame.Parts)
+            dropped += queue.AddEphemeral(BytesOf(part), part.Key);
+        if (dropped > 0)
+            connection.Services.Metrics.Dropped(dropped);
+        return SendResult.Taken;
+    }
+
+    private bool TryDropEphemeral(SendQueue queue)
+    {
+        int dropped = 0;
+        bool hasSpace = queue.TryDropEphemeral(ref dropped);
+        if (dropped > 0)
+            connection.Services.Metrics.Dropped(dropped);
+        return hasSpace;
     }
 
     private bool DeliverToFull(Frame frame)

@@ -14,6 +14,9 @@ internal sealed class FrameRing
 
     public int Bytes { get; private set; }
 
+    /// <summary>How many of the frames are ephemeral.</summary>
+    public int Ephemeral { get; private set; }
+
     /// <summary>Gaps that another may still join.</summary>
     public int OpenGaps { get; private set; }
 
@@ -76,6 +79,8 @@ internal sealed class FrameRing
         Bytes += sign * frame.Bytes.Length;
         if (frame.IsOpenGap)
             OpenGaps += sign;
+        if (frame.EphemeralKey is not null)
+            Ephemeral += sign;
     }
 
     private void Grow()

@@ -5,7 +5,8 @@ namespace Realtime.Connections.Sending;
 /// <param name="Messages">How many there are. None of a gap: it must not take the space that an eviction has made.</param>
 /// <param name="Place">Where they stand in their topic; null for frames of none.</param>
 /// <param name="Gap">What is missing; null for frames.</param>
-internal readonly record struct QueuedFrame(byte[] Bytes, int Messages, FramePlace? Place = null, TopicGap? Gap = null)
+/// <param name="EphemeralKey">The key of an ephemeral message, empty for one without; null for what is not ephemeral.</param>
+internal readonly record struct QueuedFrame(byte[] Bytes, int Messages, FramePlace? Place = null, TopicGap? Gap = null, string? EphemeralKey = null)
 {
     // A gap becomes a frame only when it is written: until then another may join it.
     private static readonly byte[] s_unwritten = [];

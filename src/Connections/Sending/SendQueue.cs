@@ -37,6 +37,30 @@ internal sealed class SendQueue(ISendOwner owner)
         HasTopics |= place is not null;
     }
 
+    /// <summary>
+    /// Adds an ephemeral message: in the place of the one of its key that waits, and of the oldest ephemeral ones if there is no space. When
+    /// that is not enough it is dropped itself. Returns how many were dropped.
+    /// </summary>
+    public int AddEphemeral(byte[] bytes, string key)
+    {
+        int dropped = key.Length > 0 && Ephemeral.DropKey(key) ? 1 : 0;
+        if (!HasSpace && !TryDropEphemeral(ref dropped))
+            return dropped + 1;
+        _frames.Add(new(bytes, 1, EphemeralKey: key));
+        return dropped;
+    }
+
+    /// <summary>Adds ephemeral messages of which the first bytes are written already, so that they cannot give way any more.</summary>
+    public void AddBegun(EphemeralFrame frame, byte[] bytes, int written)
+    {
+        _written = written;
+        _frames.Add(new(bytes, frame.Messages, EphemeralKey: ""));
+    }
+
+    /// <summary>Drops the oldest ephemeral messages until there is space. Those that are being written count for none.</summary>
+    /// <returns>Whether there is space now.</returns>
+    public bool TryDropEphemeral(ref int dropped) => _frames.Ephemeral > 0 && Ephemeral.TryMakeSpace(ref dropped);
+
     /// <summary>Adds a frame of a topic to a full queue, which evicts messages of topics; if need be those of the frame itself.</summary>
     public void AddEvicting(byte[] bytes, int messages, FramePlace place, ref int evicted)
     {
@@ -138,6 +162,8 @@ internal sealed class SendQueue(ISendOwner owner)
     private int BeingWritten => Math.Min(_frames.Count, Math.Max(_inFlight, _written > 0 ? 1 : 0));
 
     private TopicEviction Eviction => new(_frames, BeingWritten, owner.Options);
+
+    private EphemeralEviction Ephemeral => new(_frames, BeingWritten, owner.Options);
 
     private int TakeControl(byte[] buffer, bool urgent)
     {

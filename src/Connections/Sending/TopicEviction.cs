@@ -100,7 +100,7 @@ internal readonly ref struct TopicEviction(FrameRing frames, int first, Connecti
     /// <summary>Puts a gap in the place of a frame, which must be the oldest of its topic or the newest of all. Returns its messages.</summary>
     private int Evict(int index)
     {
-        var (_, messages, place, _) = frames[index];
+        var (messages, place) = (frames[index].Messages, frames[index].Place);
         frames.Set(index, QueuedFrame.GapOf(place!));
         if (NextOf(place!.Topic, index, -1) is var last and >= 0 && TryMerge(frames[last], frames[index]))
         {

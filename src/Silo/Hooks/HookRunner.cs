@@ -55,7 +55,7 @@ internal sealed partial class HookRunner(IEnumerable<RoomHook> hooks, IOptions<H
                 return new(refused, null);
             if (decision.Replacement is not { } message)
                 continue;
-            if (publish.Kind != FrontEventKind.Message)
+            if (publish.Kind is FrontEventKind.Text or FrontEventKind.Binary)
                 throw new InvalidOperationException($"A {publish.Kind} frame cannot be replaced by a message.");
             body = MessageBody.Encode(new RoomMessage { Content = message.Content, Data = message.Data }, bound);
             publish = publish with { Body = body }; // the next hook reads it anew

@@ -12,7 +12,7 @@ namespace Realtime.Silo.Hooks;
 public interface IRoomHook
 {
     /// <summary>
-    /// A message is about to be kept, whoever sends it: a client, the HTTP API or a grain's caller. It is not asked about a repeat of a
+    /// A message is about to be kept, or an ephemeral one to be sent, whoever sends it: a client, the HTTP API or a grain's caller. It is not asked about a repeat of a
     /// publish id that the room knows, nor about inboxes. Messages that come together are asked about at the same time, and keep their order
     /// whatever the order of the answers.
     /// </summary>

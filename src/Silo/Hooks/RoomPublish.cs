@@ -10,7 +10,10 @@ public sealed record RoomPublish
     /// <summary>The room's name.</summary>
     public required string Room { get; init; }
 
-    /// <summary><see cref="FrontEventKind.Message"/>, or a <see cref="FrontEventKind.Text"/> or <see cref="FrontEventKind.Binary"/> frame of a service.</summary>
+    /// <summary>
+    /// <see cref="FrontEventKind.Message"/>, <see cref="FrontEventKind.Ephemeral"/> for a message that is not kept, or a
+    /// <see cref="FrontEventKind.Text"/> or <see cref="FrontEventKind.Binary"/> frame of a service.
+    /// </summary>
     public required FrontEventKind Kind { get; init; }
 
     /// <summary>The user who sends it, or the name that a service gives; null for none.</summary>
@@ -31,7 +34,7 @@ public sealed record RoomPublish
     /// <summary>The data of a message as JSON text; null for none, and for frames.</summary>
     public string? Data => Parts.Data;
 
-    private (string? Content, string? Data) Parts => _parts ??= Kind == FrontEventKind.Message ? Parse() : default;
+    private (string? Content, string? Data) Parts => _parts ??= Kind is FrontEventKind.Message or FrontEventKind.Ephemeral ? Parse() : default;
 
     private (string?, string?) Parse()
     {

@@ -12,7 +12,7 @@ namespace Realtime.Silo.Rooms;
 /// What is <see cref="Pending"/> must be appended to the log, and then <see cref="Commit"/> be called, or
 /// <see cref="RollBack"/>, before anything else.
 /// </remarks>
-internal sealed class Room(string name, RoomOptions options, TimeProvider time, Retention? retention = null)
+internal sealed partial class Room(string name, RoomOptions options, TimeProvider time, Retention? retention = null)
 {
     private readonly RoomMembers _members = new();
     private readonly RoomHistory _history = new(retention ?? options.RetentionOf(name));
@@ -237,14 +237,16 @@ internal sealed class Room(string name, RoomOptions options, TimeProvider time, 
     /// <param name="publish">What a front sends for a client.</param>
     /// <param name="body">What a hook has made of its body, checked; null for its own.</param>
     public RoomReply Publish(PublishCommand publish, byte[]? body = null) =>
-        Problem(publish) ?? Publish(FrontEventKind.Message, publish.User, publish.Id, body ?? publish.Body, except: publish.Except, named: publish.Body);
+        Problem(publish) ?? (publish.IsEphemeral
+            ? SendEphemeral(publish.User, publish.Key, body ?? publish.Body, except: publish.Except)
+            : Publish(FrontEventKind.Message, publish.User, publish.Id, body ?? publish.Body, except: publish.Except, named: publish.Body));
 
     /// <summary>What is wrong with it. Checked here too: a log may refuse a message with all others of the turn, those of other fronts included.</summary>
     public RefusedReply? Problem(PublishCommand publish)
     {
         if (NameProblem(publish.User) is { } refused)
             return refused;
-        if (PublishId.Problem(publish.Id) is { } problem)
+        if ((PublishId.Problem(publish.Id) ?? EphemeralKey.Problem(publish.Key, publish.IsEphemeral)) is { } problem)
             return new RefusedReply(RequestException.BadRequest, problem);
         return MessageBody.Problem(publish.Body, options.MaxContentBytes) is { } wrong ? new RefusedReply(wrong.Code, wrong.Message) : null;
     }

@@ -35,7 +35,7 @@ internal sealed partial class RoomGrain
         }
         // First all answers: nothing may be pending while the turn waits.
         var judgements = await Judge([.. commands.Select(command => command is PublishCommand publish && _room.Problem(publish) is null
-            ? PublishOf(FrontEventKind.Message, publish.User, publish.Id, publish.Body, isService: false) : null)]);
+            ? PublishOf(publish.IsEphemeral ? FrontEventKind.Ephemeral : FrontEventKind.Message, publish.User, publish.Id, publish.Body, isService: false) : null)]);
         for (var i = 0; i < commands.Length; i++)
         {
             replies[i] = judgements[i].Refusal
@@ -46,21 +46,24 @@ internal sealed partial class RoomGrain
     private RoomPublish PublishOf(FrontEventKind kind, string? from, string? id, byte[] body, bool isService) =>
         new() { Room = this.GetPrimaryKeyString(), Kind = kind, From = from, IsService = isService, Id = id, Body = body };
 
-    /// <summary>Asks hooks about messages, all at once; those that are null, repeats, and any while the room's log is away, pass.</summary>
+    /// <summary>Asks hooks about messages, all at once; those that are null, and what is repeated or will be refused as the room's log is away, pass.</summary>
     private async ValueTask<Judgement[]> Judge(RoomPublish?[] publishes)
     {
-        if (_hooks is null || !_room.IsWritable)
+        if (_hooks is null)
             return new Judgement[publishes.Length];
         var bound = options.Value.MaxContentBytes;
-        return await Task.WhenAll(publishes.Select(publish => publish is null || _room.IsKnown(publish.From, publish.Id, publish.IsService)
+        return await Task.WhenAll(publishes.Select(publish => publish is null || !IsAskedAbout(publish)
             ? Task.FromResult(default(Judgement)) : _hookRunner!.Judge(_hooks, publish, bound)));
     }
 
+    private bool IsAskedAbout(RoomPublish publish) =>
+        publish.Kind == FrontEventKind.Ephemeral || (_room.IsWritable && !_room.IsKnown(publish.From, publish.Id, publish.IsService));
+
     /// <summary>Publishes for a service, as hooks want it.</summary>
-    private async ValueTask<RoomReply> PublishHooked(FrontEventKind kind, string? from, string? id, byte[] body)
+    private async ValueTask<RoomReply> PublishHooked(FrontEventKind kind, RoomMessage message, byte[] body)
     {
-        var judgement = (await Judge([PublishOf(kind, from, id, body, isService: true)]))[0];
-        return judgement.Refusal ?? _room.Publish(kind, from, id, judgement.Body ?? body, isService: true, named: body);
+        var judgement = (await Judge([PublishOf(kind, message.From, message.Id, body, isService: true)]))[0];
+        return judgement.Refusal ?? Publish(kind, message, body, judgement.Body);
     }
 
     /// <summary>Tells hooks what the turn has done.</summary>

@@ -104,7 +104,7 @@ internal sealed partial class RoomGrain(
         var (wasEmpty, hadFront) = (_room.IsEmpty, _room.HasFront(front));
         if (_owner is not null && inboxes.Value.Mode == InboxOptions.Off)
             return new SubmitReply(lease.Id, hadFront, [.. commands.Select(command => command is LeaveCommand ? (RoomReply)LeftReply.Instance : s_noInboxes)]);
-        if (_log is null && Array.Exists(commands, command => command is not LeaveCommand))
+        if (_log is null && Array.Exists(commands, NeedsLog))
         {
             if (!TryBeginOpen(isKnown: Array.Exists(commands, command => command is SyncCommand)))
                 return new SubmitReply(lease.Id, hadFront, [.. commands.Select(command => command is LeaveCommand ? (RoomReply)LeftReply.Instance : s_full)]);
@@ -137,16 +137,6 @@ internal sealed partial class RoomGrain(
         KeepAlive();
         DeactivateIfUnused();
     }
-
-    public Task<Receipt> Broadcast(RoomMessage message)
-    {
-        var body = MessageBody.Encode(message, options.Value.MaxContentBytes);
-        return Send(FrontEventKind.Message, body, message.From, message.Id);
-    }
-
-    public Task<Receipt> BroadcastText(string text) => Send(FrontEventKind.Text, MessageBody.Text(text, options.Value.MaxContentBytes));
-
-    public Task<Receipt> BroadcastBinary(byte[] data) => Send(FrontEventKind.Binary, MessageBody.Binary(data, options.Value.MaxContentBytes));
 
     public Task<MembersPage> Members(string? after, int limit)
     {
@@ -209,33 +199,8 @@ internal sealed partial class RoomGrain(
         return _room.History(before, limit, epoch);
     }
 
-    private async Task<Receipt> Send(FrontEventKind kind, byte[] body, string? from = null, string? id = null)
-    {
-        var replies = await Turn(from, async () => [_hooks is null ? _room.Publish(kind, from, id, body, isService: true) : await PublishHooked(kind, from, id, body)]);
-        return replies[0] switch
-        {
-            PublishedReply published => published.Receipt,
-            RefusedReply refused => throw new RoomException(refused.Code, refused.Reason),
-            var other => throw new InvalidOperationException($"A publish is not answered by {other.GetType().Name}."),
-        };
-    }
-
-    /// <summary>What a service publishes.</summary>
-    private async Task<RoomReply[]> Turn(string? from, Func<ValueTask<RoomReply[]>> publish)
-    {
-        CheckIsRoom();
-        ThrowIfFull();
-        if (_log is null)
-            await TryOpen(Create, from ?? "");
-        var replies = await publish();
-        if (_room.Pending.Length > 0)
-            await Commit(replies);
-        await Publish();
-        UpdateMemory();
-        if (_room.IsEmpty)
-            KeepAlive();
-        return replies;
-    }
+    /// <summary>Who leaves needs no log, and neither does what is not kept, in a room that has been open.</summary>
+    private bool NeedsLog(RoomCommand command) => command is not LeaveCommand && !(_room.HasPast && command is PublishCommand { IsEphemeral: true });
 
     /// <summary>Appends the turn's messages; what is not committed is neither acknowledged nor published.</summary>
     private async ValueTask Commit(RoomReply[] replies)

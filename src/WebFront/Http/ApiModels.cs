@@ -19,6 +19,12 @@ internal record SendRequest
 
     /// <summary>Names this publish, so that a repeat is not delivered twice; or the header <c>Idempotency-Key</c>.</summary>
     public string? Id { get; init; }
+
+    /// <summary>To a room: it goes to who is there now, and is neither numbered nor kept.</summary>
+    public bool? Ephemeral { get; init; }
+
+    /// <summary>Of an ephemeral message: the newest with it and its sender takes the place of older ones that wait.</summary>
+    public string? Key { get; init; }
 }
 
 /// <summary>A message of a batch: one to a room, which it names.</summary>
@@ -28,16 +34,25 @@ internal sealed record BatchRequest : SendRequest
     public string? Room { get; init; }
 }
 
-/// <summary>Where the message stands in the room, or why it is not there.</summary>
-/// <param name="Code">An error code; absent when the room has kept the message.</param>
+/// <summary>Where the message stands in the room, or why it is not there; an ephemeral one stands nowhere.</summary>
+/// <param name="Code">An error code; absent when the room has taken the message.</param>
 /// <param name="Message">What was wrong and what is allowed.</param>
 internal sealed record BatchResponse(string? Room, string? Epoch, long? Seq, long? Timestamp, string? Code = null, string? Message = null)
 {
+    public static BatchResponse Of(string room, Receipt receipt) => receipt.Sequence == 0
+        ? new(room, null, null, receipt.Timestamp)
+        : new(room, receipt.Epoch, receipt.Sequence, receipt.Timestamp);
+
     public static BatchResponse Refused(string code, string message) => new(null, null, null, null, code, message);
 }
 
-/// <summary>Where the message stands in the room.</summary>
-internal sealed record RoomSendResponse(string Room, string Epoch, long Seq, long Timestamp);
+/// <summary>Where the message stands in the room; an ephemeral one stands nowhere.</summary>
+internal sealed record RoomSendResponse(string Room, string? Epoch, long? Seq, long Timestamp)
+{
+    public static RoomSendResponse Of(string room, Receipt receipt) => receipt.Sequence == 0
+        ? new(room, null, null, receipt.Timestamp)
+        : new(room, receipt.Epoch, receipt.Sequence, receipt.Timestamp);
+}
 
 /// <summary>How many connections of the user the message went to, 0 when the user is not connected; and where it stands in the user's inbox, if there is one.</summary>
 internal sealed record UserSendResponse(string User, int Connections, string? Epoch = null, long? Seq = null, long? Timestamp = null);

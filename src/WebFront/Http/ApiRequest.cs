@@ -106,6 +106,8 @@ internal sealed class ApiRequest(HttpContext context, IReadOnlyList<string> name
             Data = request.Data.ValueKind == JsonValueKind.Undefined ? null : request.Data.GetRawText(), // null is JSON too
             From = request.From,
             Id = id,
+            IsEphemeral = request.Ephemeral == true,
+            Key = request.Key,
         };
     }
 

@@ -61,7 +61,7 @@ internal static class BatchEndpoint
             {
                 answers[turn[i]] = replies[i] switch
                 {
-                    PublishedReply { Receipt: var receipt } => new BatchResponse(room, receipt.Epoch, receipt.Sequence, receipt.Timestamp),
+                    PublishedReply published => BatchResponse.Of(room, published.Receipt),
                     RefusedReply refused => BatchResponse.Refused(refused.Code, refused.Reason),
                     var other => throw new InvalidOperationException($"A publish is not answered by {other.GetType().Name}."),
                 };

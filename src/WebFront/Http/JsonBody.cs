@@ -70,6 +70,8 @@ internal static class JsonBody
                     throw new ApiException(Problems.BadRequest, $"'{field.Name}' must be a string, not {Describe(reader.TokenType)}.");
                 if (field.PropertyType == typeof(long?) && (reader.TokenType != JsonTokenType.Number || !reader.TryGetInt64(out _)))
                     throw new ApiException(Problems.BadRequest, $"'{field.Name}' must be a whole number of at most 64 bits, in digits only.");
+                if (field.PropertyType == typeof(bool?) && reader.TokenType is not (JsonTokenType.True or JsonTokenType.False))
+                    throw new ApiException(Problems.BadRequest, $"'{field.Name}' must be true or false, not {Describe(reader.TokenType)}.");
                 CheckStrings(ref reader, field.Name);
             }
             reader.Read(); // throws when anything but white space follows

@@ -61,7 +61,7 @@ internal static class RoomEndpoints
         // With an id of its own, a call that is repeated because a silo died is still one message.
         message = message.Id is null ? message with { Id = Guid.NewGuid().ToString("N") } : message;
         var receipt = await calls.Call(() => calls.Room(room).Broadcast(message));
-        await request.Ok(new RoomSendResponse(room, receipt.Epoch, receipt.Sequence, receipt.Timestamp), ApiJson.Default.RoomSendResponse);
+        await request.Ok(RoomSendResponse.Of(room, receipt), ApiJson.Default.RoomSendResponse);
     }
 
     private static async Task Remove(ApiRequest request)

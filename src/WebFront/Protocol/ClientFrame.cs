@@ -39,6 +39,8 @@ internal ref struct ClientFrame
         Code = 8192,
         Last = 16384,
         Echo = 32768,
+        Ephemeral = 65536,
+        Key = 131072,
     }
 
     public ClientFrameType Type { get; private set; }
@@ -53,6 +55,8 @@ internal ref struct ClientFrame
     public long? Limit { get; private set; }
     public long? Last { get; private set; }
     public bool? Echo { get; private set; }
+    public bool? Ephemeral { get; private set; }
+    public string? Key { get; private set; }
     public string? Token { get; private set; }
     public string? Method { get; private set; }
     public string? Code { get; private set; }
@@ -207,11 +211,14 @@ internal ref struct ClientFrame
             case Fields.Last:
                 Last = ReadNumber(ref reader, field);
                 break;
-            case Fields.Echo when reader.TokenType is JsonTokenType.True or JsonTokenType.False:
-                Echo = reader.GetBoolean();
-                break;
             case Fields.Echo:
-                Refuse($"'echo' must be true or false, not {Describe(reader.TokenType)}.");
+                Echo = ReadBoolean(ref reader, field);
+                break;
+            case Fields.Ephemeral:
+                Ephemeral = ReadBoolean(ref reader, field);
+                break;
+            case Fields.Key:
+                Key = ReadString(ref reader, field);
                 break;
             case Fields.Token:
                 Token = ReadString(ref reader, field);
@@ -254,6 +261,10 @@ internal ref struct ClientFrame
             return Fields.Last;
         if (reader.ValueTextEquals("echo"u8))
             return Fields.Echo;
+        if (reader.ValueTextEquals("ephemeral"u8))
+            return Fields.Ephemeral;
+        if (reader.ValueTextEquals("key"u8))
+            return Fields.Key;
         if (reader.ValueTextEquals("token"u8))
             return Fields.Token;
         if (reader.ValueTextEquals("method"u8))
@@ -317,6 +328,14 @@ internal ref struct ClientFrame
         if (reader.TokenType == JsonTokenType.String)
             return reader.GetString();
         Refuse($"'{NameOf(field)}' must be a string, not {Describe(reader.TokenType)}.");
+        return null;
+    }
+
+    private bool? ReadBoolean(ref Utf8JsonReader reader, Fields field)
+    {
+        if (reader.TokenType is JsonTokenType.True or JsonTokenType.False)
+            return reader.GetBoolean();
+        Refuse($"'{NameOf(field)}' must be true or false, not {Describe(reader.TokenType)}.");
         return null;
     }
 

@@ -51,6 +51,16 @@ internal static class FrameRules
         return SizeProblem(frame, maxBytes);
     }
 
+    /// <summary>Of a message to a room.</summary>
+    public static Refusal? EphemeralProblem(in ClientFrame frame) => frame.Key is not null && frame.Ephemeral != true
+        ? Refusal.BadRequest("'key' is for a message with 'ephemeral' only.")
+        : EphemeralKey.Problem(frame.Key, isEphemeral: true) is { } problem ? Refusal.BadRequest(problem) : null;
+
+    /// <summary>Of a message to a user.</summary>
+    public static Refusal? DirectProblem(in ClientFrame frame) => frame.Ephemeral == true || frame.Key is not null
+        ? Refusal.BadRequest("Only a message to a 'room' may be 'ephemeral', or have a 'key'; one with 'to' may not.")
+        : null;
+
     /// <summary>A call, and an answer to one: who asks has to know which it is.</summary>
     public static Refusal? IdProblem(in ClientFrame frame) =>
         frame.Id is null ? Refusal.BadRequest("'id' is missing; it tells which call it is.") : null;

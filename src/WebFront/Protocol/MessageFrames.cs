@@ -44,13 +44,51 @@ internal static class MessageFrames
         frame.End();
     }
 
+    /// <summary>Ephemeral messages of a room. In a queue each of them is by itself.</summary>
+    public static Frame Ephemeral(LocalRoom room, ReadOnlySpan<FrontEvent> messages)
+    {
+        if (messages.Length == 1)
+            return Ephemeral(room, messages[0]);
+        var frames = new Frame[messages.Length];
+        for (var i = 0; i < frames.Length; i++)
+            frames[i] = Ephemeral(room, messages[i]);
+        return Frame.Join(frames);
+    }
+
+    private static Frame Ephemeral(LocalRoom room, FrontEvent message)
+    {
+        var frame = Begin(MessageStart);
+        frame.Write(room.QuotedName);
+        if (message.From is not null)
+        {
+            frame.Write(",\"from\":"u8);
+            frame.Write(room.Quoted(message.From));
+        }
+        frame.WriteService(message);
+        frame.Write(",\"ephemeral\":true"u8);
+        if (message.Key is not null)
+        {
+            frame.Write(",\"key\":"u8);
+            frame.WriteString(message.Key);
+        }
+        frame.Write(","u8);
+        frame.Write(message.Body);
+        frame.Write(",\"timestamp\":"u8);
+        frame.WriteNumber(message.Timestamp);
+        frame.Write("}"u8);
+        frame.End();
+        // No name has a line end. A service is another sender than the user of its name.
+        return frame.BuildEphemeral(message.Key is null ? null : $"{room.Name}\n{message.From}\n{(message.IsService ? 's' : 'u')}{message.Key}");
+    }
+
     public static Frame Ack(string id, LocalRoom room, Receipt receipt)
     {
         var frame = Begin("{\"type\":\"ack\",\"id\":"u8);
         frame.WriteString(id);
         frame.Write(",\"room\":"u8);
         frame.Write(room.QuotedName);
-        frame.WritePosition(receipt.Epoch, receipt.Sequence);
+        if (receipt.Sequence > 0) // else it was ephemeral
+            frame.WritePosition(receipt.Epoch, receipt.Sequence);
         return End(frame);
     }
 

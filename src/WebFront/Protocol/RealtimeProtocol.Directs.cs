@@ -12,7 +12,7 @@ internal sealed partial class RealtimeProtocol
     {
         if (frame.Room is not null)
             return Refuse(session, frame, ErrorCodes.BadRequest, "A message goes to a 'room' or, with 'to', to a user; not both.");
-        if ((NameProblem(frame.To!, "user") ?? BodyProblem(frame, _options.MaxContentBytes)) is { } refusal)
+        if ((NameProblem(frame.To!, "user") ?? DirectProblem(frame) ?? BodyProblem(frame, _options.MaxContentBytes)) is { } refusal)
             return Refuse(session, frame, refusal);
         var (id, to) = (frame.Id, frame.To!);
         // With an id of its own, a call that is repeated because a silo died is still one message in an inbox.

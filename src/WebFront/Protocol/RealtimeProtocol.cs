@@ -223,7 +223,7 @@ internal sealed partial class RealtimeProtocol(
 
     private ValueTask Publish(Session session, in ClientFrame frame)
     {
-        if ((MembershipProblem(session, frame, out var membership) ?? BodyProblem(frame, _options.MaxContentBytes)) is { } refusal)
+        if ((MembershipProblem(session, frame, out var membership) ?? EphemeralProblem(frame) ?? BodyProblem(frame, _options.MaxContentBytes)) is { } refusal)
             return Refuse(session, frame, refusal);
         if (membership.Gate is { } gate)
             return Publish(session, membership, gate, CommandOf(session, frame));
@@ -235,7 +235,12 @@ internal sealed partial class RealtimeProtocol(
     }
 
     private static PublishCommand CommandOf(Session session, in ClientFrame frame) =>
-        new(session.User, frame.Id, frame.CopyBody()) { Except = frame.Echo == false ? session.Connection.Id : null };
+        new(session.User, frame.Id, frame.CopyBody())
+        {
+            Except = frame.Echo == false ? session.Connection.Id : null,
+            IsEphemeral = frame.Ephemeral == true,
+            Key = frame.Key,
+        };
 
     private ValueTask Publish(Session session, Membership membership, AccessGate gate, PublishCommand command)
     {

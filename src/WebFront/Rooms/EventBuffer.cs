@@ -52,5 +52,5 @@ internal sealed class EventBuffer(long capacity)
         _bytes = 0;
     }
 
-    private static long SizeOf(FrontEvent item) => item.Body.Length + EventSize;
+    private static long SizeOf(FrontEvent item) => item.Body.Length + EventSize + 2 * (item.Key?.Length ?? 0);
 }

@@ -8,7 +8,7 @@ internal interface ITimelineHost
     /// <summary>Whether any connection of this front is a member.</summary>
     bool HasMembers { get; }
 
-    /// <summary>Delivers to every member: messages that follow each other, or one event of another kind.</summary>
+    /// <summary>Delivers to every member: messages that follow each other, or ephemeral ones, or one event of another kind.</summary>
     void FanOut(ReadOnlySpan<FrontEvent> events);
 
     /// <summary>Delivers to the members whose <see cref="JoinPoint"/> is before the event.</summary>

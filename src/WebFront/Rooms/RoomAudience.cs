@@ -17,7 +17,7 @@ internal class RoomAudience(LocalRoom room, ConnectionRegistry registry)
 
     public virtual Frame Error(string? id, RefusedReply refused) => ServerFrames.Error(id, room.Name, refused.Code, refused.Reason);
 
-    /// <summary>Events as frames for members: messages that follow each other, or one of another kind.</summary>
+    /// <summary>Events as frames for members: messages that follow each other, or ephemeral ones, or one of another kind.</summary>
     public virtual Frame Encode(ReadOnlySpan<FrontEvent> events)
     {
         switch (events[0].Kind)
@@ -26,6 +26,8 @@ internal class RoomAudience(LocalRoom room, ConnectionRegistry registry)
                 return ServerFrames.Presence(room, events[0]);
             case FrontEventKind.Presence:
                 return ServerFrames.Count(room, events[0]);
+            case FrontEventKind.Ephemeral:
+                return MessageFrames.Ephemeral(room, events);
         }
         var frame = MessageFrames.Builder;
         foreach (var message in events)

@@ -135,14 +135,17 @@ internal sealed class RoomTimeline(ITimelineHost host, long capacity)
 
     private bool IsRepeat(FrontEvent item) => (item.Epoch == _epoch && item.Order <= _order) || item.Epoch == _pastEpoch;
 
-    /// <summary>How many messages follow each other; other events go alone.</summary>
+    /// <summary>How many messages, or ephemeral ones, follow each other; other events go alone.</summary>
     private static int RunLength(ReadOnlySpan<FrontEvent> events)
     {
         var run = 1;
-        while (run < events.Length && events[0].IsRoomMessage && events[run].IsRoomMessage && events[run].Epoch == events[0].Epoch
+        while (run < events.Length && AreAlike(events[0], events[run]) && events[run].Epoch == events[0].Epoch
             && events[run].Order == events[run - 1].Order + 1)
             run++;
         return run;
+
+        static bool AreAlike(FrontEvent one, FrontEvent other) =>
+            one.IsRoomMessage ? other.IsRoomMessage : one.Kind == FrontEventKind.Ephemeral && other.Kind == FrontEventKind.Ephemeral;
     }
 
     private void FanOut(ReadOnlySpan<FrontEvent> events)

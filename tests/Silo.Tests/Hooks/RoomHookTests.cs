@@ -179,6 +179,18 @@ public sealed class RoomHookTests(HookedSilo silo) : IClassFixture<HookedSilo>
     }
 
     [Fact]
+    public async Task Ephemeral_messages_are_asked_about_and_not_told()
+    {
+        var replies = await Submit(new JoinCommand("alice", "c1", null), Say("no") with { IsEphemeral = true }, Say("other") with { IsEphemeral = true }, Say("kept"));
+        Assert.Equal("no_swearing", Assert.IsType<RefusedReply>(replies[1]).Code);
+        Assert.Equal([0, 1], replies[2..].Select(reply => Assert.IsType<PublishedReply>(reply).Receipt.Sequence));
+        var message = new RoomMessage { Content = "no", IsEphemeral = true };
+        Assert.Equal("no_swearing", (await Assert.ThrowsAsync<RoomException>(() => Room.Broadcast(message))).Code);
+        Assert.Equal("no_swearing", Assert.IsType<RefusedReply>((await Room.BroadcastMany([message]))[0]).Code);
+        Assert.Equal(["occupied", "joined alice", "1 alice: kept"], [await Told(), await Told(), await Told()]);
+    }
+
+    [Fact]
     public async Task A_repeat_of_a_replaced_message_is_recognised_and_not_asked_about()
     {
         var message = new RoomMessage { From = "shop", Content = "other", Id = "order-7" };

@@ -103,6 +103,10 @@ public sealed class FrameCatalogTests(Cluster cluster) : IAsyncLifetime
         await Ask(alice, $$"""{"type":"message","to":"{{_bob}}","content":"hi","data":1}""");
         seen.Add(await bob.Receive("message"));
         seen.Add(await bob.Receive("message"));
+        await Ask(alice, $$"""{"type":"message","room":"{{_room}}","data":1,"ephemeral":true,"key":"k"}""");
+        seen.Add(await bob.Receive("message"));
+        await grain.Broadcast(new RoomMessage { Content = "x", IsEphemeral = true });
+        seen.Add(await bob.Receive("message"));
         await Ask(alice, $$"""{"type":"members","room":"{{_room}}","limit":1}""");
         await Ask(alice, $$"""{"type":"history","room":"{{_room}}"}""");
         await Ask(alice, """{"type":"ping"}""");
@@ -166,7 +170,7 @@ public sealed class FrameCatalogTests(Cluster cluster) : IAsyncLifetime
                 "room" => _room,
                 "to" => _bob,
                 "seq" or "before" or "limit" or "last" => 1,
-                "echo" => true,
+                "echo" or "ephemeral" => true,
                 "data" => new JsonObject(),
                 _ => "text",
             };

@@ -11,6 +11,7 @@ export const frameTemplates = [
       { name: 'Join and resume from a position', payload: '{"type":"join","id":"{id}","room":"{room}","epoch":"","seq":0}' },
       { name: 'Message to the room', payload: '{"type":"message","id":"{id}","room":"{room}","content":"hello"}' },
       { name: 'Message without an echo', payload: '{"type":"message","id":"{id}","room":"{room}","content":"hello","echo":false}' },
+      { name: 'Ephemeral message', payload: '{"type":"message","id":"{id}","room":"{room}","ephemeral":true,"key":"typing","content":"typing"}' },
       { name: 'Message with data', payload: '{"type":"message","id":"{id}","room":"{room}","content":"","data":{"x":1,"y":2}}' },
       { name: 'Message to a user', payload: '{"type":"message","id":"{id}","to":"bob","content":"psst"}' },
       { name: "Ask for the user's inbox", payload: '{"type":"inbox","id":"{id}"}' },
