@@ -7,6 +7,7 @@ return await HostProcess.Run(() =>
     var builder = WebApplication.CreateBuilder(args);
     SecretFiles.Add(builder.Configuration);
     var role = builder.Configuration[$"{ClusterSettings.Section}:{nameof(ClusterSettings.Role)}"];
+    DefaultLog.Add(builder, role);
     AllSettings.Check(builder.Configuration, builder.Environment, role);
     return role switch
     {

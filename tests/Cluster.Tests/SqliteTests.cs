@@ -1,10 +1,14 @@
+using System.Buffers.Text;
 using System.Collections.Concurrent;
+using System.Net.Http.Headers;
 using System.Net.Http.Json;
+using System.Security.Cryptography;
+using System.Text;
 using System.Text.Json;
 
 namespace Realtime.Cluster.Tests;
 
-/// <summary>A single process whose log is in a file.</summary>
+/// <summary>A single process outside Development, whose log is a file unless it is told otherwise.</summary>
 public sealed class SqliteTests
 {
     private const int Rooms = 8;
@@ -15,18 +19,24 @@ public sealed class SqliteTests
         var folder = Directory.CreateTempSubdirectory("realtime-log-");
         try
         {
-            string[] log = ["--Log:Provider=sqlite", $"--Log:ConnectionString=Data Source={Path.Combine(folder.FullName, "log.db")}"];
+            var key = RandomNumberGenerator.GetBytes(32);
+            string[] settings =
+            [
+                "--environment=Production", $"--contentRoot={folder.FullName}", "--Rooms:Open=true", $"--Authentication:Schemes:Bearer:SigningKeys:0:Value={Convert.ToBase64String(key)}",
+                "--Authentication:Schemes:Bearer:ValidIssuer=i", "--Authentication:Schemes:Bearer:ValidAudience=a",
+            ];
             var acknowledged = new ConcurrentDictionary<(int Room, long Sequence), string>();
-            await using (var process = Clusters.StartOne("single", null, log))
+            await using (var process = Clusters.StartOne("single", null, settings))
             {
                 await process.WaitUntilReady();
-                await using (var second = Clusters.StartOne("single", null, log))
+                await using (var second = Clusters.StartOne("single", null, settings))
                 {
                     Assert.Equal(1, await second.Ended.WaitAsync(ServerProcess.Patience));
                     Assert.Contains("cannot be used: another process has it open", Assert.Single(second.Output.Trim().Split('\n')));
                 }
 
-                using var http = new HttpClient { BaseAddress = process.Address };
+                Assert.True(File.Exists(Path.Combine(folder.FullName, "data", "realtime.db")));
+                using var http = Service(process, key);
                 var publishers = Enumerable.Range(0, Rooms).Select(room => Task.Run(async () =>
                 {
                     for (var n = 0; ; n++)
@@ -48,11 +58,12 @@ public sealed class SqliteTests
                 await Task.WhenAll(publishers).WaitAsync(ServerProcess.Patience);
             }
 
-            await using var next = Clusters.StartOne("single", null, log);
+            await using var next = Clusters.StartOne("single", null, settings);
             await next.WaitUntilReady();
+            using var reader = Service(next, key);
             for (var room = 0; room < Rooms; room++)
             {
-                using var history = JsonDocument.Parse(await next.Get($"/api/rooms/room{room}/messages?limit=100"));
+                using var history = JsonDocument.Parse(await reader.GetStringAsync($"/api/rooms/room{room}/messages?limit=100"));
                 var kept = history.RootElement.GetProperty("messages").EnumerateArray().ToDictionary(
                     message => message.GetProperty("seq").GetInt64(), message => message.GetProperty("content").GetString());
                 var mine = acknowledged.Where(one => one.Key.Room == room).ToArray();
@@ -65,5 +76,13 @@ public sealed class SqliteTests
         {
             folder.Delete(recursive: true);
         }
+    }
+
+    private static HttpClient Service(ServerProcess process, byte[] key)
+    {
+        var signed = $"{Base64Url.EncodeToString("""{"alg":"HS256","typ":"JWT"}"""u8)}.{Base64Url.EncodeToString(Encoding.UTF8.GetBytes(
+            $$"""{"iss":"i","aud":"a","sub":"billing","scope":"realtime.admin","exp":{{DateTimeOffset.UtcNow.AddMinutes(10).ToUnixTimeSeconds()}}}"""))}";
+        var token = $"{signed}.{Base64Url.EncodeToString(HMACSHA256.HashData(key, Encoding.UTF8.GetBytes(signed)))}";
+        return new() { BaseAddress = process.Address, DefaultRequestHeaders = { Authorization = new AuthenticationHeaderValue("Bearer", token) } };
     }
 }

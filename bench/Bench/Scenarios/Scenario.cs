@@ -10,7 +10,7 @@ internal abstract class Scenario(string name, string title)
     public static readonly Scenario[] All =
     [
         LoadScenario.FanOut, LoadScenario.Paced, LoadScenario.Rooms, LoadScenario.Direct, new IdleScenario(), new StormScenario(), new ChurnScenario(),
-        new SlowScenario(), new AttackScenario(), new ClusterLatencyScenario(), new RoomMemoryScenario(), new GrowthScenario(),
+        new SlowScenario(), new AttackScenario(), new LogScenario(), new ClusterLatencyScenario(), new RoomMemoryScenario(), new GrowthScenario(),
     ];
 
     public string Name => name;
