@@ -89,6 +89,7 @@ export interface PublishOptions {
   readonly timeout?: number;
   readonly ephemeral?: boolean;
   readonly key?: string;
+  readonly echo?: boolean;
 }
 
 /** A message that is of use only now, as that somebody types: it has no position, and is kept nowhere. */
@@ -266,10 +267,11 @@ export class RealtimeClient {
    * Enters a room and stays in it across reconnects, until `leave`. Waits for a connection. Rejected when the server
    * refuses. With `since`, a position of an earlier visit, messages since then come first, or `missed` does; it counts
    * for nothing when this client is in the room already. With `last`, 1 to 100, so many of the newest messages come first,
-   * also after a reconnect, unless messages since a position do. A join that three connections in a row do not answer is given
+   * also after a reconnect, unless messages since a position do. With `echo: false` this client does not get what it publishes there, unless a
+   * publish says `echo: true`. A join that three connections in a row do not answer is given
    * up with `timeout`.
    */
-  join(room: string, options?: { since?: Position | null; last?: number }): Promise<Joined>;
+  join(room: string, options?: { since?: Position | null; last?: number; echo?: boolean }): Promise<Joined>;
 
   /**
    * Asks for this user's inbox, and again after each reconnect, from the last position: direct messages that came meanwhile follow, or
@@ -291,7 +293,8 @@ export class RealtimeClient {
    * the room's, another room may have the same; `timeout` in ms instead of `publishTimeout`. With `ephemeral` it is of use only now and goes to
    * who is in the room: it has no position, is kept nowhere, and is sent once, on the connection that is open; without one it is rejected
    * with `offline`. `key`, 1 to 128 bytes, is for those: for a member who reads too slowly the newest of this sender, room and key takes the
-   * place of the older one.
+   * place of the older one. With `echo: false` this client gets no event `message` of it: its number counts as had once the room has kept it. Only a
+   * connection that is lost before that may bring it after all.
    */
   publish<O extends PublishOptions = {}>(room: string, content?: string, data?: any, options?: O): Promise<{ room: string } & (O extends { ephemeral: true } ? {} : Position)>;
 
@@ -331,6 +334,9 @@ export class RealtimeClient {
    * handler; the function that is returned ends it. Without one the answer is `unknown_method`.
    */
   onCall(method: string, handler: (data: any) => any): () => void;
+
+  /** The id of the connection that is open now, and of no later one: for a service that sends to a room and leaves it out (`exclude`). */
+  connectionId(): Promise<string>;
 
   /** Asks the server for a sign of life; resolves with the milliseconds that it took. */
   ping(): Promise<number>;

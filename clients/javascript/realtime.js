@@ -38,6 +38,9 @@
  * @typedef {object} Room
  * @property {string} name
  * @property {Position|null} position  Of the last message that was handed out.
+ * @property {boolean} echo            Whether this client gets what it publishes there, unless a publish says otherwise.
+ * @property {Set<number>} own         Numbers after `position` of messages of this client's that it gets no echo of.
+ * @property {any[]} held              Frames that wait until it is known whether a hole before them is such a number.
  * @property {number|undefined} last   How many of the newest messages a join brings that resumes nothing.
  * @property {Joined|null} joined      The server's answer, while the connection is in the room.
  * @property {string|null} joinId      The join whose answer counts; one for an earlier stay does not.
@@ -53,8 +56,8 @@
  * @typedef {{position: Position|null, joined: InboxAnswer|null, joinId: string|null, attempt: number, unanswered: number, waiting: Waiting[]}} Inbox
  *
  * A message without an answer. A null room is a direct message.
- * @typedef {{id: string, frame: string, bytes: number, room: string|null, sent: boolean, tried: boolean, timer: Timer, resolve: Function, reject: Function}} Outgoing
- *   `sent`: by the connection that is open now; `tried`: by any.
+ * @typedef {{id: string, frame: string, bytes: number, room: string|null, silent: boolean, sent: boolean, tried: boolean, timer: Timer, resolve: Function, reject: Function}} Outgoing
+ *   `silent`: it has no echo; `sent`: by the connection that is open now; `tried`: by any.
  *
  * @typedef {ReturnType<typeof setTimeout>|undefined} Timer
  */
@@ -113,6 +116,11 @@ const membersPage = 1_000;
 const historyPage = 100;
 /** Connections on which a join may stay without an answer before it is given up: more of the same would not help. */
 const joinTries = 3;
+
+/** Numbers of messages without an echo that are kept while others before them may come yet. */
+const ownMax = 1_000;
+/** Frames that have their place in the order of a room. */
+const heldTypes = new Set(['message', 'excluded', 'joined', 'dropped', 'join', 'leave', 'presence']);
 
 /** Close codes after which coming back by itself would only repeat the refusal, with words for those that have no reason. */
 const finalCodes = new Map([
@@ -246,14 +254,15 @@ export class RealtimeClient {
   }
 
   /**
-   * @param {string} room @param {{since?: Position|null, last?: number}} [options]
+   * @param {string} room @param {{since?: Position|null, last?: number, echo?: boolean}} [options]
    * @returns {Promise<Joined>}
    */
   join(room, options = {}) {
     return outcome(() => {
       checkName(room, 'room');
-      checkFields('join', options, ['since', 'last']);
-      const { since, last } = options;
+      checkFields('join', options, ['since', 'last', 'echo']);
+      const { since, last, echo = true } = options;
+      checkFlag('echo', echo);
       if (since !== undefined && since !== null) checkPosition(since);
       if (last !== undefined && (!Number.isInteger(last) || last < 1 || last > 100)) throw new TypeError("The option 'last' of join must be a whole number from 1 to 100.");
       let entry = this.#rooms.get(room);
@@ -261,7 +270,7 @@ export class RealtimeClient {
       if (!entry) {
         const position = since ? { epoch: since.epoch, seq: since.seq } : null;
         entry = {
-          name: room, position, last, joined: null, joinId: null, attempt: 0, unanswered: 0, rawSeen: this.#raw, repaired: '',
+          name: room, position, echo, own: new Set(), held: [], last, joined: null, joinId: null, attempt: 0, unanswered: 0, rawSeen: this.#raw, repaired: '',
           paused: false, publishAttempt: 0, waiting: [],
         };
         this.#rooms.set(room, entry);
@@ -306,23 +315,25 @@ export class RealtimeClient {
   }
 
   /**
-   * @param {string} room @param {string} [content] @param {any} [data] @param {{id?: string, ephemeral?: boolean, key?: string, timeout?: number}} [options]
+   * @param {string} room @param {string} [content] @param {any} [data] @param {{id?: string, timeout?: number, ephemeral?: boolean, key?: string, echo?: boolean}} [options]
    * @returns {Promise<any>}
    */
   publish(room, content, data, options = {}) {
     return outcome(() => {
       checkName(room, 'room');
-      checkFields('publish', options, ['id', 'timeout', 'ephemeral', 'key']);
+      checkFields('publish', options, ['id', 'timeout', 'ephemeral', 'key', 'echo']);
       const body = bodyOf(content, data);
-      const { id = this.#id(), ephemeral = false, key, timeout } = options;
+      const { id = this.#id(), ephemeral = false, key, echo, timeout } = options;
       checkId(id);
       checkFlag('ephemeral', ephemeral);
+      if (echo !== undefined) checkFlag('echo', echo);
       if (key !== undefined) checkId(key, 'key');
       if (ephemeral ? options.id !== undefined : key !== undefined)
         throw new TypeError("A message is 'ephemeral', and may have a 'key', or it is kept, and may have an 'id'.");
-      if (!this.#rooms.has(room)) throw new RealtimeError('not_joined', `Join ${room} before you send to it.`, room);
-      if (ephemeral) return this.#sendEphemeral({ room, ephemeral, key }, body, timeout);
-      return this.#enqueue({ room }, id, body, timeout).then(({ epoch, seq }) => ({ room, epoch, seq }));
+      const entry = this.#rooms.get(room);
+      if (!entry) throw new RealtimeError('not_joined', `Join ${room} before you send to it.`, room);
+      if (ephemeral) return this.#sendEphemeral({ room, ephemeral, key, echo }, body, timeout);
+      return this.#enqueue({ room, echo }, id, body, timeout, !(echo ?? entry.echo)).then(({ epoch, seq }) => ({ room, epoch, seq }));
     });
   }
 
@@ -403,6 +414,11 @@ export class RealtimeClient {
   ping() {
     const start = performance.now();
     return outcome(() => this.#ask({ type: 'ping' }).then(() => performance.now() - start));
+  }
+
+  /** @returns {Promise<string>} */
+  connectionId() {
+    return outcome(() => this.#ask({ type: 'ping' }).then(({ connection }) => connection));
   }
 
   get #isOnline() { return this.#status.state === 'online'; }
@@ -565,7 +581,10 @@ export class RealtimeClient {
     const requests = [...this.#requests.values()];
     this.#requests.clear();
     this.#leaving.clear();
-    for (const room of this.#rooms.values()) room.joined = room.joinId = null;
+    for (const room of this.#rooms.values()) {
+      room.joined = room.joinId = null;
+      room.held = []; // they come again
+    }
     if (this.#inbox) this.#inbox.joined = this.#inbox.joinId = null;
     for (const { reject } of requests) reject(error);
   }
@@ -599,7 +618,7 @@ export class RealtimeClient {
     // A room on the way out cannot be entered before it has been left; the end of that sends the join.
     if (this.#leaving.has(room.name)) return;
     const id = room.joinId = this.#id();
-    this.#request(id, { type: 'join', room: room.name, ...room.position, last: room.last }).catch(error => {
+    this.#request(id, { type: 'join', room: room.name, ...room.position, last: room.last, echo: room.echo && undefined }).catch(error => {
       // A lost connection joins again by itself; what was left or joined anew meanwhile is not this join's concern.
       if (room.joinId !== id || this.#rooms.get(room.name) !== room) return;
       room.joinId = null;
@@ -649,7 +668,10 @@ export class RealtimeClient {
     const before = room.position;
     const { type: _, id: __, ...joined } = frame;
     // The position moves with the messages that follow, missed or newest ones: a cut among them then resumes where it was.
-    if (frame.recovered !== true) room.position = { epoch: frame.epoch, seq: frame.seq - (frame.last ?? 0) };
+    if (frame.recovered !== true) {
+      room.position = { epoch: frame.epoch, seq: frame.seq - (frame.last ?? 0) };
+      room.own.clear();
+    }
     room.rawSeen = this.#raw;
     room.joined = joined;
     room.attempt = room.unanswered = 0;
@@ -676,14 +698,20 @@ export class RealtimeClient {
     const before = /** @type {Position} */ (room.position);
     if (before.epoch === frame.epoch) {
       if (frame.seq <= before.seq) return;
-      const missing = frame.seq - before.seq - 1;
+      let missing = frame.seq - before.seq - 1;
+      for (const seq of room.own) missing -= seq < frame.seq ? 1 : 0;
       // Unwrapped frames have numbers too, but do not show them: each one that came since may fill one.
-      if (missing > this.#raw - room.rawSeen && this.#repair(room, frame)) return;
+      if (missing > this.#raw - room.rawSeen) {
+        if (this.#awaitsOwn(room.name)) return void room.held.push(frame);
+        if (this.#repair(room, frame)) return;
+      }
     } else {
       this.#emitMissed(room, before, { epoch: frame.epoch, seq: frame.seq - 1 });
+      room.own.clear();
     }
-    room.position = { epoch: frame.epoch, seq: frame.seq };
-    room.rawSeen = this.#raw;
+    const isOwn = room.own.has(frame.seq);
+    this.#move(room, frame);
+    if (isOwn || frame.type === 'excluded') return; // a resume brings it, and no echo was wanted; or a service has left this client out
     const { type: _, ...message } = frame;
     this.#emit('message', /** @type {RoomMessage} */ (message));
   }
@@ -702,11 +730,40 @@ export class RealtimeClient {
     const before = /** @type {Position} */ (room.position);
     const isRepeat = frame.to === undefined || (before.epoch === frame.epoch && frame.to <= before.seq);
     if (isRepeat && !frame.presence) return;
-    if (!isRepeat) {
-      room.position = { epoch: frame.epoch, seq: frame.to };
-      room.rawSeen = this.#raw;
-    }
+    if (!isRepeat) this.#move(room, { epoch: frame.epoch, seq: frame.to });
     this.#emit('missed', { room: room.name, since: before, .../** @type {Position} */ (room.position), dropped: true, ...(frame.presence && { presence: true }) });
+  }
+
+  /** Everything up to there is had, and so are messages of this client's that follow it. */
+  #move(/** @type {Room} */ room, /** @type {Position} */ { epoch, seq }) {
+    for (const own of room.own) if (own <= seq) room.own.delete(own);
+    while (room.own.delete(seq + 1)) seq++;
+    room.position = { epoch, seq };
+    room.rawSeen = this.#raw;
+  }
+
+  /** Whether messages are under way of which no echo comes: the answer to each tells which number it has. */
+  #awaitsOwn(/** @type {string} */ name) {
+    for (const item of this.#outbox.values())
+      if (item.silent && item.sent && item.room === name) return true;
+    return false;
+  }
+
+  /** The room has kept a message that this client gets no echo of: its number counts as had. */
+  #ownKept(/** @type {Room} */ room, /** @type {Position} */ { epoch, seq }) {
+    const { position } = room;
+    if (!room.joined || position?.epoch !== epoch || seq <= position.seq) return;
+    room.own.add(seq);
+    // Those of others before it may come yet; when they do not, this room is joined anew from before them.
+    if (room.own.size > ownMax && !this.#repair(room, { epoch, seq })) this.#move(room, { epoch, seq });
+    else if (seq === position.seq + 1) this.#move(room, position);
+  }
+
+  /** What was held is looked at again, now that one more of this client's messages has its answer. */
+  #releaseHeld(/** @type {string} */ name) {
+    const room = this.#rooms.get(name);
+    if (!room || room.held.length === 0) return;
+    for (const frame of room.held.splice(0)) this.#handle(frame);
   }
 
   /** Fetches what is missing before this message by joining again; false when that was tried, and it has to be told. */
@@ -719,6 +776,7 @@ export class RealtimeClient {
     }
     room.repaired = hole;
     room.joined = room.joinId = null;
+    room.held = [];
     if (!this.#leaving.has(room.name)) this.#sendLeave(room.name).catch(() => {});
     return true;
   }
@@ -796,12 +854,13 @@ export class RealtimeClient {
 
   /**
    * Queues a message; its promise settles with the answer, or when its time is over.
-   * @param {{room?: string, to?: string}} target @param {string} id
+   * @param {{room?: string, to?: string, echo?: boolean}} target @param {string} id
    * @param {string} body  `"content":..,"data":..`, written out: what is sent again under an id must be the same.
    * @param {number} [timeout]
+   * @param {boolean} [silent]
    * @returns {Promise<any>}
    */
-  #enqueue(target, id, body, timeout = this.#options.publishTimeout) {
+  #enqueue(target, id, body, timeout = this.#options.publishTimeout, silent = false) {
     checkNumber('timeout', timeout, 1, timerMax);
     const room = target.room ?? null;
     const key = keyOf(room, id);
@@ -823,7 +882,7 @@ export class RealtimeClient {
           : `There was no connection to send the message by within ${timeout} ms.`, target.room));
       }, timeout);
       /** @type {Outgoing} */
-      const item = { id, frame, bytes, room, sent: false, tried: false, timer, resolve, reject };
+      const item = { id, frame, bytes, room, silent, sent: false, tried: false, timer, resolve, reject };
       this.#outbox.set(key, item);
       this.#outboxBytes += bytes;
       this.#flush(room);
@@ -832,7 +891,7 @@ export class RealtimeClient {
 
   /**
    * Neither queued nor sent again: later it would be of no use.
-   * @param {{room: string}} target @param {string} body @param {number} [timeout]
+   * @param {{room: string, ephemeral: true, key?: string, echo?: boolean}} target @param {string} body @param {number} [timeout]
    */
   #sendEphemeral(target, body, timeout = this.#options.answerTimeout) {
     checkNumber('timeout', timeout, 1, timerMax);
@@ -914,6 +973,7 @@ export class RealtimeClient {
   #take(item) {
     clearTimeout(item.timer);
     if (this.#outbox.delete(keyOf(item.room, item.id))) this.#outboxBytes -= item.bytes;
+    if (item.silent) this.#releaseHeld(/** @type {string} */ (item.room));
     return item;
   }
 
@@ -926,10 +986,17 @@ export class RealtimeClient {
       this.#listen();
     }
     const frame = typeof data === 'string' ? parse(data) : null;
+    const held = heldTypes.has(frame?.type) && this.#rooms.get(frame.room)?.held;
+    if (held && held.length > 0 && frame.id === undefined) held.push(frame); // behind what waits there
+    else this.#handle(frame, data);
+  }
+
+  #handle(/** @type {any} */ frame, /** @type {any} */ data = undefined) {
     switch (frame?.type) {
       case 'message':
         if (frame.ephemeral) return this.#ephemeral(frame);
         return frame.room === undefined ? this.#direct(frame) : this.#roomMessage(frame);
+      case 'excluded': return this.#roomMessage(frame);
       case 'joined': return this.#joined(frame);
       case 'inbox': return this.#inboxAnswered(frame);
       case 'dropped': return this.#dropped(frame);
@@ -987,6 +1054,7 @@ export class RealtimeClient {
     if (!item) return this.#takeRequest(frame.id)?.resolve(frame);
     const room = item.room === null ? undefined : this.#rooms.get(item.room);
     if (room) room.publishAttempt = 0;
+    if (room && item.silent) this.#ownKept(room, frame);
     this.#take(item).resolve(frame);
   }
 

@@ -31,6 +31,12 @@ public sealed record RoomMessage
     /// sender only the newest stays.
     /// </summary>
     [Id(5)] public string? Key { get; init; }
+
+    /// <summary>
+    /// For rooms: the id of a connection that does not get the message, as that of a client for which the service acts and which knows what it has
+    /// done. All others get it. Who resumes from before it, and who asks for history, has it all the same. One that is not there excludes nobody.
+    /// </summary>
+    [Id(6)] public string? Exclude { get; init; }
 }
 
 /// <summary>What a publisher gets back: where in the room its message stands.</summary>

@@ -41,8 +41,10 @@ internal static class MessageBody
     }
 
     private static string? PlaceProblem(RoomMessage message, bool isForRoom) => isForRoom
-        ? EphemeralKey.Problem(message.Key, message.IsEphemeral)
-        : message.IsEphemeral || message.Key is not null ? "Only a message to a room may be ephemeral, or have a key." : null;
+        ? EphemeralKey.Problem(message.Key, message.IsEphemeral) ?? (PublishId.Problem(message.Exclude) is null ? null
+            : $"'exclude' is the id of a connection: 1 to {Limits.IdBytes} bytes of UTF-8.")
+        : message.IsEphemeral || message.Key is not null || message.Exclude is not null
+            ? "Only a message to a room may be ephemeral, have a key, or exclude a connection." : null;
 
     /// <summary>A text frame of a service.</summary>
     /// <exception cref="RequestException">It is too long, or not Unicode.</exception>

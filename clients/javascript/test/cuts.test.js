@@ -60,6 +60,30 @@ test('1,000 messages under random cuts: each arrives once, in order, at everyone
   assert.equal(await roomPosition('storm'), 1_000);
 });
 
+test('without an echo, cuts cost nobody a message of others', async () => {
+  const alice = client({ url: proxy.url, user: 'alice' });
+  await alice.connect();
+  await alice.join('quiet', { echo: false });
+  const bob = await member(front.url, 'bob', 'quiet');
+  const seen = history(alice, 'quiet');
+  const sent = [];
+  for (const i of numbers(150)) {
+    sent.push(alice.publish('quiet', `a${i}`), bob.publish('quiet', `b${i}`));
+    if (i % 10 === 0) await sent.at(-1);
+    if (i % 30 === 0) proxy.cut();
+  }
+  await Promise.all(sent);
+  const last = next(alice, 'message', m => m.content === 'end');
+  await bob.publish('quiet', 'end');
+  await last;
+  assert.equal(alice.position('quiet').seq, 301);
+  assert.deepEqual(seen.contents.filter(c => c.startsWith('b')), numbers(150).map(i => `b${i}`));
+  assert.deepEqual(seen.missed, []);
+  // One of its own comes only when its answer was lost.
+  assert.equal(new Set(seen.contents).size, seen.contents.length);
+  assert.ok(seen.contents.length < 300, `${seen.contents.length}`);
+});
+
 test('one who was away gets what was missed, all of it', async () => {
   const alice = await member(proxy.url, 'alice', 'away');
   const seen = history(alice, 'away');

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, afterEach, before, test } from 'node:test';
-import { closeAll, history, member, next, numbers, within } from '../support/clients.js';
+import { client, closeAll, history, member, next, numbers, within } from '../support/clients.js';
 import { startFront } from '../support/front.js';
 
 let front;
@@ -63,6 +63,35 @@ test('an ephemeral message comes by an event of its own and moves no position', 
   await assert.rejects(alice.publish('cursors', 'x', undefined, { ephemeral: true, key: '' }), RangeError);
   alice.close();
   await assert.rejects(alice.publish('cursors', 'x', undefined, { ephemeral: true }), { code: 'offline' });
+});
+
+test('without an echo the number of a message is the one in its answer, and leaves no hole', async () => {
+  const alice = client({ url: front.url, user: 'alice' });
+  await alice.connect();
+  await alice.join('quiet', { echo: false });
+  const bob = await member(front.url, 'bob', 'quiet');
+  const seen = [history(alice, 'quiet'), history(bob, 'quiet')];
+  await alice.publish('quiet', 'first');
+  assert.equal(alice.position('quiet').seq, 1);
+  await Promise.all(numbers(100).flatMap(i => [alice.publish('quiet', `a${i}`), bob.publish('quiet', `b${i}`)]));
+  await alice.publish('quiet', 'mine', undefined, { echo: true });
+  await Promise.all([seen[0].until(101), seen[1].until(202)]);
+  assert.deepEqual(seen[0].contents, [...numbers(100).map(i => `b${i}`), 'mine']);
+  assert.deepEqual([seen[0].missed, seen[1].missed], [[], []]);
+  assert.equal(alice.position('quiet').seq, 202);
+  await assert.rejects(alice.publish('quiet', 'x', undefined, { echo: 0 }), TypeError);
+  await assert.rejects(alice.join('other', { echo: 'no' }), TypeError);
+});
+
+test('a service leaves a connection out by its id, and that leaves no hole', async () => {
+  const alice = await member(front.url, 'alice', 'without');
+  const bob = await member(front.url, 'bob', 'without');
+  const seen = [history(alice, 'without'), history(bob, 'without')];
+  const exclude = await alice.connectionId();
+  for (const i of numbers(3)) await front.post('/api/rooms/without/messages', { content: `m${i}`, ...(i === 2 && { exclude }) });
+  await Promise.all([seen[0].until(2), seen[1].until(3)]);
+  assert.deepEqual([seen[0].seqs, seen[1].seqs], [[1, 3], [1, 2, 3]]);
+  assert.deepEqual([seen[0].missed, alice.position('without').seq], [[], 3]);
 });
 
 test('a direct message goes to one user and says how many connections it reached', async () => {

@@ -52,8 +52,8 @@ internal sealed partial class RoomGrain
     /// <param name="body">The body as it was sent.</param>
     /// <param name="replaced">What a hook has made of it; null for nothing.</param>
     private RoomReply Publish(FrontEventKind kind, RoomMessage message, byte[] body, byte[]? replaced = null) => kind == FrontEventKind.Ephemeral
-        ? _room.SendEphemeral(message.From, message.Key, replaced ?? body, isService: true)
-        : _room.Publish(kind, message.From, message.Id, replaced ?? body, isService: true, named: body);
+        ? _room.SendEphemeral(message.From, message.Key, replaced ?? body, isService: true, except: message.Exclude)
+        : _room.Publish(kind, message.From, message.Id, replaced ?? body, isService: true, except: message.Exclude, named: body);
 
     private async Task<Receipt> Send(FrontEventKind kind, RoomMessage message, byte[] body)
     {

@@ -25,6 +25,9 @@ internal record SendRequest
 
     /// <summary>Of an ephemeral message: the newest with it and its sender takes the place of older ones that wait.</summary>
     public string? Key { get; init; }
+
+    /// <summary>To a room: the id of a connection that does not get it.</summary>
+    public string? Exclude { get; init; }
 }
 
 /// <summary>A message of a batch: one to a room, which it names.</summary>

@@ -108,6 +108,7 @@ internal sealed class ApiRequest(HttpContext context, IReadOnlyList<string> name
             Id = id,
             IsEphemeral = request.Ephemeral == true,
             Key = request.Key,
+            Exclude = request.Exclude,
         };
     }
 

@@ -27,7 +27,7 @@ internal static class FrameCatalog
     /// <summary>What clients send. Any other field is passed over.</summary>
     public static readonly FrameForm[] Client =
     [
-        new("join", "room", "id epoch seq last"),
+        new("join", "room", "id epoch seq last echo"),
         new("leave", "room", "id"),
         new("message", "room", "id content data echo ephemeral key"),
         new("message", "to", "id content data"),
@@ -53,7 +53,7 @@ internal static class FrameCatalog
         new("ack", "id to connections epoch seq"),
         new("members", "room members users", "id next"),
         new("history", "room messages more", "id epoch"),
-        new("pong", "timestamp", "id"),
+        new("pong", "timestamp connection", "id"),
         new("error", "code content", "id room to retryAfter"),
         new("refreshed", "", "id expires"),
         new("call", "id method", "data"),
@@ -62,6 +62,7 @@ internal static class FrameCatalog
         new("message", "room ephemeral timestamp", "from service content data key"),
         new("message", "timestamp", "to from service content data"),
         new("message", "to epoch seq timestamp", "from service content data"),
+        new("excluded", "room epoch seq"),
         new("join", "room from"),
         new("leave", "room from"),
         new("presence", "room members"),

@@ -125,7 +125,7 @@ internal sealed partial class RealtimeProtocol(
             IsHidden = (answer.Allowed & RoomOperation.Presence) == 0,
         };
         var gate = isDecided ? null : new AccessGate();
-        var membership = new Membership(rooms.Acquire(name), gate) { Allowed = answer.Allowed };
+        var membership = new Membership(rooms.Acquire(name), gate) { Allowed = answer.Allowed, HasEcho = frame.Echo != false };
         session.Add(membership);
         if (revocations.IsBlockedIn(name, session.User))
             membership.Room.TakeOut(session, membership); // blocked since: who takes its connections out may not have found this one
@@ -226,18 +226,18 @@ internal sealed partial class RealtimeProtocol(
         if ((MembershipProblem(session, frame, out var membership) ?? EphemeralProblem(frame) ?? BodyProblem(frame, _options.MaxContentBytes)) is { } refusal)
             return Refuse(session, frame, refusal);
         if (membership.Gate is { } gate)
-            return Publish(session, membership, gate, CommandOf(session, frame));
+            return Publish(session, membership, gate, CommandOf(session, membership, frame));
         if ((membership.Allowed & RoomOperation.Publish) == 0)
             return Refuse(session, frame, access.Refuse(RoomOperation.Publish, default));
         var mayGoOn = session.BeginCommand(_options.MaxCommandsInFlight);
-        membership.Room.Submit(session, frame.Id, CommandOf(session, frame));
+        membership.Room.Submit(session, frame.Id, CommandOf(session, membership, frame));
         return mayGoOn;
     }
 
-    private static PublishCommand CommandOf(Session session, in ClientFrame frame) =>
+    private static PublishCommand CommandOf(Session session, Membership membership, in ClientFrame frame) =>
         new(session.User, frame.Id, frame.CopyBody())
         {
-            Except = frame.Echo == false ? session.Connection.Id : null,
+            Except = frame.Echo ?? membership.HasEcho ? null : session.Connection.Id,
             IsEphemeral = frame.Ephemeral == true,
             Key = frame.Key,
         };
@@ -333,7 +333,7 @@ internal sealed partial class RealtimeProtocol(
 
     private ValueTask Ping(Session session, in ClientFrame frame)
     {
-        session.Connection.Deliver(ServerFrames.Pong(frame.Id, time.GetUtcNow().ToUnixTimeMilliseconds()));
+        session.Connection.Deliver(ServerFrames.Pong(frame.Id, time.GetUtcNow().ToUnixTimeMilliseconds(), session.Connection.Id));
         return ValueTask.CompletedTask;
     }
 

@@ -80,10 +80,12 @@ internal static class ServerFrames
         return End(frame, json);
     }
 
-    public static Frame Pong(string? id, long timestamp)
+    /// <summary>The connection's id is for services that leave it out of a message.</summary>
+    public static Frame Pong(string? id, long timestamp, string connection)
     {
         var (frame, json) = Begin("pong"u8, id);
         json.WriteNumber("timestamp"u8, timestamp);
+        json.WriteString("connection"u8, connection);
         return End(frame, json);
     }
 
@@ -162,6 +164,16 @@ internal static class ServerFrames
         return End(frame, json, room.Topic);
     }
 
+    /// <summary>In the place of a message that a service has left the connection out of.</summary>
+    public static Frame Excluded(LocalRoom room, FrontEvent message)
+    {
+        var (frame, json) = Begin("excluded"u8, null);
+        json.WriteRoom(room);
+        json.WriteString("epoch"u8, message.Epoch);
+        json.WriteNumber("seq"u8, message.Sequence);
+        return End(frame, json, room.Topic, message.Epoch, message.Sequence);
+    }
+
     /// <summary>What a slow client does not get of a room.</summary>
     /// <param name="quotedRoom">The room's name as JSON text.</param>
     /// <param name="missing">What was dropped.</param>
@@ -233,11 +245,11 @@ internal static class ServerFrames
         json.WriteRawValue(data, skipInputValidation: true);
     }
 
-    private static Frame End(FrameBuilder frame, Utf8JsonWriter json, FrameTopic? topic = null)
+    private static Frame End(FrameBuilder frame, Utf8JsonWriter json, FrameTopic? topic = null, string? epoch = null, long sequence = 0)
     {
         json.WriteEndObject();
         json.Flush();
         frame.End();
-        return frame.Build(topic, null, 0);
+        return frame.Build(topic, epoch, sequence);
     }
 }

@@ -266,8 +266,8 @@ internal sealed class LocalRoom : ITimelineHost
         membership.JoinPoint = admission.Point;
         foreach (var item in admission.Since)
         {
-            if (_audience.Receives(session.Connection, item))
-                session.Connection.Deliver(_audience.Encode([item]));
+            if (_audience.FrameFor(session.Connection, item) is { } frame)
+                session.Connection.Deliver(frame);
         }
         if (membership.State == MembershipState.Joining) // else a leave follows
             membership.State = MembershipState.Joined;

@@ -26,6 +26,9 @@ internal sealed class Membership(LocalRoom room, AccessGate? gate = null)
     /// <summary>What its connection may do; nothing until that is decided.</summary>
     public RoomOperation Allowed { get; set; }
 
+    /// <summary>Its connection gets what it publishes there, unless a publish says otherwise.</summary>
+    public bool HasEcho { get; init; } = true;
+
     /// <summary>The others do not see it.</summary>
     public bool IsHidden => (Allowed & RoomOperation.Presence) == 0;
 

@@ -54,25 +54,50 @@ internal class RoomAudience(LocalRoom room, ConnectionRegistry registry)
                 registry.BroadcastToRoom(room.Name, Encode(events[..run]));
             if (run < events.Length)
             {
-                var except = events[run].Except;
-                registry.BroadcastToRoom(room.Name, Encode(events.Slice(run, 1)), member => member.Id != except);
+                FanOutExcept(events.Slice(run, 1));
                 run++;
             }
             events = events[run..];
         }
     }
 
-    /// <summary>To the members who joined before it.</summary>
-    public virtual void FanOutToEarlier(FrontEvent item) => registry.BroadcastToRoom(room.Name, Encode([item]), member => Receives(member, item));
+    /// <summary>To all but one, who is told the number: with no echo, by the ack.</summary>
+    private void FanOutExcept(ReadOnlySpan<FrontEvent> only)
+    {
+        var item = only[0];
+        Connection? excluded = null;
+        registry.BroadcastToRoom(room.Name, Encode(only), member =>
+        {
+            if (member.Id != item.Except)
+                return true;
+            excluded = member;
+            return false;
+        });
+        if (excluded is not null && IsTold(item))
+            excluded.Deliver(ServerFrames.Excluded(room, item));
+    }
 
-    /// <summary>A member gets no event from before its join, not its own user's join, and not what it wants no echo of.</summary>
-    public bool Receives(Connection member, FrontEvent item)
+    /// <summary>To the members who joined before it.</summary>
+    public virtual void FanOutToEarlier(FrontEvent item)
+    {
+        registry.BroadcastToRoom(room.Name, Encode([item]), member => item.Except != member.Id && Receives(member, item));
+        if (item.Except is { } except && IsTold(item) && registry.Get(except) is { State: Session } excluded && Receives(excluded, item))
+            excluded.Deliver(ServerFrames.Excluded(room, item));
+    }
+
+    /// <summary>What a newcomer gets of an event that came before the answer to its join; null for nothing.</summary>
+    public Frame? FrameFor(Connection member, FrontEvent item) =>
+        !Receives(member, item) ? null
+        : item.Except != member.Id ? Encode([item])
+        : IsTold(item) ? ServerFrames.Excluded(room, item) : null;
+
+    private static bool IsTold(FrontEvent item) => item.IsService && item.Sequence > 0;
+
+    /// <summary>A member gets no event from before its join, and not its own user's join.</summary>
+    private bool Receives(Connection member, FrontEvent item)
     {
         var session = Session.Of(member);
-        if (item.Kind == FrontEventKind.Joined && session.User == item.From)
-            return false;
-        if (item.Except is { } except && except == member.Id)
-            return false;
-        return session.MembershipIn(room) is { } membership && membership.JoinPoint.IsBefore(item);
+        return (item.Kind != FrontEventKind.Joined || session.User != item.From)
+            && session.MembershipIn(room) is { } membership && membership.JoinPoint.IsBefore(item);
     }
 }

@@ -107,6 +107,9 @@ public sealed class FrameCatalogTests(Cluster cluster) : IAsyncLifetime
         seen.Add(await bob.Receive("message"));
         await grain.Broadcast(new RoomMessage { Content = "x", IsEphemeral = true });
         seen.Add(await bob.Receive("message"));
+        var connection = (string)(await Ask(bob, """{"type":"ping"}"""))["connection"]!;
+        await grain.Broadcast(new RoomMessage { Content = "x", Exclude = connection });
+        seen.Add(await bob.Receive("excluded"));
         await Ask(alice, $$"""{"type":"members","room":"{{_room}}","limit":1}""");
         await Ask(alice, $$"""{"type":"history","room":"{{_room}}"}""");
         await Ask(alice, """{"type":"ping"}""");
