@@ -26,6 +26,11 @@ public sealed class ClusterTests(PostgresFixture postgres)
         Assert.Equal(2, (await alice.WaitFor("lobby", "from afar")).Sequence);
         Assert.Equal(2, (await bob.WaitFor("lobby", "from afar")).Sequence);
 
+        await using var shop = Clusters.StartOrders(database, "lobby");
+        Assert.True(await shop.Ended.WaitAsync(ServerProcess.Patience) == 0, shop.Output);
+        Assert.Equal(3, (await bob.WaitFor("lobby", "order 1: a bicycle")).Sequence);
+        Assert.Equal(4, (await bob.WaitFor("lobby", "order 3: a bell")).Sequence);
+
         foreach (var front in cluster.Fronts)
         {
             using var room = JsonDocument.Parse(await front.Get("/api/rooms/lobby"));

@@ -23,6 +23,10 @@ internal static class Clusters
     public static ServerProcess StartOtherService(string connectionString, params string[] arguments) =>
         ServerProcess.Start(ProcessStart.OfServer("OtherService", "the other service", 0, Settings(connectionString), arguments));
 
+    /// <summary>Starts the sample of a shop that publishes within its transactions.</summary>
+    public static ServerProcess StartOrders(string connectionString, string room) =>
+        ServerProcess.Start(ProcessStart.OfServer("Orders", "orders", 0, Settings(connectionString), room));
+
     /// <summary>What the processes have written, without stack traces, for the message of a test that fails.</summary>
     public static string Output(this ProcessCluster cluster) => string.Join('\n', cluster.Silos.Concat(cluster.Fronts)
         .SelectMany(process => process.Output.Split('\n').Where(line => !line.StartsWith("         ")).Select(line => $"{process.Name}: {line}")));

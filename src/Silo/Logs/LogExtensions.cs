@@ -36,6 +36,13 @@ internal static class LogExtensions
         {
             await ActivatorUtilities.CreateInstance<Schema>(services, settings.ConnectionString!).Wait(cancellation);
         }, ServiceLifecycleStage.First + 2);
+        silo.Services.AddSingleton<OutboxReader>();
+        silo.Services.AddHostedService(services => services.GetRequiredService<OutboxReader>());
+        silo.AddStartupTask((services, _) =>
+        {
+            services.GetRequiredService<OutboxReader>().Begin();
+            return Task.CompletedTask;
+        }, ServiceLifecycleStage.Active);
     }
 
     private static void AddSqlite(this ISiloBuilder silo, LogSettings settings)
