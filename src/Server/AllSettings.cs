@@ -8,6 +8,7 @@ using Realtime.Silo.Logs;
 using Realtime.Silo.Revocations;
 using Realtime.Silo.Rooms;
 using Realtime.Silo.Users;
+using Realtime.Silo.Webhooks;
 using Realtime.WebFront;
 using Realtime.WebFront.Access;
 using Realtime.WebFront.Calls;
@@ -32,6 +33,7 @@ internal static class AllSettings
                 new("Rooms", typeof(RoomOptions), typeof(AccessOptions)) { Check = settings => AccessProblems(settings, environment, isFront) },
                 InboxOptions.Settings with { IsUsed = isSilo },
                 HookOptions.Settings with { IsUsed = isSilo },
+                WebhookOptions.Settings with { IsUsed = isSilo },
                 LeaseOptions.Settings with { IsUsed = isSilo },
                 RevocationOptions.Settings,
                 StreamSettings.Settings,

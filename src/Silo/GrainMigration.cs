@@ -9,11 +9,15 @@ internal static class GrainMigration
     /// To be called in OnDeactivateAsync: if the silo stops, the grain migrates with its state, and calls that come meanwhile
     /// wait for it there. When its silo is killed, or was the last one, the state is lost.
     /// </summary>
-    public static void MigrateIfSiloStops(this IGrainBase grain, DeactivationReason reason)
+    /// <returns>Whether it goes to another silo, for this or another reason.</returns>
+    public static bool MigrateIfSiloStops(this IGrainBase grain, DeactivationReason reason)
     {
         // Without another silo there is no target, and Orleans would log that for each grain.
         if (reason.ReasonCode == DeactivationReasonCode.ShuttingDown && HasOthers(grain.GrainContext))
             grain.MigrateOnIdle();
+        else if (reason.ReasonCode != DeactivationReasonCode.Migrating)
+            return false;
+        return true;
     }
 
     private static bool HasOthers(IGrainContext context) =>

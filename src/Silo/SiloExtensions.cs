@@ -13,6 +13,7 @@ using Realtime.Silo.Logs;
 using Realtime.Silo.Revocations;
 using Realtime.Silo.Rooms;
 using Realtime.Silo.Users;
+using Realtime.Silo.Webhooks;
 
 namespace Realtime.Silo;
 
@@ -20,7 +21,7 @@ namespace Realtime.Silo;
 public static class SiloExtensions
 {
     /// <summary>
-    /// Adds what rooms and users need: their options (sections <c>Rooms</c> and <c>Inbox</c>), how long hooks may take (section <c>Hooks</c>), their log (section <c>Log</c>), and the streams to the
+    /// Adds what rooms and users need: their options (sections <c>Rooms</c> and <c>Inbox</c>), how long hooks may take (section <c>Hooks</c>), who is told by HTTP (section <c>Webhooks</c>), their log (section <c>Log</c>), and the streams to the
     /// fronts (section <c>Streams</c>; its <c>Provider</c> is <c>push</c>, the default, or <c>memory</c>).
     /// </summary>
     /// <exception cref="OptionsValidationException">There is no such provider of streams, or the log is set wrongly; or, at start, a setting is out of its range.</exception>
@@ -29,6 +30,7 @@ public static class SiloExtensions
         silo.Services.AddSettings<RoomOptions>(RoomOptions.Settings).Configure(options => configure?.Invoke(options));
         silo.Services.AddSettings<InboxOptions>(InboxOptions.Settings);
         silo.Services.AddSettings<HookOptions>(HookOptions.Settings);
+        silo.Services.AddSettings<WebhookOptions>(WebhookOptions.Settings);
         silo.Services.AddSettings<LeaseOptions>(LeaseOptions.Settings);
         silo.Services.AddSettings<RevocationOptions>(RevocationOptions.Settings);
         // A line for each grain that is placed. First of all rules, so that the configuration's own rule for it counts.
@@ -39,6 +41,7 @@ public static class SiloExtensions
         silo.Services.TryAddSingleton<RoomRegistry>();
         silo.Services.TryAddSingleton<HistoryBudget>();
         silo.Services.TryAddSingleton<HookRunner>();
+        silo.Services.TryAddSingleton<WebhookService>();
         silo.Services.TryAddSingleton<SiloLease>();
         silo.Services.AddHostedService(provider => provider.GetRequiredService<SiloLease>());
         silo.AddRoomLogs(LogSettings.Read(silo.Configuration));

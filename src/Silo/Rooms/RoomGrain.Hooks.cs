@@ -1,27 +1,39 @@
 using Microsoft.Extensions.DependencyInjection;
 using Realtime.Silo.Hooks;
+using Realtime.Silo.Webhooks;
 
 namespace Realtime.Silo.Rooms;
 
-/// <summary>What hooks are asked and told. Without any for the room, there is nothing of it.</summary>
+/// <summary>What hooks are asked, and hooks and webhooks are told. Without any for the room, there is nothing of it.</summary>
 internal sealed partial class RoomGrain
 {
     /// <summary>How long a room that leaves the silo waits until its hooks have been told what has happened.</summary>
     private static readonly TimeSpan s_hookDrain = TimeSpan.FromSeconds(2);
 
+    private static readonly TimeSpan s_backlogCheck = TimeSpan.FromSeconds(5);
+
     private IRoomHook[]? _hooks;
+    private RoomWebhooks? _webhooks;
+    private IGrainTimer? _backlogTimer;
     private HookRunner? _hookRunner;
     private HookQueue? _hookQueue;
     private IGrainTimer? _vacateTimer;
 
     private void FindHooks()
     {
-        var runner = ServiceProvider.GetRequiredService<HookRunner>();
-        if (_owner is not null || runner.For(this.GetPrimaryKeyString()) is not { } hooks)
+        if (_owner is not null)
             return;
-        (_hooks, _hookRunner) = (hooks, runner);
-        _hookQueue = new HookQueue(this.GetPrimaryKeyString(), hooks, runner, Logger);
-        _room.Facts = new RoomFacts();
+        var name = this.GetPrimaryKeyString();
+        var runner = ServiceProvider.GetRequiredService<HookRunner>();
+        if (runner.For(name) is { } hooks)
+        {
+            (_hooks, _hookRunner) = (hooks, runner);
+            _hookQueue = new HookQueue(name, hooks, runner, Logger);
+        }
+        _webhooks = ServiceProvider.GetRequiredService<WebhookService>().For(name);
+        _webhooks?.Open(_migrated?.Webhooks ?? []);
+        if (_hooks is not null || _webhooks is not null)
+            _room.Facts = new RoomFacts();
     }
 
     /// <summary>Applies the commands of a front, those that publish as hooks want it.</summary>
@@ -78,8 +90,10 @@ internal sealed partial class RoomGrain
         }
         else if (facts.IsOccupied && _room.HasPast)
             WatchVacancy(facts);
-        if (facts.Take() is { Length: > 0 } taken)
-            _hookQueue?.Add(taken);
+        if (facts.Take() is not { Length: > 0 } taken)
+            return;
+        _hookQueue?.Add(taken);
+        _webhooks?.Add(taken);
     }
 
     private void WatchVacancy(RoomFacts facts)
@@ -107,10 +121,34 @@ internal sealed partial class RoomGrain
         _vacateTimer = null;
     }
 
-    private async Task DrainHooks()
+    private async Task DrainHooks(DeactivationReason reason, bool moves)
     {
-        if (_hookQueue is not null)
-            await _hookQueue.Drain(s_hookDrain);
+        var told = _hookQueue?.Drain(s_hookDrain) ?? Task.CompletedTask;
+        if (_webhooks is not null && moves)
+            await _webhooks.Pause(s_hookDrain); // what is under way would be sent again
+        else if (_webhooks is not null && reason.ReasonCode == DeactivationReasonCode.ShuttingDown)
+            await _webhooks.Drain(s_hookDrain);
+        await told;
+    }
+
+    /// <summary>A room for whose receivers something waits stays here, so that it goes along when the silo stops.</summary>
+    private bool WebhooksWait()
+    {
+        if (_webhooks is not { HasWaiting: true })
+            return false;
+        _backlogTimer ??= this.RegisterGrainTimer(static (grain, _) => grain.OnBacklogTimer(), this, new GrainTimerCreationOptions(s_backlogCheck, s_backlogCheck));
+        return true;
+    }
+
+    private Task OnBacklogTimer()
+    {
+        if (_webhooks!.HasWaiting)
+            return Task.CompletedTask;
+        _backlogTimer?.Dispose();
+        _backlogTimer = null;
+        KeepAlive();
+        DeactivateIfUnused();
+        return Task.CompletedTask;
     }
 
     /// <summary>How long an empty room has to stay for hooks.</summary>

@@ -73,13 +73,13 @@ internal sealed partial class RoomGrain(
 
     public override async Task OnDeactivateAsync(DeactivationReason reason, CancellationToken cancellationToken)
     {
-        this.MigrateIfSiloStops(reason);
+        var moves = this.MigrateIfSiloStops(reason);
         registry.Remove(this);
         _memory?.Remove();
         EndOpen();
         foreach (var front in _room.Fronts)
             lease.UnwatchRoom(front, this.GetPrimaryKeyString());
-        await DrainHooks();
+        await DrainHooks(reason, moves);
     }
 
     void IGrainMigrationParticipant.OnDehydrate(IDehydrationContext context) =>
@@ -87,6 +87,7 @@ internal sealed partial class RoomGrain(
         {
             Batches = _batches.Save(),
             Log = _log?.Mark,
+            Webhooks = _webhooks?.Close() ?? [],
         });
 
     void IGrainMigrationParticipant.OnRehydrate(IRehydrationContext context)
@@ -334,7 +335,7 @@ internal sealed partial class RoomGrain(
     /// <summary>
     /// A room with members must stay in memory; an empty one as long as its history and publish ids are of use.
     /// </summary>
-    private void KeepAlive() => DelayDeactivation(!_room.IsEmpty ? s_forever : IdleTime > HookTime ? IdleTime : HookTime);
+    private void KeepAlive() => DelayDeactivation(!_room.IsEmpty || WebhooksWait() ? s_forever : IdleTime > HookTime ? IdleTime : HookTime);
 
     private void DeactivateIfUnused()
     {
@@ -343,7 +344,7 @@ internal sealed partial class RoomGrain(
     }
 
     /// <summary>Nobody has joined or published, or it is so long ago that nothing is left of it.</summary>
-    private bool IsUnused => _room.IsEmpty && _batches.IsEmpty && IdleTime == TimeSpan.Zero && HookTime == TimeSpan.Zero;
+    private bool IsUnused => _room.IsEmpty && _batches.IsEmpty && IdleTime == TimeSpan.Zero && HookTime == TimeSpan.Zero && !WebhooksWait();
 
     private ILogger Logger => ServiceProvider.GetRequiredService<ILogger<RoomGrain>>();
 

@@ -1,5 +1,6 @@
 using Realtime.Silo.Hooks;
 using Realtime.Silo.Logs;
+using Realtime.Silo.Webhooks;
 
 namespace Realtime.Silo.Rooms;
 
@@ -30,6 +31,9 @@ internal sealed record RoomState
 
     /// <summary>How far the room's hooks are.</summary>
     [Id(9)] public FactsState? Facts { get; init; }
+
+    /// <summary>What waits for receivers of webhooks.</summary>
+    [Id(10)] public WebhookState[] Webhooks { get; init; } = [];
 }
 
 /// <summary>Whether a user was last told to be in the room.</summary>
