@@ -23,6 +23,9 @@ internal sealed record ChaosOptions
     /// <summary>1 to 1,000.</summary>
     public int Rooms { get; private set; } = 20;
 
+    /// <summary>Users with an inbox and two devices each, to whom a tenth of <see cref="Rate"/> is written besides. 0 to 1,000.</summary>
+    public int Inboxes { get; private set; } = 10;
+
     /// <summary>1 to 16.</summary>
     public int Fronts { get; private set; } = 2;
 
@@ -42,7 +45,7 @@ internal sealed record ChaosOptions
     public string? Out { get; private set; }
 
     private static readonly string[] s_names =
-        ["--seconds", "--kill-every", "--publishers", "--rate", "--members", "--rooms", "--fronts", "--silos", "--seed", "--log", "--out"];
+        ["--seconds", "--kill-every", "--publishers", "--rate", "--members", "--rooms", "--inboxes", "--fronts", "--silos", "--seed", "--log", "--out"];
 
     /// <summary>Reads the command line.</summary>
     /// <exception cref="ArgumentException">An option is unknown, without its value or out of its range.</exception>
@@ -70,6 +73,7 @@ internal sealed record ChaosOptions
                 case "--rate": options.Rate = Whole(1, 20_000); break;
                 case "--members": options.Members = Whole(1, 10_000); break;
                 case "--rooms": options.Rooms = Whole(1, 1_000); break;
+                case "--inboxes": options.Inboxes = Whole(0, 1_000); break;
                 case "--fronts": options.Fronts = Whole(1, 16); break;
                 case "--silos": options.Silos = Whole(1, 16); break;
                 case "--seed": options.Seed = Whole(0, int.MaxValue); break;

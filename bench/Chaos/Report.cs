@@ -19,6 +19,7 @@ internal static class Report
         output.WriteLine();
         Row("servers, log", $"{(options.UsesProcesses ? "processes" : "in process")}, {(options.UsesPostgresLog ? "postgres" : "memory")}");
         Row("silos, fronts, rooms", $"{options.Silos}, {options.Fronts}, {options.Rooms}");
+        Row("inboxes, of two devices each", $"{options.Inboxes}");
         Row("members, publishers", $"{options.Members}, {options.Publishers}");
         Row("seconds", $"{result.Length.TotalSeconds:0}");
         Row("publishes", $"{publishes.Count}");

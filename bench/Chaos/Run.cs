@@ -14,8 +14,13 @@ internal sealed class Run(ChaosOptions options, ICluster cluster, Stopwatch cloc
     /// </summary>
     private static readonly TimeSpan s_rest = TimeSpan.FromSeconds(30);
 
+    // Of the rate of rooms, besides.
+    private const double InboxShare = 0.1;
+
     // With names of their own, so that nothing is left of an earlier run in the same database.
-    private readonly string[] _rooms = Names(options.Rooms, $"{Random.Shared.Next(0x10000):x4}");
+    private static readonly string s_run = $"{Random.Shared.Next(0x10000):x4}";
+    private readonly string[] _rooms = Names("room", options.Rooms);
+    private readonly string[] _inboxes = [.. Names("owner", options.Inboxes).Select(Inbox.NameOf)];
     private readonly List<Client> _clients = [];
     private readonly List<Publisher> _publishers = [];
     private readonly List<(TimeSpan At, Victim[] Victims)> _strikes = [];
@@ -28,8 +33,8 @@ internal sealed class Run(ChaosOptions options, ICluster cluster, Stopwatch cloc
         AddClients();
         using var stopping = new CancellationTokenSource();
         var running = _clients.Select(client => client.Run(stopping.Token)).ToArray();
-        await Until(() => _rooms.All(AreIn));
-        output.WriteLine($"{_clients.Count} clients are in {_rooms.Length} rooms");
+        await Until(() => All.All(AreIn));
+        output.WriteLine($"{_clients.Count} clients are in {_rooms.Length} rooms and {_inboxes.Length} inboxes");
 
         using var over = new CancellationTokenSource();
         var publishing = _publishers.Select(publisher => publisher.Run(over.Token)).ToArray();
@@ -49,10 +54,12 @@ internal sealed class Run(ChaosOptions options, ICluster cluster, Stopwatch cloc
             [.. _clients.Select(client => client.History)], [.. _publishers.SelectMany(publisher => publisher.Publishes)],
             ends, options.UsesPostgresLog);
         Result = new RunResult(history, Checker.Check(history), _strikes, end - start,
-            Silence.After([.. _strikes.Select(strike => strike.At)], history.Clients, end));
+            Silence.After([.. _strikes.Select(strike => strike.At)], [.. history.Clients.Where(client => client.Rooms.All(room => Inbox.UserOf(room) is null))], end));
     }
 
-    private static string[] Names(int rooms, string run) => [.. Enumerable.Range(0, rooms).Select(i => $"room{i}-{run}")];
+    private static string[] Names(string what, int count) => [.. Enumerable.Range(0, count).Select(i => $"{what}{i}-{s_run}")];
+
+    private IEnumerable<string> All => _rooms.Concat(_inboxes);
 
     private void AddClients()
     {
@@ -63,12 +70,23 @@ internal sealed class Run(ChaosOptions options, ICluster cluster, Stopwatch cloc
             string[] rooms = options.Publishers >= options.Rooms
                 ? [_rooms[i % _rooms.Length]]
                 : [.. _rooms.Where((_, room) => room % options.Publishers == i)];
-            var client = new Client($"publisher{i}", rooms, () => cluster.Fronts, clock);
+            var name = $"publisher{i}";
+            var client = new Client(name, name, rooms, [], () => cluster.Fronts, clock);
             _clients.Add(client);
             _publishers.Add(new Publisher(client, rooms, perSecond, clock));
         }
         for (var i = 0; i < options.Members; i++)
-            _clients.Add(new Client($"member{i}", [_rooms[i % _rooms.Length]], () => cluster.Fronts, clock));
+            _clients.Add(new Client($"member{i}", $"member{i}", [_rooms[i % _rooms.Length]], [], () => cluster.Fronts, clock));
+        foreach (var inbox in _inboxes)
+        {
+            foreach (var device in new[] { "phone", "desktop" })
+                _clients.Add(new Client($"{Inbox.UserOf(inbox)}'s {device}", Inbox.UserOf(inbox)!, [inbox], [], () => cluster.Fronts, clock));
+        }
+        if (_inboxes.Length == 0)
+            return;
+        var writer = new Client("writer", "writer", [], _inboxes, () => cluster.Fronts, clock);
+        _clients.Add(writer);
+        _publishers.Add(new Publisher(writer, _inboxes, Math.Max(1, options.Rate * InboxShare), clock));
     }
 
     private async Task Strike(TimeSpan start)
@@ -99,9 +117,9 @@ internal sealed class Run(ChaosOptions options, ICluster cluster, Stopwatch cloc
         await Until(() => _publishers.TrueForAll(publisher => publisher.Client.Unanswered == 0));
         foreach (var publisher in _publishers)
             publisher.Client.GiveUp($"no answer {s_rest.TotalSeconds} s after the end");
-        await Until(() => _rooms.All(AreIn));
+        await Until(() => All.All(AreIn));
 
-        var last = _rooms.ToDictionary(room => room, room => PublisherOf(room).Publish(room));
+        var last = All.ToDictionary(room => room, room => PublisherOf(room).Publish(room));
         await Until(() => last.Values.All(publish => publish.Ack is not null || publish.Failure is not null));
         foreach (var publisher in _publishers)
             publisher.Client.GiveUp("no answer at the end");
@@ -111,9 +129,8 @@ internal sealed class Run(ChaosOptions options, ICluster cluster, Stopwatch cloc
     }
 
     private Publisher PublisherOf(string room) =>
-        _publishers.Find(publisher => publisher.Client.In(room) is not null) is { } inside && inside.Client.History.Rooms.Contains(room)
-            ? inside
-            : _publishers.First(publisher => publisher.Client.History.Rooms.Contains(room));
+        _publishers.Find(publisher => publisher.WritesTo(room) && publisher.Client.In(room) is not null)
+            ?? _publishers.First(publisher => publisher.WritesTo(room));
 
     private IEnumerable<Client> Members(string room) => _clients.Where(client => client.History.Rooms.Contains(room));
 

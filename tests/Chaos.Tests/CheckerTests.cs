@@ -53,6 +53,16 @@ public sealed class CheckerTests
     }
 
     [Fact]
+    public void A_message_that_an_inbox_did_not_keep_is_a_fault_where_the_log_outlives_silos()
+    {
+        _publishes.Add(new Publish("a4", Room, default) { Failure = Publish.NotKept });
+        Assert.Empty(Check().Findings);
+
+        _logOutlivesSilos = true;
+        Assert.Equal(Rule.LostHistory, Assert.Single(Check().Findings).Rule);
+    }
+
+    [Fact]
     public void An_epoch_that_ends_is_a_fault_where_the_log_outlives_silos()
     {
         Client("bob").Joined("a", 0).Messages("a", 1, 2, 3).Lost().Joined("b", 0, recovered: false);

@@ -13,7 +13,7 @@ public sealed class SmokeTests(ITestOutputHelper output)
     public async Task Every_guarantee_holds_while_silos_and_fronts_die()
     {
         // The seed has silos stopped and killed and a front killed, early enough that a slow machine comes to it.
-        var options = ChaosOptions.Parse(["--seconds", "14", "--kill-every", "2", "--members", "24", "--publishers", "8", "--rooms", "4", "--rate", "100", "--seed", "3"]);
+        var options = ChaosOptions.Parse(["--seconds", "14", "--kill-every", "2", "--members", "24", "--publishers", "8", "--rooms", "4", "--inboxes", "3", "--rate", "100", "--seed", "3"]);
         var clock = Stopwatch.StartNew();
         using var table = new StringWriter();
         await using var cluster = await InProcessCluster.Start(options.Silos, options.Fronts, new Dictionary<string, string?>(), null);

@@ -20,6 +20,8 @@ public static class Checker
         {
             if (publish.Ack is { } ack)
                 rooms[publish.Room].Acknowledged(publish.Id, ack);
+            else if (publish.Failure == Publish.NotKept)
+                rooms[publish.Room].NotKept(publish.Id);
         }
         foreach (var (name, room) in rooms)
             room.End(run.Ends.TryGetValue(name, out var end) ? end : null);

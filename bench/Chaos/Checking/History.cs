@@ -52,6 +52,9 @@ public sealed record Publish(string Id, string Room, TimeSpan SentAt)
     /// <summary>How often it was sent; more than once after a loss or a refusal that passes.</summary>
     public int Tries { get; set; }
 
+    /// <summary>A <see cref="Failure"/>: to an inbox, which was not there.</summary>
+    public const string NotKept = "acknowledged and not kept";
+
     /// <summary>Set when it was given up.</summary>
     public string? Failure { get; set; }
 }

@@ -47,6 +47,13 @@ internal sealed class RoomCheck(string name, bool logOutlivesSilos)
         _acks.Add((id, at));
     }
 
+    /// <summary>To an inbox, of which somebody had been told that it is there.</summary>
+    public void NotKept(string id)
+    {
+        if (logOutlivesSilos)
+            Find(Rule.LostHistory, $"{id} was acknowledged and not kept, as if there were no inbox");
+    }
+
     /// <summary>When all is known.</summary>
     public void End(Position? end)
     {

@@ -12,7 +12,11 @@ namespace Realtime.Chaos.Clients;
 /// its position, leaves out what it has had, mends holes, and sends publishes without an answer again under their id. And
 /// it writes down what it sees.
 /// </summary>
-internal sealed class Client(string name, string[] rooms, Func<IReadOnlyList<Uri>> fronts, Stopwatch clock)
+/// <param name="name">Tells clients apart.</param>
+/// <param name="user">Whose device it is.</param>
+/// <param name="rooms">What it is in: rooms, or the user's inbox.</param>
+/// <param name="inboxes">Others' inboxes that it writes to.</param>
+internal sealed class Client(string name, string user, string[] rooms, string[] inboxes, Func<IReadOnlyList<Uri>> fronts, Stopwatch clock)
 {
     /// <summary>How long the opening handshake may take; the JavaScript client has 10 s, and here the way is short.</summary>
     private static readonly TimeSpan s_openTimeout = TimeSpan.FromSeconds(5);
@@ -22,9 +26,11 @@ internal sealed class Client(string name, string[] rooms, Func<IReadOnlyList<Uri
 
     private readonly Lock _gate = new();
     private readonly RoomStay[] _stays = [.. rooms.Select(room => new RoomStay(room))];
+    private readonly RoomStay[] _targets = [.. inboxes.Select(inbox => new RoomStay(inbox) { IsJoined = true })];
     private readonly Dictionary<string, Publish> _unanswered = [];
     private readonly Queue<Publish> _outbox = new(); // in the order of publishing; those that are answered meanwhile are left out
     private ChannelWriter<string>? _out;
+    private Action _cut = () => { };
     private int _ids;
     private int _connection; // counts them: what comes late from a former one is nothing to this one
     private Uri? _last;
@@ -106,7 +112,7 @@ internal sealed class Client(string name, string[] rooms, Func<IReadOnlyList<Uri
             bound.CancelAfter(s_openTimeout);
             try
             {
-                await socket.ConnectAsync(new Uri(Choose(), $"/ws?user={name}"), bound.Token);
+                await socket.ConnectAsync(new Uri(Choose(), $"/ws?user={user}"), bound.Token);
             }
             catch (Exception exception) when (exception is WebSocketException or OperationCanceledException)
             {
@@ -123,11 +129,14 @@ internal sealed class Client(string name, string[] rooms, Func<IReadOnlyList<Uri
                 SendJoin(stay);
         }
         using var ended = CancellationTokenSource.CreateLinkedTokenSource(stopping);
+        lock (_gate)
+            _cut = ended.Cancel;
         var sending = Send(socket, frames.Reader, ended.Token);
         var why = await Receive(socket, ended.Token);
         lock (_gate)
         {
             _out = null;
+            _cut = () => { };
             if (!stopping.IsCancellationRequested) // the end of the run is no loss
                 Lost(why);
         }
@@ -184,6 +193,12 @@ internal sealed class Client(string name, string[] rooms, Func<IReadOnlyList<Uri
             case "message" when frame.Room is not null:
                 Message(Stay(frame.Room), frame);
                 break;
+            case "message" when frame.At.Epoch.Length > 0 && Array.Find(_stays, stay => stay.InboxOf == frame.To) is { } inbox:
+                Message(inbox, frame);
+                break;
+            case "inbox":
+                Joined(Array.Find(_stays, stay => stay.InboxOf == user)!, frame);
+                break;
             case "joined":
                 Joined(Stay(frame.Room!), frame);
                 break;
@@ -193,7 +208,11 @@ internal sealed class Client(string name, string[] rooms, Func<IReadOnlyList<Uri
             case "ack":
                 if (_unanswered.Remove(frame.Id!, out var publish))
                 {
-                    (publish.Ack, publish.AnsweredAt) = (frame.At, clock.Elapsed);
+                    publish.AnsweredAt = clock.Elapsed;
+                    if (frame.At.Epoch.Length > 0)
+                        publish.Ack = frame.At;
+                    else
+                        publish.Failure = Checking.Publish.NotKept;
                     Stay(publish.Room).Attempt = 0;
                 }
                 break;
@@ -235,6 +254,11 @@ internal sealed class Client(string name, string[] rooms, Func<IReadOnlyList<Uri
                 Write(new HistoryEvent(clock.Elapsed, EventKind.Hole, stay.Name, frame.At, Content: $"after {before}"));
                 stay.Mended = before;
                 stay.IsJoined = false;
+                if (stay.InboxOf is not null)
+                {
+                    _cut(); // there is no way out of an inbox but to close
+                    return;
+                }
                 stay.Request = Ask(new JsonObject { ["type"] = "leave", ["room"] = stay.Name });
                 return;
             }
@@ -287,6 +311,8 @@ internal sealed class Client(string name, string[] rooms, Func<IReadOnlyList<Uri
         Write(new HistoryEvent(clock.Elapsed, EventKind.Lost, Content: why));
         foreach (var stay in _stays)
             (stay.IsJoined, stay.Request, stay.IsPaused) = (false, null, false);
+        foreach (var target in _targets)
+            target.IsPaused = false;
         _outbox.Clear();
         foreach (var publish in _unanswered.Values.OrderBy(publish => publish.SentAt))
             _outbox.Enqueue(publish);
@@ -294,7 +320,7 @@ internal sealed class Client(string name, string[] rooms, Func<IReadOnlyList<Uri
 
     private void SendJoin(RoomStay stay)
     {
-        var join = new JsonObject { ["type"] = "join", ["room"] = stay.Name };
+        var join = stay.InboxOf is null ? new JsonObject { ["type"] = "join", ["room"] = stay.Name } : new JsonObject { ["type"] = "inbox" };
         if (stay.Position is { } position)
             (join["epoch"], join["seq"]) = (position.Epoch, position.Sequence);
         stay.Request = Ask(join);
@@ -328,13 +354,13 @@ internal sealed class Client(string name, string[] rooms, Func<IReadOnlyList<Uri
             {
                 ["type"] = "message",
                 ["id"] = publish.Id,
-                ["room"] = publish.Room,
+                [Inbox.UserOf(publish.Room) is null ? "room" : "to"] = Inbox.UserOf(publish.Room) ?? publish.Room,
                 ["content"] = publish.Id,
             }.ToJsonString());
         }
     }
 
-    private RoomStay Stay(string room) => Array.Find(_stays, stay => stay.Name == room)!;
+    private RoomStay Stay(string room) => Array.Find(_stays, stay => stay.Name == room) ?? Array.Find(_targets, target => target.Name == room)!;
 
     private void Write(HistoryEvent item) => History.Events.Add(item);
 }

@@ -16,6 +16,8 @@ internal sealed class Publisher(Client client, string[] rooms, double perSecond,
 
     public Client Client => client;
 
+    public bool WritesTo(string room) => rooms.Contains(room);
+
     public async Task Run(CancellationToken stopping)
     {
         // Publishers begin at different times, so that their messages do not come all at once.

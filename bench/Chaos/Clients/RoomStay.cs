@@ -2,10 +2,13 @@ using Realtime.Chaos.Checking;
 
 namespace Realtime.Chaos.Clients;
 
-/// <summary>A room that a client wants to be in, whatever happens to its connection.</summary>
+/// <summary>A room that a client wants to be in, whatever happens to its connection; or its user's inbox, or one that it only writes to.</summary>
 internal sealed class RoomStay(string name)
 {
     public string Name => name;
+
+    /// <summary>Whose inbox it is; null for a room.</summary>
+    public string? InboxOf => Inbox.UserOf(name);
 
     /// <summary>Of the last message that was handed out; null before the first join.</summary>
     public Position? Position { get; set; }

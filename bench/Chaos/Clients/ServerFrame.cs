@@ -4,12 +4,12 @@ using Realtime.Chaos.Checking;
 namespace Realtime.Chaos.Clients;
 
 /// <summary>The fields of a frame of the protocol that a client here looks at; absent ones are null.</summary>
-internal readonly record struct ServerFrame(string Type, string? Id, string? Room, Position At, bool? Recovered, string? Content, string? Code)
+internal readonly record struct ServerFrame(string Type, string? Id, string? Room, string? To, Position At, bool? Recovered, string? Content, string? Code)
 {
     public static ServerFrame Parse(ReadOnlySpan<byte> utf8)
     {
         var reader = new Utf8JsonReader(utf8);
-        var (type, id, room, epoch, content, code) = ("", default(string), default(string), "", default(string), default(string));
+        var (type, id, room, to, epoch, content, code) = ("", default(string), default(string), default(string), "", default(string), default(string));
         var sequence = 0L;
         bool? recovered = null;
         reader.Read();
@@ -22,6 +22,7 @@ internal readonly record struct ServerFrame(string Type, string? Id, string? Roo
                 case "type": type = reader.GetString()!; break;
                 case "id": id = reader.GetString(); break;
                 case "room": room = reader.GetString(); break;
+                case "to": to = reader.GetString(); break;
                 case "epoch": epoch = reader.GetString()!; break;
                 case "seq": sequence = reader.GetInt64(); break;
                 case "recovered": recovered = reader.GetBoolean(); break;
@@ -30,6 +31,6 @@ internal readonly record struct ServerFrame(string Type, string? Id, string? Roo
                 default: reader.Skip(); break;
             }
         }
-        return new ServerFrame(type, id, room, new Position(epoch, sequence), recovered, content, code);
+        return new ServerFrame(type, id, room, to, new Position(epoch, sequence), recovered, content, code);
     }
 }
