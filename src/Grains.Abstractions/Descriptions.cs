@@ -1,3 +1,7 @@
+using System.Buffers;
+using System.Text.Encodings.Web;
+using System.Text.Json;
+
 namespace Realtime.Grains;
 
 /// <summary>A page of a room's user ids.</summary>
@@ -8,7 +12,49 @@ namespace Realtime.Grains;
 public sealed record MembersPage(
     [property: Id(0)] string[] Users,
     [property: Id(1)] int Total,
-    [property: Id(2)] string? Next);
+    [property: Id(2)] string? Next)
+{
+    /// <summary>What <c>Users[i]</c> shows of itself is at index <c>i</c>: JSON in UTF-8, null for nothing. Null when none of them shows anything.</summary>
+    [Id(3)] public byte[]?[]? Data { get; init; }
+
+    /// <summary>The room's event order when the page was made: changes up to it are in the page.</summary>
+    [Id(4)] public long Order { get; init; }
+
+    /// <summary>The members <c>users</c>, <c>data</c> if there is any, and <c>next</c> of a frame.</summary>
+    internal void WriteTo(Utf8JsonWriter json)
+    {
+        json.WriteStartArray("users"u8);
+        foreach (var user in Users)
+            json.WriteStringValue(user);
+        json.WriteEndArray();
+        if (Data is not null)
+        {
+            json.WriteStartObject("data"u8);
+            for (var i = 0; i < Data.Length; i++)
+            {
+                if (Data[i] is not { } data)
+                    continue;
+                json.WritePropertyName(Users[i]);
+                json.WriteRawValue(data, skipInputValidation: true);
+            }
+            json.WriteEndObject();
+        }
+        if (Next is not null)
+            json.WriteString("next"u8, Next);
+    }
+
+    /// <summary>The same as text, without braces around.</summary>
+    internal byte[] ToMembers()
+    {
+        var buffer = new ArrayBufferWriter<byte>();
+        using var json = new Utf8JsonWriter(buffer, new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping, SkipValidation = true });
+        json.WriteStartObject();
+        WriteTo(json);
+        json.WriteEndObject();
+        json.Flush();
+        return buffer.WrittenSpan[1..^1].ToArray();
+    }
+}
 
 /// <summary>A page of a room's messages.</summary>
 /// <param name="Epoch">The room's epoch; empty when nobody uses the room, or has for so long that nothing is left of it.</param>

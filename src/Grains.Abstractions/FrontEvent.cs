@@ -39,6 +39,13 @@ public enum FrontEventKind : byte
     /// gets nothing in its place.
     /// </summary>
     Ephemeral,
+    /// <summary>What a user shows of itself in a room has changed; <see cref="FrontEvent.Body"/> is the new data.</summary>
+    Updated,
+    /// <summary>
+    /// Who is in a room, where that has changed without <see cref="Joined"/> and <see cref="Left"/>; <see cref="FrontEvent.Body"/> is the
+    /// first page as JSON members, for the members who have asked for it.
+    /// </summary>
+    Members,
 }
 
 /// <summary>
@@ -71,10 +78,13 @@ public sealed record FrontEvent
     /// <summary>Unix milliseconds.</summary>
     [Id(6)] public long Timestamp { get; init; }
 
-    /// <summary>The payload: JSON members for messages, the frame's payload for the unwrapped kinds, a reason for a disconnect.</summary>
+    /// <summary>
+    /// The payload: JSON members for messages, the frame's payload for the unwrapped kinds, a reason for a disconnect; of who comes into a room,
+    /// or changes what it shows there, the data as JSON, empty for none.
+    /// </summary>
     [Id(7)] public byte[] Body { get; init; } = [];
 
-    /// <summary>For <see cref="FrontEventKind.Presence"/>.</summary>
+    /// <summary>How many users are in the room, for what tells of them.</summary>
     [Id(8)] public int Members { get; init; }
 
     /// <summary>For <see cref="FrontEventKind.Positions"/>: the rooms that have had events since the last time.</summary>
@@ -90,7 +100,10 @@ public sealed record FrontEvent
     [Id(12)] public string? Key { get; init; }
 
     /// <summary>An event of a room, which has an order; others are for users or for the front.</summary>
-    internal bool IsOfRoom => Kind is < FrontEventKind.DirectMessage or FrontEventKind.Ephemeral;
+    internal bool IsOfRoom => Kind is < FrontEventKind.DirectMessage or > FrontEventKind.Positions;
+
+    /// <summary>Who is in a room, how many, or what they show of themselves.</summary>
+    internal bool IsPresence => Kind is FrontEventKind.Joined or FrontEventKind.Left or FrontEventKind.Presence or FrontEventKind.Updated or FrontEventKind.Members;
 
     /// <summary>A message of a room, which has a sequence.</summary>
     internal bool IsRoomMessage => Kind <= FrontEventKind.Binary;

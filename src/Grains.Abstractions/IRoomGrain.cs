@@ -58,11 +58,18 @@ public interface IRoomGrain : IGrainWithStringKey
     Task<HistoryPage> History(long? before = null, int limit = Limits.HistoryPage, string? epoch = null);
 
     /// <summary>
-    /// The user ids in the room, in ordinal order, those after <paramref name="after"/> only.
-    /// <paramref name="limit"/> is 1 to <see cref="Limits.PageSize"/>.
+    /// The user ids in the room with what they show of themselves, in ordinal order, those after <paramref name="after"/> only.
+    /// <paramref name="limit"/> is 1 to <see cref="Limits.PageSize"/>; there are fewer when their data is over <see cref="Limits.PresenceBytes"/> together.
     /// </summary>
     [Alias("Members"), ReadOnly]
     Task<MembersPage> Members(string? after = null, int limit = Limits.PageSize);
+
+    /// <summary>
+    /// The same as <see cref="Members"/>, but as the members have been told: whose coming or going is not told yet, since it comes and goes all the
+    /// time, is as it was. So with what is told after <see cref="MembersPage.Order"/> it becomes what there is.
+    /// </summary>
+    [Alias("MembersAsTold"), ReadOnly]
+    Task<MembersPage> MembersAsTold(string? after = null, int limit = Limits.PageSize);
 
     /// <summary>How many are in the room, through how many fronts, and the room's position.</summary>
     [Alias("Describe"), ReadOnly]

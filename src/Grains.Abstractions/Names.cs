@@ -27,6 +27,15 @@ public static class Limits
     /// <summary>The most entries on a page.</summary>
     public const int PageSize = 1000;
 
+    /// <summary>The most users on the page of members that comes with a join.</summary>
+    public const int JoinPage = 100;
+
+    /// <summary>
+    /// The most bytes of data on a page of members, unless its only user has more: with the default of <c>Rooms:MaxPresenceBytes</c> a page of
+    /// <see cref="JoinPage"/> users is never cut.
+    /// </summary>
+    public const int PresenceBytes = 128 * 1024;
+
     /// <summary>The most messages that a service sends to a room in one call.</summary>
     public const int BatchMessages = 100;
 

@@ -28,6 +28,30 @@ public sealed record JoinCommand(
     /// <see cref="Limits.HistoryBytes"/> and <see cref="MaxBytes"/>; 0 for none.
     /// </summary>
     [Id(5)] public int Last { get; init; }
+
+    /// <summary>
+    /// What the member shows of itself to the others: one JSON value in UTF-8, of at most <c>Rooms:MaxPresenceBytes</c>. Null leaves it as it is.
+    /// </summary>
+    [Id(6)] public byte[]? Data { get; init; }
+
+    /// <summary>It is a member already, and only <see cref="Data"/> is new: nobody is told of a join.</summary>
+    [Id(7)] public bool IsUpdate { get; init; }
+
+    /// <summary>What the member wants to know of the others.</summary>
+    [Id(8)] public PresenceMode Presence { get; init; }
+}
+
+/// <summary>What a member has asked to know of the others in a room.</summary>
+public enum PresenceMode : byte
+{
+    /// <summary>It has not asked: it is told who comes and goes.</summary>
+    Changes,
+
+    /// <summary>Who is there, with their data, at the join; and what changes after that, numbered.</summary>
+    Members,
+
+    /// <summary>How many there are.</summary>
+    Count,
 }
 
 /// <summary>The connection goes out of the room. Repeating it changes nothing.</summary>
@@ -67,6 +91,9 @@ public sealed record SyncCommand(
 {
     /// <summary>If the front lacks more bytes of messages, it gets none of them; 0 for no bound.</summary>
     [Id(2)] public int MaxBytes { get; init; }
+
+    /// <summary>Some of the members have asked to know of the others: <see cref="PresenceMode"/>.</summary>
+    [Id(3)] public bool FollowsPresence { get; init; }
 }
 
 /// <summary>A connection in a room.</summary>
@@ -74,7 +101,14 @@ public sealed record SyncCommand(
 /// <param name="Connection">Its id.</param>
 /// <param name="IsHidden">The others do not see it.</param>
 [GenerateSerializer, Immutable, Alias("realtime.member")]
-public readonly record struct Member([property: Id(0)] string User, [property: Id(1)] string Connection, [property: Id(2)] bool IsHidden = false);
+public readonly record struct Member([property: Id(0)] string User, [property: Id(1)] string Connection, [property: Id(2)] bool IsHidden = false)
+{
+    /// <summary>What it shows of itself, as <see cref="JoinCommand.Data"/>; null for nothing.</summary>
+    [Id(3)] public byte[]? Data { get; init; }
+
+    /// <summary>When it was written, in Unix milliseconds: of a user's connections the last one that wrote counts.</summary>
+    [Id(4)] public long DataTime { get; init; }
+}
 
 /// <summary>The answer to a batch.</summary>
 /// <param name="Silo">The silo that the room is on, as <see cref="ClusterView.Silos"/> names it.</param>
@@ -105,7 +139,13 @@ public sealed record JoinedReply(
     [property: Id(1)] long Order,
     [property: Id(2)] int Members,
     [property: Id(3)] bool? Recovered,
-    [property: Id(4)] FrontEvent[] Missed) : RoomReply;
+    [property: Id(4)] FrontEvent[] Missed) : RoomReply
+{
+    /// <summary>
+    /// For <see cref="PresenceMode.Members"/>: the first page of who is in the room at the end of the turn. Changes up to its order are in it.
+    /// </summary>
+    [Id(5)] public MembersPage? Presence { get; init; }
+}
 
 /// <summary>The front is in step with the room.</summary>
 /// <param name="Position">The room's position.</param>
@@ -119,7 +159,14 @@ public sealed record SyncedReply(
     [property: Id(1)] long Order,
     [property: Id(2)] FrontEvent[] Missed,
     [property: Id(3)] bool Complete,
-    [property: Id(4)] int Members) : RoomReply;
+    [property: Id(4)] int Members) : RoomReply
+{
+    /// <summary>
+    /// The first page of who is in the room, where the front asked for it; null also when fronts are still telling their members to a room that
+    /// was lost: then it comes as an event.
+    /// </summary>
+    [Id(5)] public MembersPage? Presence { get; init; }
+}
 
 /// <summary>The connection is not in the room (any more).</summary>
 [GenerateSerializer, Immutable, Alias("realtime.reply.left")]

@@ -95,6 +95,18 @@ internal static class MessageBody
         static RequestException NotMembers() => BadRequest("The body of a message must be the members content and data as JSON.");
     }
 
+    /// <summary>The same for what a member of a room shows of itself: one JSON value.</summary>
+    public static RequestException? DataProblem(byte[] data, int bound, string setting)
+    {
+        if (data.Length > bound)
+            return new(RequestException.ContentTooLong, $"'data' has {data.Length} bytes; of a member it may have {bound} ({setting}).");
+        if (!Utf8.IsValid(data))
+            return BadRequest("The data of a member must be UTF-8.");
+        return JsonFault.Find(data, Limits.DataDepth) is { } fault
+            ? BadRequest($"The data of a member must be one JSON value, nested at most {Limits.DataDepth} deep; there is {fault}.")
+            : null;
+    }
+
     private static byte[] EncodeContent(string content, int bound)
     {
         CheckUnicode(content, "The content");

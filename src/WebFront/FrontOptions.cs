@@ -20,6 +20,15 @@ public sealed class FrontOptions
     public int MaxContentBytes { get; internal set; } = 64 * 1024;
 
     /// <summary>
+    /// The longest <c>data</c> that a member of a room shows of itself, in bytes of JSON. Its setting is that of rooms,
+    /// <c>Rooms:MaxPresenceBytes</c>.
+    /// </summary>
+    public int MaxPresenceBytes { get; internal set; } = 1024;
+
+    /// <summary>How often who has asked for that is told how many are in a room. Its setting is that of rooms, <c>Rooms:PresenceCountInterval</c>.</summary>
+    public TimeSpan PresenceCountInterval { get; internal set; } = TimeSpan.FromSeconds(1);
+
+    /// <summary>
     /// How many commands of one connection may wait for their answer; at this many its socket is not read further until
     /// one is answered. 1 to 100,000.
     /// </summary>
@@ -68,19 +77,33 @@ public sealed class FrontOptions
     /// </summary>
     public bool? Pages { get; set; }
 
-    /// <summary>The bound of rooms, which fronts and silos read from one place.</summary>
-    /// <exception cref="OptionsValidationException">It is no number, or out of its range.</exception>
-    internal static int ReadMaxContentBytes(IConfiguration configuration, int otherwise)
+    /// <summary>The settings of rooms that fronts and silos read from one place.</summary>
+    /// <exception cref="OptionsValidationException">One is no number or time, or out of its range.</exception>
+    internal void ReadRooms(IConfiguration configuration)
     {
-        const string path = "Rooms:MaxContentBytes";
-        const int most = 16 * 1024 * 1024;
-        return configuration[path] is not { } text ? otherwise
-            : int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var bytes) && bytes is >= 1 and <= most ? bytes
-            : throw new OptionsValidationException("Rooms", typeof(FrontOptions), [$"{path} is '{text}'; it must be a whole number from 1 to {most}."]);
+        MaxContentBytes = Bytes("Rooms:MaxContentBytes", 1, 16 * 1024 * 1024, MaxContentBytes);
+        MaxPresenceBytes = Bytes("Rooms:MaxPresenceBytes", 0, 64 * 1024, MaxPresenceBytes);
+        const string interval = "Rooms:PresenceCountInterval";
+        if (configuration[interval] is not { } time)
+            return;
+        PresenceCountInterval = TimeSpan.TryParse(time, CultureInfo.InvariantCulture, out var span) && span >= TimeSpan.FromMilliseconds(100) && span <= TimeSpan.FromHours(1)
+            ? span
+            : throw Wrong($"{interval} is '{time}'; it must be a time from 00:00:00.1 to 01:00:00.");
+
+        int Bytes(string path, int least, int most, int otherwise) => configuration[path] is not { } text ? otherwise
+            : int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var bytes) && bytes >= least && bytes <= most ? bytes
+            : throw Wrong($"{path} is '{text}'; it must be a whole number from {least} to {most}.");
+
+        static OptionsValidationException Wrong(string problem) => new("Rooms", typeof(FrontOptions), [problem]);
     }
 
     internal static readonly SettingsSection Settings = new("Front", typeof(FrontOptions))
     {
-        Moved = new Dictionary<string, string> { [nameof(MaxContentBytes)] = "Rooms:MaxContentBytes" },
+        Moved = new Dictionary<string, string>
+        {
+            [nameof(MaxContentBytes)] = "Rooms:MaxContentBytes",
+            [nameof(MaxPresenceBytes)] = "Rooms:MaxPresenceBytes",
+            [nameof(PresenceCountInterval)] = "Rooms:PresenceCountInterval",
+        },
     };
 }

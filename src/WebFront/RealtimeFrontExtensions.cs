@@ -27,7 +27,7 @@ public static class RealtimeFrontExtensions
     {
         var services = builder.Services;
         services.AddSettings<FrontOptions>(FrontOptions.Settings)
-            .Configure<IConfiguration>((options, configuration) => options.MaxContentBytes = FrontOptions.ReadMaxContentBytes(configuration, options.MaxContentBytes))
+            .Configure<IConfiguration>((options, configuration) => options.ReadRooms(configuration))
             .Configure(options => configure?.Invoke(options));
         services.AddSettings<LimitOptions>(LimitOptions.Settings).Configure<IConfiguration, IHostEnvironment>(LimitOptions.ForDevelopment);
         services.AddSettings<CallOptions>(CallOptions.Settings);

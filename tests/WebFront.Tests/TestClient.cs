@@ -73,7 +73,7 @@ public sealed class TestClient : IAsyncDisposable
             var actual = (string?)frame["type"];
             if (actual == type)
                 return frame;
-            Assert.True(actual is "join" or "leave" or "presence" || (actual == "joined" && !frame.ContainsKey("id")), $"expected {type}, got {frame.ToJsonString()}");
+            Assert.True(actual is "join" or "leave" or "update" or "presence" || (actual == "joined" && !frame.ContainsKey("id")), $"expected {type}, got {frame.ToJsonString()}");
         }
     }
 

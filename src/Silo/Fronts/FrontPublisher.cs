@@ -41,7 +41,7 @@ internal sealed partial class FrontPublisher(
         var presence = 0;
         foreach (var item in events)
         {
-            if (item.Kind is FrontEventKind.Joined or FrontEventKind.Left or FrontEventKind.Presence or FrontEventKind.Positions)
+            if (item.IsPresence || item.Kind == FrontEventKind.Positions)
                 presence++;
         }
         if (presence > 0)

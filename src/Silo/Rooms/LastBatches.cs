@@ -10,7 +10,7 @@ internal sealed class LastBatches
 
     public bool IsEmpty => _batches.Length == 0;
 
-    /// <summary>The bodies that the replies hold for who resumed.</summary>
+    /// <summary>The bodies that the replies hold for who resumed, and the data of members for who asked for that.</summary>
     public long MissedBytes { get; private set; }
 
     /// <summary>The reply to the front's last batch, if this is its repeat; null for a new batch.</summary>
@@ -39,7 +39,7 @@ internal sealed class LastBatches
     /// <summary>The front is gone and repeats nothing.</summary>
     public void Remove(string front) => Load([.. _batches.Where(last => last.Front != front)]);
 
-    /// <summary>Repeats of who resumed are answered as if nothing were left; returns the bytes that this frees.</summary>
+    /// <summary>Repeats of who resumed are answered as if nothing were left, and without members; returns the bytes that this frees.</summary>
     public long ForgetMissed()
     {
         var bytes = MissedBytes;
@@ -51,8 +51,10 @@ internal sealed class LastBatches
                 continue;
             RoomReply[] replies = [.. last.Reply.Replies.Select(reply => reply switch
             {
-                JoinedReply { Missed.Length: > 0 } joined => joined with { Recovered = false, Missed = [] },
-                SyncedReply { Missed.Length: > 0 } synced => synced with { Complete = false, Missed = [] },
+                JoinedReply { Missed.Length: > 0 } joined => joined with { Recovered = false, Missed = [], Presence = null },
+                SyncedReply { Missed.Length: > 0 } synced => synced with { Complete = false, Missed = [], Presence = null },
+                JoinedReply { Presence: not null } joined => joined with { Presence = null },
+                SyncedReply { Presence: not null } synced => synced with { Presence = null },
                 _ => reply,
             })];
             last = last with { Reply = last.Reply with { Replies = replies } };
@@ -72,16 +74,22 @@ internal sealed class LastBatches
     private static long MissedIn(SubmitReply reply)
     {
         var bytes = 0L;
+        MembersPage? counted = null; // one page is for all replies
         foreach (var answer in reply.Replies)
         {
-            var missed = answer switch
+            var (missed, page) = answer switch
             {
-                JoinedReply joined => joined.Missed,
-                SyncedReply synced => synced.Missed,
-                _ => [],
+                JoinedReply joined => (joined.Missed, joined.Presence),
+                SyncedReply synced => (synced.Missed, synced.Presence),
+                _ => ([], null),
             };
             foreach (var message in missed)
                 bytes += message.Body.Length;
+            if (page?.Data is null || ReferenceEquals(page, counted))
+                continue;
+            counted = page;
+            foreach (var data in page.Data)
+                bytes += data?.Length ?? 0;
         }
         return bytes;
     }

@@ -21,8 +21,6 @@ internal sealed partial class Room(string name, RoomOptions options, TimeProvide
     private readonly List<FrontEvent> _events = [];
     private long _sequence; // pending messages included
     private long _order;
-    private readonly PresenceCount _count = new(options.PresenceLimit, options.PresenceCountInterval);
-    private PresenceFold? _fold; // made when somebody leaves for the first time
     private ResumeRates? _resumes; // made for the first who resumes
 
     /// <summary>Another one whenever the room starts without its past, so that positions of before mean nothing. Empty until the log was open.</summary>
@@ -51,9 +49,6 @@ internal sealed partial class Room(string name, RoomOptions options, TimeProvide
     /// <summary>What its history and its publish ids take in memory.</summary>
     public long KeptBytes => _history.Bytes + _dedupe.Bytes;
 
-    /// <summary>Who is in the room, or how many, has changed and is not published yet.</summary>
-    public bool PresenceIsDue => _count.IsDue || _fold?.IsDue == true;
-
     public Position Position => new(Epoch, _sequence);
 
     /// <summary>What the fronts with members are to get, in order, until <see cref="ClearEvents"/>.</summary>
@@ -72,11 +67,12 @@ internal sealed partial class Room(string name, RoomOptions options, TimeProvide
         Epoch = Epoch,
         Sequence = _sequence,
         Order = _order,
-        Members = _members.Save(),
+        Members = _data?.AddTo(_members.Save()) ?? _members.Save(),
         History = _history.Save(),
         Publishes = _dedupe.Save(),
         Untold = _fold?.Save() ?? [],
         Facts = Facts?.Save(),
+        IsFollowed = _isFollowed,
     };
 
     /// <summary>Takes over the state of a room on another silo; before anything else.</summary>
@@ -84,6 +80,7 @@ internal sealed partial class Room(string name, RoomOptions options, TimeProvide
     {
         (Epoch, _sequence, _order, IsWritable) = (state.Epoch, state.Sequence, state.Order, state.Log is not null);
         _members.Load(state.Members);
+        LoadData(state);
         _history.Load(state.History, state.Sequence);
         _dedupe.Load(state.Publishes);
         if (_count.Replaces(_members.Users))
@@ -176,10 +173,11 @@ internal sealed partial class Room(string name, RoomOptions options, TimeProvide
             SiloLimits.Met(SiloLimits.Members);
             return new RefusedReply(RoomException.RoomFull, $"The room has {options.MaxMembers} connections, as many as it may (Rooms:MaxMembers).");
         }
-        if (_members.IsHidden(front, join.Connection) is { } wasHidden && wasHidden != join.IsHidden && _members.Remove(front, join.Connection) is { } user)
-            PublishPresence(FrontEventKind.Left, user);
-        if (_members.Add(front, join.Connection, join.User, join.IsHidden))
-            PublishPresence(FrontEventKind.Joined, join.User);
+        if (!TryTakeData(front, join, out var data, out var wrong))
+            return wrong;
+        if (_members.IsHidden(front, join.Connection) is { } wasHidden && wasHidden != join.IsHidden)
+            Remove(front, join.Connection);
+        Add(front, join, data);
         var missed = join.Since is { } since && since.Epoch == Epoch ? After(since.Sequence, join.MaxBytes) : null;
         if (!TryTakeResume(join.User, missed))
             missed = null;
@@ -204,17 +202,15 @@ internal sealed partial class Room(string name, RoomOptions options, TimeProvide
 
     private LeftReply Leave(string front, LeaveCommand leave)
     {
-        if (_members.Remove(front, leave.Connection) is { } user)
-            PublishPresence(FrontEventKind.Left, user);
+        Remove(front, leave.Connection);
         if (IsEmpty)
-            _fold = null; // there is nobody to tell
+            ForgetPresence();
         return LeftReply.Instance;
     }
 
     private RoomReply Sync(string front, SyncCommand sync)
     {
-        foreach (var member in sync.Members)
-            _members.Add(front, member.Connection, member.User, member.IsHidden);
+        Restore(front, sync);
         if (!HasPast)
             return s_unavailable; // but the front is a receiver now, and detects the gap when the log is open
         // A front of another epoch has no message of this one.
@@ -226,10 +222,13 @@ internal sealed partial class Room(string name, RoomOptions options, TimeProvide
     /// <summary>A front is gone, and all its connections with it.</summary>
     public void Drop(string front)
     {
+        var changed = _data?.RemoveFront(front) ?? [];
         foreach (var user in _members.RemoveFront(front))
             PublishPresence(FrontEventKind.Left, user);
+        foreach (var user in changed)
+            Change(user, null);
         if (IsEmpty)
-            _fold = null;
+            ForgetPresence();
     }
 
     public bool HasFront(string front) => _members.HasFront(front);
@@ -305,53 +304,7 @@ internal sealed partial class Room(string name, RoomOptions options, TimeProvide
         return new HistoryPage(Epoch, messages, messages is [var first, ..] && first.Sequence > _history.First);
     }
 
-    public MembersPage Page(string? after, int limit) => _members.Page(after, limit);
-
     public RoomDescription Describe() => new(_members.Users, _members.Connections, _members.FrontCount, Position);
-
-    /// <summary>Publishes what is due of who is in the room; the grain's timer calls it again while something is.</summary>
-    public void PublishDuePresence()
-    {
-        if (!HasPast)
-            return;
-        var now = NowMs();
-        if (_count.Replaces(_members.Users))
-            _fold?.Clear();
-        foreach (var (user, isIn) in _fold?.Take(_members.HasUser, now) ?? [])
-            _events.Add(Presence(isIn ? FrontEventKind.Joined : FrontEventKind.Left, user, now));
-        if (_count.TryPublish(now))
-            _events.Add(Presence(FrontEventKind.Presence, null, now));
-    }
-
-    private void PublishPresence(FrontEventKind kind, string user)
-    {
-        if (!HasPast)
-            return; // no join has been answered yet
-        var isIn = kind == FrontEventKind.Joined;
-        Facts?.Change(user, isIn, Epoch, NowMs());
-        if (_count.Replaces(_members.Users))
-        {
-            _count.Change();
-            PublishDuePresence();
-        }
-        else if ((isIn && _fold is null) || Fold.TryTell(user, isIn, NowMs()))
-        {
-            _events.Add(Presence(kind, user, NowMs()));
-        }
-    }
-
-    private PresenceFold Fold => _fold ??= new(options.PresenceChangeBurst, options.PresenceChangeInterval);
-
-    private FrontEvent Presence(FrontEventKind kind, string? user, long now) => new()
-    {
-        Kind = kind,
-        Target = name,
-        From = user,
-        Epoch = Epoch,
-        Order = ++_order,
-        Timestamp = now,
-        Members = _members.Users,
-    };
 
     /// <summary>As <see cref="RoomHistory.After"/>, and then what is pending; 0 bytes for no bound.</summary>
     private FrontEvent[]? After(long sequence, int maxBytes)

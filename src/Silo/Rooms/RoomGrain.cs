@@ -114,6 +114,7 @@ internal sealed partial class RoomGrain(
         await NoteInbox();
         var replies = new RoomReply[commands.Length];
         await Apply(front, commands, replies);
+        _room.EndTurn(commands, replies);
         if (_room.Pending.Length > 0)
             await Commit(replies);
         var reply = new SubmitReply(lease.Id, hadFront, replies);
@@ -132,21 +133,12 @@ internal sealed partial class RoomGrain(
         ArgumentException.ThrowIfNullOrEmpty(front);
         _batches.Remove(front);
         _room.Drop(front);
+        _room.EndTurn([], []);
         await Publish();
         if (!_room.IsEmpty)
             return;
         KeepAlive();
         DeactivateIfUnused();
-    }
-
-    public Task<MembersPage> Members(string? after, int limit)
-    {
-        if (limit is < 1 or > Limits.PageSize)
-            throw new ArgumentOutOfRangeException(nameof(limit), limit, $"limit is {limit}; it must be 1 to {Limits.PageSize}.");
-        Names.CheckCursor(after);
-        CheckIsRoom();
-        DeactivateIfUnused();
-        return Task.FromResult(_room.Page(after, limit));
     }
 
     public Task<int> Remove(string user)

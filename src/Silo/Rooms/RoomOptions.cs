@@ -21,15 +21,29 @@ public sealed class RoomOptions
     public TimeSpan PresenceCountInterval { get; set; } = TimeSpan.FromSeconds(1);
 
     /// <summary>
-    /// So many comings and goings of one user are told at once; then one per <see cref="PresenceChangeInterval"/>, and what they
-    /// come to in the end. 1 to 1,000.
+    /// So many comings and goings of one user, and changes of what it shows, are told at once; then one per
+    /// <see cref="PresenceChangeInterval"/>, and what they come to in the end. 1 to 1,000.
     /// </summary>
     [Range(1, 1000)]
     public int PresenceChangeBurst { get; set; } = 5;
 
-    /// <summary>How often a user who comes and goes all the time is told. 100 ms to 1 h.</summary>
+    /// <summary>How often a user who comes and goes, or changes, all the time is told. 100 ms to 1 h.</summary>
     [Range(typeof(TimeSpan), "00:00:00.1", "01:00:00")]
     public TimeSpan PresenceChangeInterval { get; set; } = TimeSpan.FromSeconds(1);
+
+    /// <summary>
+    /// The longest <c>data</c> that a member shows of itself, in bytes of JSON. 0, for none, to 64 KiB. Fronts read the same setting, to
+    /// refuse early.
+    /// </summary>
+    [Range(0, 64 * 1024)]
+    public int MaxPresenceBytes { get; set; } = 1024;
+
+    /// <summary>
+    /// What the data of all members of a room may take in memory, with 200 bytes for each; a join or update beyond is refused with
+    /// <c>room_full</c>. 1,024 to 1 GiB.
+    /// </summary>
+    [Range(1024, 1024 * 1024 * 1024)]
+    public int MaxPresenceRoomBytes { get; set; } = 4 * 1024 * 1024;
 
     /// <summary>
     /// The most messages that a room keeps for those who come back. While there are others among them, those of one user count for

@@ -26,7 +26,7 @@ internal sealed record RoomState
     /// <summary>The room's log as it is open; null when it is not.</summary>
     [Id(7)] public LogMark? Log { get; init; }
 
-    /// <summary>Whose coming or going is not told yet.</summary>
+    /// <summary>Whose coming, going or data is not told yet.</summary>
     [Id(8)] public ToldPresence[] Untold { get; init; } = [];
 
     /// <summary>How far the room's hooks are.</summary>
@@ -34,11 +34,21 @@ internal sealed record RoomState
 
     /// <summary>What waits for receivers of webhooks.</summary>
     [Id(10)] public WebhookState[] Webhooks { get; init; } = [];
+
+    /// <summary>Members have asked to know of the others.</summary>
+    [Id(11)] public bool IsFollowed { get; init; }
 }
 
 /// <summary>Whether a user was last told to be in the room.</summary>
 [GenerateSerializer, Immutable, Alias("realtime.room.state.told")]
-internal readonly record struct ToldPresence([property: Id(0)] string User, [property: Id(1)] bool IsIn);
+internal readonly record struct ToldPresence([property: Id(0)] string User, [property: Id(1)] bool IsIn)
+{
+    /// <summary>It is what the user shows that is not told yet.</summary>
+    [Id(2)] public bool IsData { get; init; }
+
+    /// <summary>The connection that has written it.</summary>
+    [Id(3)] public string? Except { get; init; }
+}
 
 /// <summary>The members of a room on one front.</summary>
 [GenerateSerializer, Immutable, Alias("realtime.room.state.front")]

@@ -11,6 +11,7 @@ internal static class SiloLimits
     public const string Members = "members";
     public const string Rooms = "rooms";
     public const string Presence = "presence";
+    public const string PresenceBytes = "presence_bytes";
     public const string Resume = "resume";
     public const string Openings = "openings";
 

@@ -93,7 +93,24 @@ internal sealed record HistoryMessage(string Type, string? From, bool? Service, 
     }
 }
 
-internal sealed record MembersResponse(string Room, IReadOnlyList<string> Members, int Total, string? Next);
+/// <param name="Data">What those show of themselves who show anything, by user; absent when nobody does.</param>
+internal sealed record MembersResponse(string Room, IReadOnlyList<string> Members, int Total, string? Next, IReadOnlyDictionary<string, JsonElement>? Data)
+{
+    public static MembersResponse Of(string room, MembersPage page)
+    {
+        if (page.Data is null)
+            return new(room, page.Users, page.Total, page.Next, null);
+        var data = new Dictionary<string, JsonElement>();
+        for (var i = 0; i < page.Data.Length; i++)
+        {
+            if (page.Data[i] is not { } json)
+                continue;
+            using var document = JsonDocument.Parse(json);
+            data.Add(page.Users[i], document.RootElement.Clone());
+        }
+        return new(room, page.Users, page.Total, page.Next, data);
+    }
+}
 
 internal sealed record UserResponse(string User, IReadOnlyList<UserConnectionResponse> Connections, IReadOnlyList<string> Rooms);
 

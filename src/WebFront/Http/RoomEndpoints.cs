@@ -42,7 +42,7 @@ internal static class RoomEndpoints
         var page = await calls.Call(() => calls.Room(room).Members(after, limit));
         if (page.Total == 0)
             throw NotFound(room);
-        await request.Ok(new MembersResponse(room, page.Users, page.Total, page.Next), ApiJson.Default.MembersResponse);
+        await request.Ok(MembersResponse.Of(room, page), ApiJson.Default.MembersResponse);
     }
 
     private static async Task History(ApiRequest request)

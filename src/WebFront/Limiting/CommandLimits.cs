@@ -71,7 +71,7 @@ internal sealed class CommandLimits
     /// <summary>Takes what a command needs, or says that it is over a limit.</summary>
     /// <param name="session">Whose.</param>
     /// <param name="kind">What it asks for.</param>
-    /// <param name="bytes">Of a message's content and data, or a call's.</param>
+    /// <param name="bytes">Of a message's content and data, a call's, or what a member shows of itself.</param>
     /// <param name="excess">Of a command that is over a limit; it has taken nothing.</param>
     public bool IsOver(Session session, CommandKind kind, int bytes, out Excess excess)
     {
@@ -85,7 +85,7 @@ internal sealed class CommandLimits
         {
             CommandKind.Any => IsOver(buckets, ref buckets.Commands, _commands, Limit.Commands, 0, out excess),
             CommandKind.Publish => IsOver(buckets, ref buckets.Publishes, _publishes, Limit.Publishes, bytes, out excess),
-            CommandKind.Join => IsOver(buckets, ref buckets.Joins, _joins, Limit.Joins, 0, out excess),
+            CommandKind.Join => IsOver(buckets, ref buckets.Joins, _joins, Limit.Joins, bytes, out excess),
             CommandKind.Read => IsOver(buckets, ref buckets.Reads, _reads, Limit.Reads, 0, out excess),
             CommandKind.Direct => IsOver(buckets, ref buckets.Directs, _directs, Limit.Directs, bytes, out excess),
             CommandKind.Refresh => IsOver(buckets, ref buckets.Refreshes, _refreshes, Limit.Refreshes, 0, out excess),

@@ -6,7 +6,7 @@ using Realtime.WebFront.Rooms;
 namespace Realtime.WebFront.Protocol;
 
 /// <summary>What a client may ask for.</summary>
-internal enum ClientFrameType : byte { None, Join, Leave, Message, Members, History, Inbox, Ping, Refresh, Call, Result, Error, Unknown }
+internal enum ClientFrameType : byte { None, Join, Leave, Update, Message, Members, History, Inbox, Ping, Refresh, Call, Result, Error, Unknown }
 
 /// <summary>
 /// One decoded frame of the protocol. <c>content</c> and <c>data</c> stay the JSON text that they came as and are
@@ -41,6 +41,7 @@ internal ref struct ClientFrame
         Echo = 32768,
         Ephemeral = 65536,
         Key = 131072,
+        Presence = 262144,
     }
 
     public ClientFrameType Type { get; private set; }
@@ -57,6 +58,7 @@ internal ref struct ClientFrame
     public bool? Echo { get; private set; }
     public bool? Ephemeral { get; private set; }
     public string? Key { get; private set; }
+    public string? Presence { get; private set; }
     public string? Token { get; private set; }
     public string? Method { get; private set; }
     public string? Code { get; private set; }
@@ -65,6 +67,7 @@ internal ref struct ClientFrame
     public readonly CommandKind Kind => Type switch
     {
         ClientFrameType.Message => To is null ? CommandKind.Publish : CommandKind.Direct,
+        ClientFrameType.Update => CommandKind.Publish,
         ClientFrameType.Join or ClientFrameType.Leave or ClientFrameType.Inbox => CommandKind.Join,
         ClientFrameType.Members or ClientFrameType.History => CommandKind.Read,
         ClientFrameType.Refresh => CommandKind.Refresh,
@@ -220,6 +223,9 @@ internal ref struct ClientFrame
             case Fields.Key:
                 Key = ReadString(ref reader, field);
                 break;
+            case Fields.Presence:
+                Presence = ReadString(ref reader, field);
+                break;
             case Fields.Token:
                 Token = ReadString(ref reader, field);
                 break;
@@ -265,6 +271,8 @@ internal ref struct ClientFrame
             return Fields.Ephemeral;
         if (reader.ValueTextEquals("key"u8))
             return Fields.Key;
+        if (reader.ValueTextEquals("presence"u8))
+            return Fields.Presence;
         if (reader.ValueTextEquals("token"u8))
             return Fields.Token;
         if (reader.ValueTextEquals("method"u8))
@@ -287,6 +295,8 @@ internal ref struct ClientFrame
             Type = ClientFrameType.Join;
         else if (reader.ValueTextEquals("leave"u8))
             Type = ClientFrameType.Leave;
+        else if (reader.ValueTextEquals("update"u8))
+            Type = ClientFrameType.Update;
         else if (reader.ValueTextEquals("members"u8))
             Type = ClientFrameType.Members;
         else if (reader.ValueTextEquals("history"u8))

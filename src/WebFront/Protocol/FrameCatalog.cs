@@ -27,8 +27,9 @@ internal static class FrameCatalog
     /// <summary>What clients send. Any other field is passed over.</summary>
     public static readonly FrameForm[] Client =
     [
-        new("join", "room", "id epoch seq last echo"),
+        new("join", "room", "id epoch seq last echo data presence"),
         new("leave", "room", "id"),
+        new("update", "room data", "id"),
         new("message", "room", "id content data echo ephemeral key"),
         new("message", "to", "id content data"),
         new("members", "room", "id after limit"),
@@ -44,14 +45,15 @@ internal static class FrameCatalog
     /// <summary>What servers send.</summary>
     public static readonly FrameForm[] Server =
     [
-        new("joined", "room epoch seq members", "id recovered last"),
+        new("joined", "room epoch seq members", "id recovered last order users data next"),
         new("left", "room", "id by"),
         new("ack", "id room epoch seq"),
         new("ack", "id room"),
         new("inbox", "epoch seq", "id recovered"),
         new("ack", "id to connections"),
         new("ack", "id to connections epoch seq"),
-        new("members", "room members users", "id next"),
+        new("updated", "id room"),
+        new("members", "room members users", "id order data next"),
         new("history", "room messages more", "id epoch"),
         new("pong", "timestamp connection", "id"),
         new("error", "code content", "id room to retryAfter"),
@@ -63,9 +65,10 @@ internal static class FrameCatalog
         new("message", "timestamp", "to from service content data"),
         new("message", "to epoch seq timestamp", "from service content data"),
         new("excluded", "room epoch seq"),
-        new("join", "room from"),
-        new("leave", "room from"),
-        new("presence", "room members"),
+        new("join", "room from", "data order"),
+        new("leave", "room from", "order"),
+        new("update", "room from", "data order"),
+        new("presence", "room members", "order"),
         new("dropped", "room", "epoch from to presence"),
         new("dropped", "direct", "sender service"),
         new("dropped", "inbox epoch from to"),

@@ -40,6 +40,19 @@ internal static class FrameRules
         ? Refusal.BadRequest($"'last' is {frame.Last}; it must be from 1 to {Limits.HistoryPage}.")
         : null;
 
+    /// <summary>What a join wants to know of the others.</summary>
+    public static Refusal? PresenceProblem(in ClientFrame frame) => frame.Presence is null or "members" or "count"
+        ? null
+        : Refusal.BadRequest($"'presence' is '{Shorten(frame.Presence)}'; it must be 'members' or 'count'.");
+
+    /// <summary>What a member shows of itself.</summary>
+    public static Refusal? ShownProblem(in ClientFrame frame, int maxBytes) => frame.DataSize > maxBytes
+        ? new Refusal(ErrorCodes.ContentTooLong, $"'data' has {frame.DataSize} bytes; of a member it may have {maxBytes} (Rooms:MaxPresenceBytes).")
+        : null;
+
+    public static Refusal? DataProblem(in ClientFrame frame) =>
+        frame.DataSize == 0 ? Refusal.BadRequest("'data' is missing; it is what the member shows.") : null;
+
     public static Refusal? BeforeProblem(in ClientFrame frame) => frame.Before is < 1
         ? Refusal.BadRequest($"'before' is {frame.Before}; it must be 1 or more.")
         : null;

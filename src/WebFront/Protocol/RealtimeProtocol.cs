@@ -90,6 +90,7 @@ internal sealed partial class RealtimeProtocol(
             ClientFrameType.Message => Publish(session, frame),
             ClientFrameType.Join => Join(session, frame),
             ClientFrameType.Leave => Leave(session, frame),
+            ClientFrameType.Update => Update(session, frame),
             ClientFrameType.Members => Members(session, frame),
             ClientFrameType.History => History(session, frame),
             ClientFrameType.Inbox => Inbox(session, frame),
@@ -105,7 +106,7 @@ internal sealed partial class RealtimeProtocol(
 
     private ValueTask Join(Session session, in ClientFrame frame)
     {
-        if ((RoomProblem(frame) ?? PositionProblem(frame) ?? LastProblem(frame)) is { } refusal)
+        if ((RoomProblem(frame) ?? PositionProblem(frame) ?? LastProblem(frame) ?? PresenceProblem(frame) ?? ShownProblem(frame, _options.MaxPresenceBytes)) is { } refusal)
             return Refuse(session, frame, refusal);
         var name = frame.Room!;
         if (session.MembershipIn(name) is not null)
@@ -123,9 +124,11 @@ internal sealed partial class RealtimeProtocol(
             MaxBytes = _options.MaxResumeBytes,
             Last = (int)(frame.Last ?? 0),
             IsHidden = (answer.Allowed & RoomOperation.Presence) == 0,
+            Data = frame.CopyData(),
+            Presence = frame.Presence switch { null => PresenceMode.Changes, "members" => PresenceMode.Members, _ => PresenceMode.Count },
         };
         var gate = isDecided ? null : new AccessGate();
-        var membership = new Membership(rooms.Acquire(name), gate) { Allowed = answer.Allowed, HasEcho = frame.Echo != false };
+        var membership = new Membership(rooms.Acquire(name), gate) { Allowed = answer.Allowed, HasEcho = frame.Echo != false, Presence = command.Presence };
         session.Add(membership);
         if (revocations.IsBlockedIn(name, session.User))
             membership.Room.TakeOut(session, membership); // blocked since: who takes its connections out may not have found this one
@@ -263,8 +266,10 @@ internal sealed partial class RealtimeProtocol(
         if ((RoomProblem(frame) ?? LimitProblem(limit, Limits.PageSize) ?? AfterProblem(frame)) is { } refusal)
             return Refuse(session, frame, refusal);
         var (id, room, after) = (frame.Id, frame.Room!, frame.After);
-        return Read(session, RoomOperation.Members, id, room, () => calls.Room(room).Members(after, (int)limit),
-            page => ServerFrames.Members(id, room, page));
+        var follows = session.MembershipIn(room) is { Presence: PresenceMode.Members };
+        return Read(session, RoomOperation.Members, id, room,
+            () => follows ? calls.Room(room).MembersAsTold(after, (int)limit) : calls.Room(room).Members(after, (int)limit),
+            page => ServerFrames.Members(id, room, page, isNumbered: follows));
     }
 
     private ValueTask History(Session session, in ClientFrame frame)

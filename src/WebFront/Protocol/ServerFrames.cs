@@ -18,7 +18,7 @@ internal static class ServerFrames
     private static Utf8JsonWriter? t_writer;
 
     /// <summary>The answer to a join; without an id, news for a member: something is lost, and this is where the room goes on.</summary>
-    public static Frame Joined(string? id, LocalRoom room, Position position, bool? recovered, int members, int? last = null)
+    public static Frame Joined(string? id, LocalRoom room, Position position, bool? recovered, int members, int? last = null, MembersPage? page = null)
     {
         var (frame, json) = Begin("joined"u8, id);
         json.WriteRoom(room);
@@ -29,6 +29,11 @@ internal static class ServerFrames
         if (last is { } count)
             json.WriteNumber("last"u8, count);
         json.WriteNumber("members"u8, members);
+        if (page is not null)
+        {
+            json.WriteNumber("order"u8, page.Order);
+            page.WriteTo(json);
+        }
         return End(frame, json);
     }
 
@@ -66,17 +71,41 @@ internal static class ServerFrames
         return End(frame, json);
     }
 
-    public static Frame Members(string? id, string room, MembersPage page)
+    /// <summary>A page of who is in a room. Without an id, news for who follows that: it is the first page, and replaces what was known.</summary>
+    public static Frame Members(string? id, string room, MembersPage page, bool isNumbered)
     {
         var (frame, json) = Begin("members"u8, id);
         json.WriteString("room"u8, room);
         json.WriteNumber("members"u8, page.Total);
-        json.WriteStartArray("users"u8);
-        foreach (var user in page.Users)
-            json.WriteStringValue(user);
-        json.WriteEndArray();
-        if (page.Next is not null)
-            json.WriteString("next"u8, page.Next);
+        if (isNumbered)
+            json.WriteNumber("order"u8, page.Order);
+        page.WriteTo(json);
+        return End(frame, json);
+    }
+
+    /// <summary>The same, of an event that has the page.</summary>
+    public static Frame Members(LocalRoom room, FrontEvent page)
+    {
+        var frame = MessageFrames.Builder;
+        frame.BeginText();
+        frame.Write("{\"type\":\"members\",\"room\":"u8);
+        frame.Write(room.QuotedName);
+        frame.Write(",\"members\":"u8);
+        frame.WriteNumber(page.Members);
+        frame.Write(",\"order\":"u8);
+        frame.WriteNumber(page.Order);
+        frame.Write(","u8);
+        frame.Write(page.Body);
+        frame.Write("}"u8);
+        frame.End();
+        return frame.Build(room.Topic, null, 0);
+    }
+
+    /// <summary>What the member shows is what it has written.</summary>
+    public static Frame Updated(string id, LocalRoom room)
+    {
+        var (frame, json) = Begin("updated"u8, id);
+        json.WriteRoom(room);
         return End(frame, json);
     }
 
@@ -146,21 +175,26 @@ internal static class ServerFrames
         return End(frame, json);
     }
 
-    /// <summary>A user came or went.</summary>
-    public static Frame Presence(LocalRoom room, FrontEvent presence)
+    /// <summary>A user came or went, or what it shows of itself has changed.</summary>
+    public static Frame Presence(LocalRoom room, FrontEvent presence, bool isNumbered = false)
     {
-        var (frame, json) = Begin(presence.Kind == FrontEventKind.Joined ? "join"u8 : "leave"u8, null);
+        var (frame, json) = Begin(presence.Kind switch { FrontEventKind.Joined => "join"u8, FrontEventKind.Left => "leave"u8, _ => "update"u8 }, null);
         json.WriteRoom(room);
         json.WriteString("from"u8, presence.From);
+        json.WriteData(presence.Body);
+        if (isNumbered)
+            json.WriteNumber("order"u8, presence.Order);
         return End(frame, json, room.Topic);
     }
 
-    /// <summary>How many are in a large room.</summary>
-    public static Frame Count(LocalRoom room, FrontEvent presence)
+    /// <summary>How many are in a room.</summary>
+    public static Frame Count(LocalRoom room, int members, long? order = null)
     {
         var (frame, json) = Begin("presence"u8, null);
         json.WriteRoom(room);
-        json.WriteNumber("members"u8, presence.Members);
+        json.WriteNumber("members"u8, members);
+        if (order is { } number)
+            json.WriteNumber("order"u8, number);
         return End(frame, json, room.Topic);
     }
 

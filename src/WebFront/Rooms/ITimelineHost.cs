@@ -20,6 +20,9 @@ internal interface ITimelineHost
     /// <summary>Tells every member that messages are lost, and from where the room goes on.</summary>
     void AnnounceLoss(Position position, int members);
 
+    /// <summary>Tells the members who have asked for it who is in the room: what has changed may not have come here.</summary>
+    void RenewPresence(SyncedReply reply) { }
+
     /// <summary>Sends the room a sync; its answer goes to <see cref="RoomTimeline.EndSync"/>.</summary>
     void RequestSync();
 

@@ -11,7 +11,7 @@ namespace Realtime.WebFront.Rooms;
 /// A room as this front sees it. It sends the commands of local connections to the grain (<see cref="CommandQueue"/>), and delivers
 /// the room's events to them (<see cref="FanOutPacer"/>, <see cref="RoomTimeline"/>). Its lock is theirs, but for the queue's.
 /// </summary>
-internal sealed class LocalRoom : ITimelineHost
+internal sealed partial class LocalRoom : ITimelineHost
 {
     /// <summary>A silo may be up and not yet in the list of those that are.</summary>
     private static readonly TimeSpan s_leastBetweenSyncs = TimeSpan.FromSeconds(1);
@@ -84,6 +84,7 @@ internal sealed class LocalRoom : ITimelineHost
                 return;
             _references = -1;
             _pacer.Dispose();
+            _audience.Counts?.Dispose();
         }
         _rooms.Remove(this);
     }
@@ -148,17 +149,6 @@ internal sealed class LocalRoom : ITimelineHost
             _timeline.BeginSync();
     }
 
-    /// <summary>The members as they are now, and the last message that they have had.</summary>
-    public SyncCommand CreateSync()
-    {
-        lock (_gate)
-        {
-            Member[] members = [.. _services.Registry.Members(Name).Select(member => new Member(
-                Session.Of(member).User, member.Id, Session.Of(member).MembershipIn(this) is { IsHidden: true }))];
-            return new SyncCommand(members, _timeline.Position) { MaxBytes = _services.Options.MaxResumeBytes };
-        }
-    }
-
     /// <summary>The sync failed; it is repeated when the front next compares its rooms with the cluster.</summary>
     public void AbandonSync()
     {
@@ -200,8 +190,11 @@ internal sealed class LocalRoom : ITimelineHost
         var (_, id, command, membership) = pending;
         switch (command)
         {
+            case JoinCommand { IsUpdate: true } update when membership is not null:
+                EndUpdate(session, id, membership, update, reply as JoinedReply);
+                break;
             case JoinCommand join when membership is not null:
-                EndJoin(session, id, membership, reply as JoinedReply, join.Last > 0);
+                EndJoin(session, id, membership, join, reply as JoinedReply);
                 break;
             case LeaveCommand when membership is not null:
                 EndLeave(session, id, membership, reply);
@@ -231,7 +224,7 @@ internal sealed class LocalRoom : ITimelineHost
         session.Connection.Deliver(ServerFrames.Left(id, this));
     }
 
-    private void EndJoin(Session session, string? id, Membership membership, JoinedReply? reply, bool wantsLast)
+    private void EndJoin(Session session, string? id, Membership membership, JoinCommand join, JoinedReply? reply)
     {
         lock (_gate)
         {
@@ -239,7 +232,7 @@ internal sealed class LocalRoom : ITimelineHost
             {
                 _pacer.Flush();
                 if (reply is not null && !session.IsClosed)
-                    Admit(session, id, membership, reply, wantsLast);
+                    Admit(session, id, membership, join, reply);
             }
             finally
             {
@@ -254,16 +247,19 @@ internal sealed class LocalRoom : ITimelineHost
     }
 
     /// <summary>Answers the join, delivers what was missed and what came since, and makes it a member. Under the lock.</summary>
-    private void Admit(Session session, string? id, Membership membership, JoinedReply reply, bool wantsLast)
+    private void Admit(Session session, string? id, Membership membership, JoinCommand join, JoinedReply reply)
     {
         var admission = _timeline.Admit(reply);
+        if (!admission.IsAtAnswer)
+            reply = reply with { Presence = null }; // what has changed since then is not here
         if (!admission.IsAtAnswer || reply.Missed.Sum(message => (long)message.Body.Length) > _services.Options.MaxResumeBytes)
             reply = reply with { Position = admission.Position, Recovered = reply.Recovered is null ? null : false, Missed = [] };
-        int? last = wantsLast && reply.Recovered != true ? reply.Missed.Length : null;
-        session.Connection.Deliver(_audience.Joined(id, reply.Position, reply.Recovered, reply.Members, last));
+        int? last = join.Last > 0 && reply.Recovered != true ? reply.Missed.Length : null;
+        session.Connection.Deliver(_audience.Joined(id, reply.Position, reply.Recovered, reply.Presence?.Total ?? reply.Members, last, reply.Presence));
         if (reply.Missed.Length > 0)
             session.Connection.Deliver(_audience.Encode(reply.Missed));
         membership.JoinPoint = admission.Point;
+        BeginPresence(membership, join);
         foreach (var item in admission.Since)
         {
             if (_audience.FrameFor(session.Connection, item) is { } frame)
@@ -288,8 +284,7 @@ internal sealed class LocalRoom : ITimelineHost
                 if (!session.Remove(membership))
                     return; // closed meanwhile
                 // Before the client can join again, which it cannot while the session is locked.
-                _ = session.BeginCommand(int.MaxValue); // Answer ends it
-                _commands.Add(new PendingCommand(session, null, new LeaveCommand(session.Connection.Id), null));
+                SubmitOwn(session, new LeaveCommand(session.Connection.Id));
                 membership.State = MembershipState.Ended;
             }
             _services.Registry.Leave(session.Connection, Name);
@@ -306,8 +301,7 @@ internal sealed class LocalRoom : ITimelineHost
             membership.Allowed = allowed;
             if (wasHidden == membership.IsHidden || session.MembershipIn(this) != membership || membership.State == MembershipState.Leaving)
                 return;
-            _ = session.BeginCommand(int.MaxValue); // Answer ends it
-            _commands.Add(new PendingCommand(session, null, new JoinCommand(session.User, session.Connection.Id, null) { IsHidden = membership.IsHidden }, null));
+            SubmitOwn(session, new JoinCommand(session.User, session.Connection.Id, null) { IsHidden = membership.IsHidden, Data = membership.Data });
         }
     }
 

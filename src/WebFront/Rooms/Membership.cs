@@ -1,3 +1,4 @@
+using Realtime.Grains;
 using Realtime.WebFront.Access;
 
 namespace Realtime.WebFront.Rooms;
@@ -34,6 +35,15 @@ internal sealed class Membership(LocalRoom room, AccessGate? gate = null)
 
     /// <summary>Read and written under the room's lock.</summary>
     public JoinPoint JoinPoint { get; set; }
+
+    /// <summary>What its connection has asked to know of the others.</summary>
+    public PresenceMode Presence { get; init; }
+
+    /// <summary>What its connection shows of itself, as the room has it: so that another silo can be told. Read and written under the room's lock.</summary>
+    public byte[]? Data { get; set; }
+
+    /// <summary>When that was written, in Unix milliseconds.</summary>
+    public long DataTime { get; set; }
 
     /// <summary>The server takes it out as soon as it is in. Read and written under the room's lock.</summary>
     public bool IsRevoked { get; set; }

@@ -11,37 +11,51 @@ internal class RoomAudience(LocalRoom room, ConnectionRegistry registry)
 
     protected ConnectionRegistry Registry => registry;
 
+    /// <summary>Members have asked to know of the others, now or before: what changes is told to them in frames of their own.</summary>
+    public bool IsFollowed { get; set; }
+
+    /// <summary>For the members who want to know only how many there are; null when there were none.</summary>
+    public PresenceCounts? Counts { get; set; }
+
     /// <summary>The answer to a join; without an id, that messages are lost.</summary>
-    public virtual Frame Joined(string? id, Position position, bool? recovered, int members, int? last = null) =>
-        ServerFrames.Joined(id, room, position, recovered, members, last);
+    public virtual Frame Joined(string? id, Position position, bool? recovered, int members, int? last = null, MembersPage? page = null) =>
+        ServerFrames.Joined(id, room, position, recovered, members, last, page);
 
     public virtual Frame Error(string? id, RefusedReply refused) => ServerFrames.Error(id, room.Name, refused.Code, refused.Reason);
 
-    /// <summary>Events as frames for members: messages that follow each other, or ephemeral ones, or one of another kind.</summary>
-    public virtual Frame Encode(ReadOnlySpan<FrontEvent> events)
+    /// <summary>Messages that follow each other, or ephemeral ones, as frames for members.</summary>
+    public virtual Frame Encode(ReadOnlySpan<FrontEvent> messages)
     {
-        switch (events[0].Kind)
-        {
-            case FrontEventKind.Joined or FrontEventKind.Left:
-                return ServerFrames.Presence(room, events[0]);
-            case FrontEventKind.Presence:
-                return ServerFrames.Count(room, events[0]);
-            case FrontEventKind.Ephemeral:
-                return MessageFrames.Ephemeral(room, events);
-        }
+        if (messages[0].Kind == FrontEventKind.Ephemeral)
+            return MessageFrames.Ephemeral(room, messages);
         var frame = MessageFrames.Builder;
-        foreach (var message in events)
+        foreach (var message in messages)
             frame.AddMessage(room, message);
-        return frame.Build(room.Topic, events[0].Epoch, events[0].Sequence);
+        return frame.Build(room.Topic, messages[0].Epoch, messages[0].Sequence);
     }
 
-    /// <summary>To all members, but for a join to the user's own connections, and for what a member wants no echo of.</summary>
+    /// <summary>An event as a frame for a member who wants to know so much of the others; null when it is none of its.</summary>
+    public Frame? Encode(FrontEvent item, PresenceMode mode) => !item.IsPresence ? Encode([item]) : (mode, item.Kind) switch
+    {
+        (PresenceMode.Count, FrontEventKind.Updated) => null,
+        (PresenceMode.Count, _) => ServerFrames.Count(room, item.Members),
+        (PresenceMode.Members, FrontEventKind.Members) => ServerFrames.Members(room, item),
+        (PresenceMode.Members, FrontEventKind.Presence) => ServerFrames.Count(room, item.Members, item.Order),
+        (PresenceMode.Members, _) => ServerFrames.Presence(room, item, isNumbered: true),
+        (_, FrontEventKind.Members) => null,
+        (_, FrontEventKind.Presence) => ServerFrames.Count(room, item.Members),
+        _ => ServerFrames.Presence(room, item),
+    };
+
+    /// <summary>
+    /// To all members, but for a join to the user's own connections, and for what a member wants no echo of. Who knows the members by their
+    /// changes is told of its own user too, whose join may have been told to nobody when it came.
+    /// </summary>
     public virtual void FanOut(ReadOnlySpan<FrontEvent> events)
     {
-        if (events[0].Kind == FrontEventKind.Joined)
+        if (events[0].IsPresence)
         {
-            var from = events[0].From;
-            registry.BroadcastToRoom(room.Name, Encode(events), member => Session.Of(member).User != from);
+            Tell(events[0], IsFor);
             return;
         }
         // Those that go to all go together.
@@ -80,6 +94,11 @@ internal class RoomAudience(LocalRoom room, ConnectionRegistry registry)
     /// <summary>To the members who joined before it.</summary>
     public virtual void FanOutToEarlier(FrontEvent item)
     {
+        if (item.IsPresence)
+        {
+            Tell(item, (member, item) => IsFor(member, item) && Receives(member, item));
+            return;
+        }
         registry.BroadcastToRoom(room.Name, Encode([item]), member => item.Except != member.Id && Receives(member, item));
         if (item.Except is { } except && IsTold(item) && registry.Get(except) is { State: Session } excluded && Receives(excluded, item))
             excluded.Deliver(ServerFrames.Excluded(room, item));
@@ -88,16 +107,51 @@ internal class RoomAudience(LocalRoom room, ConnectionRegistry registry)
     /// <summary>What a newcomer gets of an event that came before the answer to its join; null for nothing.</summary>
     public Frame? FrameFor(Connection member, FrontEvent item) =>
         !Receives(member, item) ? null
+        : item.IsPresence ? IsFor(member, item) ? Encode(item, ModeOf(member)) : null
         : item.Except != member.Id ? Encode([item])
         : IsTold(item) ? ServerFrames.Excluded(room, item) : null;
 
     private static bool IsTold(FrontEvent item) => item.IsService && item.Sequence > 0;
 
-    /// <summary>A member gets no event from before its join, and not its own user's join.</summary>
-    private bool Receives(Connection member, FrontEvent item)
+    /// <summary>A member gets no event from before its join.</summary>
+    private bool Receives(Connection member, FrontEvent item) =>
+        Session.Of(member).MembershipIn(room) is { } membership && membership.JoinPoint.IsBefore(item);
+
+    /// <summary>Tells who follows who is here all of it anew, as something may not have come.</summary>
+    public void Renew(SyncedReply reply)
     {
-        var session = Session.Of(member);
-        return (item.Kind != FrontEventKind.Joined || session.User != item.From)
-            && session.MembershipIn(room) is { } membership && membership.JoinPoint.IsBefore(item);
+        Counts?.Change(reply.Members);
+        if (!IsFollowed || reply.Presence is not { } page)
+            return;
+        var frame = ServerFrames.Members(null, room.Name, page, isNumbered: true);
+        foreach (var member in registry.Members(room.Name))
+        {
+            if (Session.Of(member).MembershipIn(room) is not { Presence: PresenceMode.Members } membership || membership.JoinPoint.Presence >= page.Order)
+                continue;
+            membership.JoinPoint = membership.JoinPoint with { Presence = page.Order };
+            member.Deliver(frame);
+        }
     }
+
+    /// <summary>To the members who want to know only that.</summary>
+    public void TellCount(int members) =>
+        registry.BroadcastToRoom(room.Name, ServerFrames.Count(room, members), member => ModeOf(member) == PresenceMode.Count);
+
+    private void Tell(FrontEvent item, Func<Connection, FrontEvent, bool> isReceiver)
+    {
+        if (Encode(item, PresenceMode.Changes) is { } frame)
+            registry.BroadcastToRoom(room.Name, frame, member => (!IsFollowed || ModeOf(member) == PresenceMode.Changes) && isReceiver(member, item));
+        if (!IsFollowed)
+            return;
+        if (Encode(item, PresenceMode.Members) is { } numbered)
+            registry.BroadcastToRoom(room.Name, numbered, member => ModeOf(member) == PresenceMode.Members && isReceiver(member, item));
+        if (item.Kind != FrontEventKind.Updated)
+            Counts?.Change(item.Members);
+    }
+
+    private bool IsFor(Connection member, FrontEvent item) => item.Kind == FrontEventKind.Joined
+        ? Session.Of(member).User != item.From || ModeOf(member) == PresenceMode.Members
+        : item.Except is not { } except || except != member.Id;
+
+    private PresenceMode ModeOf(Connection member) => Session.Of(member).MembershipIn(room)?.Presence ?? PresenceMode.Changes;
 }

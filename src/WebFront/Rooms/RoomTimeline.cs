@@ -130,6 +130,13 @@ internal sealed class RoomTimeline(ITimelineHost host, long capacity)
             _sequence = Math.Max(_sequence, reply.Position.Sequence); // events before the answer may hold no message
         else
             _latestJoin = Math.Max(_latestJoin, reply.Order);
+        if (reply.Presence is { } page && page.Order > point.Order)
+        {
+            // What the page has of the rest of its turn is not told again.
+            point = point with { Presence = page.Order };
+            if (page.Order > _order)
+                _latestJoin = Math.Max(_latestJoin, page.Order);
+        }
         return new Admission(reply.Position, point, IsAtAnswer: true, since);
     }
 
@@ -196,6 +203,9 @@ internal sealed class RoomTimeline(ITimelineHost host, long capacity)
         _order = Math.Max(_order, reply.Order);
         _sequence = Math.Max(_sequence, reply.Position.Sequence);
         KeepForJoins(missed);
+        host.RenewPresence(reply);
+        if (reply.Presence is { } page && page.Order > _order)
+            _latestJoin = Math.Max(_latestJoin, page.Order); // as for newcomers
     }
 
     private void ChangeEpochAt(JoinedReply reply)
