@@ -13,7 +13,7 @@ public sealed class RoomException : Exception
     /// <summary>The position is of another epoch, or from the future.</summary>
     public const string PositionInvalid = "position_invalid";
 
-    /// <summary>As many connections are in the room as may be.</summary>
+    /// <summary>As many connections are in the room as may be, or they show as much of themselves as they may.</summary>
     public const string RoomFull = "room_full";
 
     /// <summary>A hook of the application does not want the message; hooks may give codes of their own instead.</summary>

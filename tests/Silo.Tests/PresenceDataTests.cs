@@ -130,6 +130,13 @@ public sealed class PresenceDataTests
         Turn(room, "f1", Update("bob", "c2", "2"));
         Assert.Empty(Told(room));
         Assert.Equal("alice bob=2 carl=1", Shown(room));
+
+        // When it is small again, who follows who is there is told it as a whole.
+        Turn(room, "f1", Join("alice", "c1", null, PresenceMode.Members), new LeaveCommand("c3"));
+        Assert.Equal(["Left carl "], Told(room));
+        _time.Advance(_options.PresenceCountInterval);
+        room.PublishDuePresence();
+        Assert.Equal("Members  \"users\":[\"alice\",\"bob\"],\"data\":{\"bob\":2}", Told(room)[^1]);
     }
 
     [Fact]

@@ -9,7 +9,8 @@ internal sealed partial class Room
     private PresenceFold? _fold; // made when there is something to fold for the first time
     private PresenceData? _data; // made for the first who shows something
     private Dictionary<string, string?>? _changed; // users whose data has changed in this turn, and the connection that has written it
-    private long _restoredAt; // Unix milliseconds: when fronts last told members that nobody was told of; 0 when that is told
+    private long _restoredAt; // Unix milliseconds: when there last was something that is not told one by one; 0 when all is told
+    private bool _isCounted; // the room was too large to tell names, since it last told any
     private bool _isFollowed; // members have asked to know of the others
     private bool _givesPage; // a reply of this turn is to have a page of members
 
@@ -94,13 +95,14 @@ internal sealed partial class Room
             _events.Add(Presence(new("", FrontEventKind.Presence, null), now));
     }
 
-    /// <summary>When the fronts have told their members, those who follow who is here are told all of it once.</summary>
+    /// <summary>When the fronts have told their members, or the room is no longer too large, those who follow who is here are told all of it once.</summary>
     private void PublishRestored(long now)
     {
         if (!IsRestored || now - _restoredAt < options.PresenceCountInterval.TotalMilliseconds)
             return;
         _restoredAt = 0;
-        if (_count.Replaces(_members.Users))
+        _isCounted = _count.Replaces(_members.Users);
+        if (_isCounted)
             _count.Change();
         else
             _events.Add(Presence(new("", FrontEventKind.Members, null), now));
@@ -187,7 +189,7 @@ internal sealed partial class Room
     }
 
     /// <summary>There is nobody to tell.</summary>
-    private void ForgetPresence() => (_fold, _data, _changed, _restoredAt, _isFollowed) = (null, null, null, 0, false);
+    private void ForgetPresence() => (_fold, _data, _changed, _restoredAt, _isFollowed, _isCounted) = (null, null, null, 0, false, false);
 
     /// <summary>What a user shows has changed; it is told at the end of the turn.</summary>
     private void Change(string user, string? except) => (_changed ??= [])[user] = except;
@@ -214,10 +216,17 @@ internal sealed partial class Room
         Facts?.Change(user, kind == FrontEventKind.Joined, Epoch, NowMs());
         if (_count.Replaces(_members.Users))
         {
+            _isCounted = true;
             _count.Change();
             PublishDuePresence();
+            return;
         }
-        else if (kind == FrontEventKind.Joined && _fold is null)
+        if (_isCounted)
+        {
+            _isCounted = false;
+            Restored(); // who follows who is here does not know it
+        }
+        if (kind == FrontEventKind.Joined && _fold is null)
         {
             _events.Add(Presence(new(user, kind, null), NowMs()));
         }

@@ -17,19 +17,19 @@ public static class ErrorCodes
     /// <summary>A room name or user id that <see cref="Names"/> does not allow.</summary>
     public const string NameInvalid = RequestException.NameInvalid;
 
-    /// <summary><c>content</c> or <c>data</c> is over <c>Rooms:MaxContentBytes</c>.</summary>
+    /// <summary><c>content</c> or <c>data</c> is over <c>Rooms:MaxContentBytes</c>, or what a member shows over <c>Rooms:MaxPresenceBytes</c>.</summary>
     public const string ContentTooLong = RequestException.ContentTooLong;
 
     /// <summary>A join to a room that the connection is in.</summary>
     public const string AlreadyJoined = "already_joined";
 
-    /// <summary>A leave from, or a message to, a room that the connection is not in.</summary>
+    /// <summary>A leave from, a message to, or an update in a room that the connection is not in.</summary>
     public const string NotJoined = "not_joined";
 
     /// <summary>A join over <see cref="FrontOptions.MaxRoomsPerConnection"/>.</summary>
     public const string TooManyRooms = "too_many_rooms";
 
-    /// <summary>A join to a room that has as many connections as it may.</summary>
+    /// <summary>A join to a room that has as many connections as it may, or whose members show as much of themselves as they may.</summary>
     public const string RoomFull = RoomException.RoomFull;
 
     /// <summary>The publish id was used for another message.</summary>

@@ -34,8 +34,8 @@ internal class RoomAudience(LocalRoom room, ConnectionRegistry registry)
         return frame.Build(room.Topic, messages[0].Epoch, messages[0].Sequence);
     }
 
-    /// <summary>An event as a frame for a member who wants to know so much of the others; null when it is none of its.</summary>
-    public Frame? Encode(FrontEvent item, PresenceMode mode) => !item.IsPresence ? Encode([item]) : (mode, item.Kind) switch
+    /// <summary>Presence as a frame for a member who wants to know so much of the others; null when it is none of its.</summary>
+    private Frame? Encode(FrontEvent item, PresenceMode mode) => (mode, item.Kind) switch
     {
         (PresenceMode.Count, FrontEventKind.Updated) => null,
         (PresenceMode.Count, _) => ServerFrames.Count(room, item.Members),

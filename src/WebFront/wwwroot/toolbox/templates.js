@@ -9,6 +9,8 @@ export const frameTemplates = [
       { name: 'Join a room', payload: '{"type":"join","id":"{id}","room":"{room}"}' },
       { name: 'Join with the last messages', payload: '{"type":"join","id":"{id}","room":"{room}","last":10}' },
       { name: 'Join and resume from a position', payload: '{"type":"join","id":"{id}","room":"{room}","epoch":"","seq":0}' },
+      { name: 'Join with data, and learn who is there', payload: '{"type":"join","id":"{id}","room":"{room}","data":{"status":"away"},"presence":"members"}' },
+      { name: 'Change the data that the others see', payload: '{"type":"update","id":"{id}","room":"{room}","data":{"status":"busy"}}' },
       { name: 'Message to the room', payload: '{"type":"message","id":"{id}","room":"{room}","content":"hello"}' },
       { name: 'Message without an echo', payload: '{"type":"message","id":"{id}","room":"{room}","content":"hello","echo":false}' },
       { name: 'Ephemeral message', payload: '{"type":"message","id":"{id}","room":"{room}","ephemeral":true,"key":"typing","content":"typing"}' },
