@@ -41,7 +41,14 @@ public static class SiloExtensions
         silo.Services.TryAddSingleton<RoomRegistry>();
         silo.Services.TryAddSingleton<HistoryBudget>();
         silo.Services.TryAddSingleton<HookRunner>();
+        silo.Services.TryAddSingleton<WebhookCatchUp>();
+        silo.Services.AddHostedService(provider => provider.GetRequiredService<WebhookCatchUp>());
         silo.Services.TryAddSingleton<WebhookService>();
+        silo.AddStartupTask((services, _) =>
+        {
+            services.GetRequiredService<WebhookService>().Begin();
+            return Task.CompletedTask;
+        }, ServiceLifecycleStage.Active);
         silo.Services.TryAddSingleton<SiloLease>();
         silo.Services.AddHostedService(provider => provider.GetRequiredService<SiloLease>());
         silo.AddRoomLogs(LogSettings.Read(silo.Configuration));

@@ -10,7 +10,8 @@ public sealed class FailureTests(PostgresFixture postgres, ITestOutputHelper out
     [Fact]
     public async Task After_a_silo_was_killed_every_room_delivers_again_and_each_silo_may_die_in_turn()
     {
-        await using var cluster = await Clusters.Start(postgres);
+        await using var receiver = await TestReceiver.Start();
+        await using var cluster = await Clusters.Start(await postgres.CreateDatabase(), arguments: receiver.Arguments());
         await using var load = await Load.Start(cluster.Fronts[0], cluster.Fronts[1], Rooms, perSecond: 200);
 
         for (var silo = 0; silo < 2; silo++)
@@ -26,6 +27,7 @@ public sealed class FailureTests(PostgresFixture postgres, ITestOutputHelper out
         output.WriteLine($"{count} publishes, {failed.Length} failed");
         Assert.Empty(failed); // a client sees delay, not errors
         await load.AllIsHeard();
+        await load.IsTold(receiver);
     }
 
     [Fact]
@@ -104,7 +106,8 @@ public sealed class FailureTests(PostgresFixture postgres, ITestOutputHelper out
     [Fact]
     public async Task Silos_that_are_stopped_and_started_one_after_another_under_load_fail_no_publish_and_lose_no_message()
     {
-        await using var cluster = await Clusters.Start(postgres);
+        await using var receiver = await TestReceiver.Start();
+        await using var cluster = await Clusters.Start(await postgres.CreateDatabase(), arguments: receiver.Arguments());
         await using var load = await Load.Start(cluster.Fronts[0], cluster.Fronts[1], rooms: 100, perSecond: 1000);
 
         for (var silo = 0; silo < 2; silo++)
@@ -120,6 +123,7 @@ public sealed class FailureTests(PostgresFixture postgres, ITestOutputHelper out
         output.WriteLine($"{count} publishes, {failed.Length} failed");
         Assert.Empty(failed);
         await load.AllIsHeard();
+        await load.IsTold(receiver);
         string[] irregular = [.. load.Rooms.SelectMany(load.Irregular)];
         Assert.True(irregular.Length == 0, $"{irregular.Length} irregular:\n{string.Join('\n', irregular.Take(30))}");
     }

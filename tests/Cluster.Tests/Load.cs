@@ -78,6 +78,18 @@ internal sealed class Load : IAsyncDisposable
             await Listener.WaitFor(room, $"{_sent[room].Count}");
     }
 
+    /// <summary>Waits until a receiver of webhooks has been told of each message, in order; repeats are marked.</summary>
+    public async Task IsTold(TestReceiver receiver)
+    {
+        foreach (var room in Rooms)
+        {
+            var told = await receiver.Messages(room, _sent[room].Count);
+            Assert.Equal(Enumerable.Range(1, _sent[room].Count), told.Select(item => int.Parse((string)item["content"]!)));
+            Assert.Single(told.Select(item => (string?)item["epoch"]).Distinct());
+        }
+        Assert.Empty(receiver.Faults);
+    }
+
     /// <summary>What the listener has not heard of a room, has heard twice, late or in another epoch, after <see cref="AllIsHeard"/>.</summary>
     public IEnumerable<string> Irregular(string room)
     {

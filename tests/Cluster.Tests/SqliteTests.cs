@@ -17,6 +17,7 @@ public sealed class SqliteTests
     public async Task A_kill_under_load_loses_no_acknowledged_message_and_a_second_process_does_not_get_the_file()
     {
         var folder = Directory.CreateTempSubdirectory("realtime-log-");
+        await using var receiver = await TestReceiver.Start();
         try
         {
             var key = RandomNumberGenerator.GetBytes(32);
@@ -24,6 +25,7 @@ public sealed class SqliteTests
             [
                 "--environment=Production", $"--contentRoot={folder.FullName}", "--Rooms:Open=true", $"--Authentication:Schemes:Bearer:SigningKeys:0:Value={Convert.ToBase64String(key)}",
                 "--Authentication:Schemes:Bearer:ValidIssuer=i", "--Authentication:Schemes:Bearer:ValidAudience=a",
+                .. receiver.Arguments(), "--Webhooks:Receivers:0:Events:0=message",
             ];
             var acknowledged = new ConcurrentDictionary<(int Room, long Sequence), string>();
             await using (var process = Clusters.StartOne("single", null, settings))
@@ -60,6 +62,15 @@ public sealed class SqliteTests
 
             await using var next = Clusters.StartOne("single", null, settings);
             await next.WaitUntilReady();
+            // Nobody uses the rooms: what the webhook's receiver lacks is looked for.
+            for (var room = 0; room < Rooms; room++)
+            {
+                var last = acknowledged.Keys.Where(one => one.Room == room).Max(one => one.Sequence);
+                var told = (await receiver.Events($"room{room}", (int)last)).ToDictionary(item => (long)item["seq"]!, item => (string?)item["content"]);
+                Assert.All(acknowledged.Where(one => one.Key.Room == room), one => Assert.Equal(one.Value, told.GetValueOrDefault(one.Key.Sequence)));
+                Assert.Equal(Enumerable.Range(1, told.Count).Select(i => (long)i), told.Keys);
+            }
+            Assert.Empty(receiver.Faults);
             using var reader = Service(next, key);
             for (var room = 0; room < Rooms; room++)
             {

@@ -59,6 +59,9 @@ internal sealed class RoomFacts
     /// <summary>Messages after this sequence are not kept.</summary>
     public void RollBackTo(long sequence) => _facts.RemoveAll(fact => fact.Message?.Sequence > sequence);
 
+    /// <summary>A number for something of before, that is told again.</summary>
+    public long Next() => ++_order;
+
     /// <summary>What has happened since the last call.</summary>
     public RoomFact[] Take()
     {

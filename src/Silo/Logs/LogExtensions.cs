@@ -3,6 +3,7 @@ using Microsoft.Extensions.DependencyInjection.Extensions;
 using Orleans.Hosting;
 using Realtime.Silo.Hosting;
 using Realtime.Silo.Postgres;
+using Realtime.Silo.Webhooks;
 
 namespace Realtime.Silo.Logs;
 
@@ -29,6 +30,7 @@ internal static class LogExtensions
         silo.Services.AddSingleton<LogOutage>();
         silo.Services.AddSingleton<PostgresLogs>();
         silo.Services.AddSingleton<IRoomLogs>(services => services.GetRequiredService<PostgresLogs>());
+        silo.Services.AddSingleton<IWebhookCursors, PostgresCursors>();
         silo.Services.AddSingleton<LogTrimmer, PostgresTrimmer>();
         silo.Services.AddHostedService(services => services.GetRequiredService<LogTrimmer>());
         // Before there are rooms. After a cluster has done the same with its database, this finds nothing to do.
@@ -54,6 +56,7 @@ internal static class LogExtensions
         silo.Services.AddSingleton<LogOutage>();
         silo.Services.AddSingleton<SqliteLogs>();
         silo.Services.AddSingleton<IRoomLogs>(services => services.GetRequiredService<SqliteLogs>());
+        silo.Services.AddSingleton<IWebhookCursors, SqliteCursors>();
         silo.Services.AddSingleton<LogTrimmer, SqliteTrimmer>();
         silo.Services.AddHostedService(services => services.GetRequiredService<LogTrimmer>());
         silo.AddStartupTask((services, _) =>

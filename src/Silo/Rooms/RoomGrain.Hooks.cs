@@ -1,5 +1,6 @@
 using Microsoft.Extensions.DependencyInjection;
 using Realtime.Silo.Hooks;
+using Realtime.Silo.Logs;
 using Realtime.Silo.Webhooks;
 
 namespace Realtime.Silo.Rooms;
@@ -119,6 +120,18 @@ internal sealed partial class RoomGrain
     {
         _vacateTimer?.Dispose();
         _vacateTimer = null;
+    }
+
+    private ValueTask<long[]?> FindCursors(OpenedLog opened, string user) => _webhooks?.FindCursors(opened, user) ?? default;
+
+    /// <summary>What receivers of webhooks were not told before the room's silo died, or before an append that was taken for failed.</summary>
+    private void TellMissed(OpenedLog opened, long[]? reached, Position known)
+    {
+        if (reached is null)
+            return;
+        _webhooks!.CatchUp(opened, reached, known.Epoch == opened.Epoch ? known.Sequence : 0, _room.Facts!, _room.NowMs());
+        if (WebhooksWait())
+            KeepAlive();
     }
 
     private async Task DrainHooks(DeactivationReason reason, bool moves)

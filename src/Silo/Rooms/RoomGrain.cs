@@ -251,8 +251,11 @@ internal sealed partial class RoomGrain(
             {
                 if (await open(this.GetPrimaryKeyString(), Retention, user) is not { } opened)
                     return true; // there is none
+                var told = await FindCursors(opened, user);
+                var known = _room.Position;
                 _room.Open(opened);
                 _log = opened.Log;
+                TellMissed(opened, told, known);
                 return true;
             }
             catch (Exception exception)

@@ -53,7 +53,7 @@ internal sealed class WebhookBacklog(string room)
         if (LostLast is not { } lost)
             return;
         LostLast = null;
-        Add(WebhookEvents.Encode(room, lost));
+        Add(WebhookEvents.Encode(room, lost) with { Sequence = lost.To });
     }
 
     /// <summary>Gives the first events, up to so many and their bytes, but at least one if there is none before it.</summary>
@@ -72,17 +72,20 @@ internal sealed class WebhookBacklog(string room)
     }
 
     /// <summary>Takes the first events out.</summary>
-    /// <returns>The sequence of the last message among them; 0 for none.</returns>
-    public long Remove(int count)
+    /// <param name="count">How many.</param>
+    /// <param name="reached">Told the epoch and the sequence of the last message among them.</param>
+    public void Remove(int count, Action<string, long>? reached = null)
     {
-        var sequence = 0L;
+        var (epoch, sequence) = ("", 0L);
         for (; count > 0; count--)
         {
             var item = _events.Dequeue();
             Bytes -= item.Bytes;
-            sequence = Math.Max(sequence, item.Sequence);
+            if (item.Sequence > 0)
+                (epoch, sequence) = (item.Epoch, item.Sequence);
         }
-        return sequence;
+        if (sequence > 0)
+            reached?.Invoke(epoch, sequence);
     }
 
     /// <summary>Takes out what happened before that time.</summary>

@@ -1,4 +1,6 @@
 using System.ComponentModel.DataAnnotations;
+using System.Security.Cryptography;
+using System.Text;
 using Realtime.Settings;
 
 namespace Realtime.Silo.Webhooks;
@@ -89,6 +91,9 @@ public sealed class WebhookRule : ISettings
 
     /// <summary>Names the receiver where a room goes to another silo.</summary>
     internal string Key => $"{Room} {Url}";
+
+    /// <summary>Names it in a database, where an address may be nobody's business.</summary>
+    internal string Hash => Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(Key)).AsSpan(0, 16));
 
     internal Uri Address => new(Url);
 

@@ -130,16 +130,14 @@ internal sealed partial class WebhookReceiver
         if (answer.IsAccepted && _backlogs.GetValueOrDefault(backlog.Room) == backlog)
         {
             var bytes = backlog.Bytes;
-            var sequence = backlog.Remove(count);
-            if (hasLost)
-                sequence = Math.Max(sequence, backlog.LostFirst!.Value.To);
+            if (backlog.LostFirst is { To: > 0 } lost && hasLost)
+                cursors?.Accept(backlog.Room, lost.Epoch, Hash, lost.To);
             if (hasLost)
                 backlog.LostFirst = null;
+            backlog.Remove(count, (epoch, sequence) => cursors?.Accept(backlog.Room, epoch, Hash, sequence));
             backlog.Attempts = 0;
             Count(-count, backlog.Bytes - bytes);
             WebhookMetrics.Accepted(rule.Room, count);
-            if (sequence > 0)
-                OnAccepted?.Invoke(backlog.Room, Key, sequence);
         }
         backlog.State = BacklogState.Idle;
         backlog.Settled?.TrySetResult();

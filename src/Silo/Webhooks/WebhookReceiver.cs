@@ -9,7 +9,7 @@ namespace Realtime.Silo.Webhooks;
 /// of a request that failed are tried again each for itself, so that what the receiver does not take of one keeps no other from it.
 /// </summary>
 [SuppressMessage("Design", "CA1001", Justification = "A semaphore without a wait handle has nothing to dispose of; requests may end after the receiver.")]
-internal sealed partial class WebhookReceiver(WebhookRule rule, WebhookOptions options, WebhookTotal total, TimeProvider time, ILogger logger) : IDisposable
+internal sealed partial class WebhookReceiver(WebhookRule rule, WebhookOptions options, WebhookTotal total, WebhookCatchUp? cursors, TimeProvider time, ILogger logger) : IDisposable
 {
     private readonly Lock _gate = new();
     private readonly Dictionary<string, WebhookBacklog> _backlogs = [];
@@ -26,8 +26,8 @@ internal sealed partial class WebhookReceiver(WebhookRule rule, WebhookOptions o
 
     public bool Wants(string type) => rule.Wants(type);
 
-    /// <summary>Told when messages of a room are accepted, up to a sequence.</summary>
-    public Action<string, string, long>? OnAccepted { get; set; }
+    /// <summary>Its name in a database.</summary>
+    public string Hash { get; } = rule.Hash;
 
     /// <summary>The room is on this silo. What waits of it since it was here before still does.</summary>
     /// <param name="room">Its name.</param>

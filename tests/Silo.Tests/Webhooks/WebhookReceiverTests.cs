@@ -5,6 +5,7 @@ using Microsoft.Extensions.Options;
 using Realtime.Grains;
 using Realtime.Settings;
 using Realtime.Silo.Hooks;
+using Realtime.Silo.Logs;
 using Realtime.Silo.Webhooks;
 
 namespace Realtime.Silo.Tests.Webhooks;
@@ -279,6 +280,27 @@ public sealed class WebhookReceiverTests : IAsyncLifetime
         there.Add(Say("a"));
         state = Assert.Single(there.Close());
         Assert.Equal((1, 0), (state.Events.Length, state.Attempts));
+    }
+
+    [Fact]
+    public async Task What_a_killed_silo_had_not_sent_comes_from_the_log_and_what_that_has_no_more_is_told()
+    {
+        var facts = new RoomFacts();
+        facts.Open(term: 2);
+        FrontEvent[] kept = [.. Say("a", 9).Select(fact => fact.Message!)];
+        var opened = new OpenedLog(null!, "e1", 9, kept[5..], []); // the last four
+        var room = Room("a");
+        room.CatchUp(opened, [7], known: 0, facts, now: DateTimeOffset.UtcNow.ToUnixTimeMilliseconds());
+        Assert.True(Sequences(await _receiver.Events("a", 2)) is [8, 9]);
+        var other = Room("b");
+        other.CatchUp(opened, [2], known: 0, facts, now: DateTimeOffset.UtcNow.ToUnixTimeMilliseconds());
+        var events = await _receiver.Events("b", 5);
+        Assert.Equal((-1, 6, 9), (Sequences(events)[0], Sequences(events)[1], Sequences(events)[4]));
+        Assert.Equal((3, 3, 5), ((long)events[0]["events"]!, (long)events[0]["from"]!, (long)events[0]["to"]!));
+        Assert.All(events, item => Assert.InRange((long)item["order"]!, (2L << 32) + 1, (2L << 32) + 20));
+        // What the room has given already is not given again.
+        Room("c").CatchUp(opened, [2], known: 9, facts, now: 0);
+        Assert.False(Service.For("c")!.HasWaiting);
     }
 
     [Fact]

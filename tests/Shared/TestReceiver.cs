@@ -10,9 +10,9 @@ using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
 
-namespace Realtime.Silo.Tests.Webhooks;
+namespace Realtime.Tests.Shared;
 
-/// <summary>A receiver on real Kestrel. It verifies what it gets, and keeps each event that it accepts.</summary>
+/// <summary>A receiver of webhooks on real Kestrel. It verifies what it gets, and keeps each event that it accepts.</summary>
 internal sealed class TestReceiver : IAsyncDisposable
 {
     public const string Secret = "0123456789abcdef";
@@ -57,8 +57,16 @@ internal sealed class TestReceiver : IAsyncDisposable
         return receiver = new TestReceiver(app);
     }
 
+    /// <summary>The settings of a process that tells it of all rooms.</summary>
+    public string[] Arguments(string rooms = "*") => [$"--Webhooks:Receivers:0:Room={rooms}", $"--Webhooks:Receivers:0:Url={Url}", $"--Webhooks:Receivers:0:Secret={Secret}"];
+
     /// <summary>Waits for so many events of a room, each once, in the order in which they came.</summary>
-    public async Task<JsonObject[]> Events(string room, int count)
+    public Task<JsonObject[]> Events(string room, int count) => Events(room, count, _ => true);
+
+    /// <summary>The same of messages only.</summary>
+    public Task<JsonObject[]> Messages(string room, int count) => Events(room, count, item => item["seq"] is not null);
+
+    private async Task<JsonObject[]> Events(string room, int count, Func<JsonObject, bool> which)
     {
         using var bound = new CancellationTokenSource(TimeSpan.FromSeconds(20));
         while (true)
@@ -66,7 +74,7 @@ internal sealed class TestReceiver : IAsyncDisposable
             Task more;
             lock (_gate)
             {
-                JsonObject[] found = [.. _accepted.Where(item => (string?)item["room"] == room)];
+                JsonObject[] found = [.. _accepted.Where(item => (string?)item["room"] == room && which(item))];
                 if (found.Length >= count)
                     return found;
                 more = _more.Task;
