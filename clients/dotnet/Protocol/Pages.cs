@@ -1,0 +1,45 @@
+using System.Text.Json;
+
+namespace Realtime.Client.Protocol;
+
+/// <summary>Makes pages of the frames that bring them.</summary>
+internal static class Pages
+{
+    /// <summary>The latest time that a timestamp can be, in Unix milliseconds.</summary>
+    private static readonly long s_maxTime = DateTimeOffset.MaxValue.ToUnixTimeMilliseconds();
+
+    public static DateTimeOffset Time(long timestamp) => DateTimeOffset.FromUnixTimeMilliseconds(Math.Min(timestamp, s_maxTime));
+
+    public static MembersPage Members(scoped in ServerFrame frame)
+    {
+        var users = new List<string>();
+        var reader = new Utf8JsonReader(frame.Users);
+        reader.Read();
+        while (reader.Read() && reader.TokenType == JsonTokenType.String)
+            users.Add(reader.GetString()!);
+        return new(users, frame.Count, frame.Next.Decode());
+    }
+
+    public static HistoryPage History(scoped in ServerFrame frame)
+    {
+        var messages = new List<HistoryMessage>();
+        var epoch = frame.Epoch.Decode();
+        var reader = new Utf8JsonReader(frame.Messages);
+        reader.Read();
+        while (reader.Read() && reader.TokenType == JsonTokenType.StartObject)
+        {
+            var message = ServerFrame.ReadPart(ref reader, frame.Messages);
+            messages.Add(new()
+            {
+                Type = message.TypeName.Decode() ?? "message",
+                Position = new(epoch ?? message.Epoch.Decode() ?? "", message.Sequence),
+                From = message.From.Decode(),
+                IsService = message.IsService,
+                Content = message.Content.Decode(),
+                Data = new(message.Data.ToArray()),
+                Timestamp = Time(message.Timestamp),
+            });
+        }
+        return new(epoch, messages, frame.More);
+    }
+}

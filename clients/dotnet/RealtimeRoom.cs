@@ -1,0 +1,116 @@
+using System.Runtime.CompilerServices;
+using System.Text.Json.Serialization.Metadata;
+using Realtime.Client.Protocol;
+using Realtime.Client.State;
+
+namespace Realtime.Client;
+
+/// <summary>
+/// A room that a client has joined, over any number of connections, until it is left or the server takes the user out. Members are safe for any thread.
+/// </summary>
+public sealed class RealtimeRoom
+{
+    private readonly Session _session;
+    private readonly RoomState _state;
+
+    internal RealtimeRoom(Session session, RoomState state) => (_session, _state) = (session, state);
+
+    /// <summary>Its name.</summary>
+    public string Name => _state.Name;
+
+    /// <summary>Whether this connection is in it now; otherwise it is being joined again, or was left.</summary>
+    public bool IsJoined => _session.Read(_state, static state => state.IsJoined);
+
+    /// <summary>Where it is: the position of the last message that came, which may still wait to be read. Null when not known.</summary>
+    public Position? Position => _session.Read(_state, static state => state.Position);
+
+    /// <summary>Users in the room, as last told.</summary>
+    public long Members => _session.Read(_state, static state => state.Members);
+
+    /// <summary>
+    /// The messages from the join on, once each and in order, over any number of cuts. One that comes after others that are lost says so:
+    /// <see cref="RoomMessage.Missed"/>. They wait for the reader in bounded space (<see cref="RealtimeClientOptions.ReceiveMessages"/>); beyond it the oldest give
+    /// way, and that is told. It ends when the room is left or the client closed; reading goes on where it was when it is begun again.
+    /// </summary>
+    /// <exception cref="InvalidOperationException">The room is read already, by this or <see cref="EventsAsync"/>: one at a time can.</exception>
+    /// <exception cref="RealtimeException">Behind the last message: the server has taken the user out of the room, does not let them in again, or has stopped the client.</exception>
+    public async IAsyncEnumerable<RoomMessage> MessagesAsync([EnumeratorCancellation] CancellationToken cancellation = default)
+    {
+        RoomMissed? missed = null;
+        await foreach (var its in _state.Events.ReadAll(cancellation).ConfigureAwait(false))
+        {
+            switch (its)
+            {
+                case RoomMissed loss:
+                    missed = loss;
+                    break;
+                case RoomMessage message:
+                    message.Missed = missed;
+                    missed = null;
+                    yield return message;
+                    break;
+            }
+        }
+    }
+
+    /// <summary>The same with all else that happens in the room, in its order: joins of this client, losses, who comes and goes.</summary>
+    /// <exception cref="InvalidOperationException">The room is read already: one at a time can.</exception>
+    /// <exception cref="RealtimeException">As with <see cref="MessagesAsync"/>.</exception>
+    public IAsyncEnumerable<RoomEvent> EventsAsync(CancellationToken cancellation = default) => _state.Events.ReadAll(cancellation);
+
+    /// <summary>
+    /// Sends a message. Without a connection it waits for one; without an answer it is sent again under the same id, until its time is over.
+    /// </summary>
+    /// <param name="content">A string of valid Unicode.</param>
+    /// <param name="cancellation">Ends the wait. A message that was sent already may arrive all the same.</param>
+    /// <returns>Its position, once it is in the room's log.</returns>
+    /// <exception cref="ArgumentException">Content or id are not valid, or the id is that of a message that waits.</exception>
+    /// <exception cref="RealtimeException">The server has refused it, or one of <see cref="RealtimeErrorCodes"/>. When too much waits it fails at once (<c>queue_full</c>).</exception>
+    [OverloadResolutionPriority(1)] // for a target-typed new() of the options
+    public Task<Position> PublishAsync(string content, PublishOptions? options = null, CancellationToken cancellation = default)
+    {
+        ArgumentNullException.ThrowIfNull(content);
+        return PublishAsync(default(JsonData), content, options, cancellation);
+    }
+
+    /// <summary>Sends a message with data.</summary>
+    /// <inheritdoc cref="PublishAsync(string, PublishOptions?, CancellationToken)"/>
+    public Task<Position> PublishAsync<T>(T data, JsonTypeInfo<T> type, PublishOptions? options = null, CancellationToken cancellation = default) =>
+        PublishAsync(JsonData.From(data, type), content: null, options, cancellation);
+
+    /// <summary>Sends a message with data and content.</summary>
+    /// <inheritdoc cref="PublishAsync(string, PublishOptions?, CancellationToken)"/>
+    public async Task<Position> PublishAsync(JsonData data, string? content = null, PublishOptions? options = null, CancellationToken cancellation = default)
+    {
+        RealtimeClient.CheckBody(content, data);
+        if (options?.Id is { } id)
+            NameRule.CheckId(id, nameof(options.Id));
+        if (options?.Timeout is { } timeout)
+            RealtimeClientOptions.Check(nameof(options.Timeout), timeout);
+        var receipt = await _session.PublishAsync(_state, null, options?.Id, content, data, options?.Timeout ?? _session.Options.PublishTimeout, cancellation).ConfigureAwait(false);
+        return receipt.Position.GetValueOrDefault();
+    }
+
+    /// <summary>A page of the users in the room.</summary>
+    /// <param name="after">The <see cref="MembersPage.Next"/> of the page before; null for the first.</param>
+    /// <param name="limit">1 to 1,000; by default as the server has it.</param>
+    /// <exception cref="ArgumentException">One of them is not valid.</exception>
+    /// <exception cref="RealtimeException">The server has refused it, or there was no answer.</exception>
+    public Task<MembersPage> MembersAsync(string? after = null, int? limit = null, CancellationToken cancellation = default)
+    {
+        if (!string.IsNullOrEmpty(after))
+            NameRule.Check(after, "'after'");
+        if (limit is < 1 or > 1000)
+            throw new ArgumentOutOfRangeException(nameof(limit), limit, "It must be from 1 to 1000.");
+        return _session.AskAsync(id => FrameWriter.Members(id, Name, after, limit), Pages.Members, _session.Options.AnswerTimeout, cancellation);
+    }
+
+    /// <summary>A page of the messages that the room has kept, oldest first.</summary>
+    /// <inheritdoc cref="RealtimeClient.HistoryAsync"/>
+    public Task<HistoryPage> HistoryAsync(long? before = null, int? limit = null, string? epoch = null, CancellationToken cancellation = default) =>
+        _session.HistoryAsync(Name, before, limit, epoch, cancellation);
+
+    /// <summary>Leaves the room: its messages end, and those that have no answer yet fail with <see cref="RealtimeErrorCodes.Left"/>.</summary>
+    /// <exception cref="RealtimeException">There was no answer. The room counts as left all the same.</exception>
+    public Task LeaveAsync() => _session.LeaveAsync(_state);
+}

@@ -1,0 +1,279 @@
+using Realtime.Client.Protocol;
+using Realtime.Client.Queues;
+
+namespace Realtime.Client.State;
+
+/// <summary>A room that the application wants to be in. Under the session's lock.</summary>
+internal sealed class RoomState
+{
+    /// <summary>Connections on which a join may stay without an answer before it is given up: more of the same would not help.</summary>
+    private const int JoinTries = 3;
+
+    private readonly Session _session;
+    private readonly int? _last;
+
+    /// <summary>The join whose answer counts; one for an earlier stay does not.</summary>
+    private string? _joinId;
+
+    /// <summary>Joins that have failed in a row, for reasons that pass.</summary>
+    private int _attempt;
+
+    /// <summary>Joins in a row that got no answer in time, each on a connection of its own.</summary>
+    private int _unanswered;
+
+    /// <summary>The connection's count of unwrapped frames at the position.</summary>
+    private long _rawSeen;
+
+    /// <summary>The hole that was last repaired: a second try would not do better.</summary>
+    private Position? _repaired;
+
+    /// <summary>Such pauses in a row.</summary>
+    private int _publishAttempt;
+
+    private TaskCompletionSource<RealtimeRoom>? _waiting;
+
+    public RoomState(Session session, string name, Position? since, int? last)
+    {
+        (_session, Name, Position, _last, _rawSeen) = (session, name, since, last, session.RawCount);
+        Events = new(session.Options.ReceiveMessages, session.Options.ReceiveBytes);
+        Room = new(session, this);
+    }
+
+    public string Name { get; }
+
+    public RealtimeRoom Room { get; }
+
+    public RoomQueue Events { get; }
+
+    /// <summary>Of the last message that came.</summary>
+    public Position? Position { get; private set; }
+
+    public bool IsJoined { get; private set; }
+
+    public bool IsJoining => _joinId is not null;
+
+    /// <summary>Publishes were refused for a reason that passes; none goes out until the pause ends.</summary>
+    public bool IsPaused { get; private set; }
+
+    public long Members { get; private set; }
+
+    /// <summary>Callers that wait for the answer to the join.</summary>
+    public Task<RealtimeRoom> Waiting => (_waiting ??= new(TaskCreationOptions.RunContinuationsAsynchronously)).Task;
+
+    public bool HasWaiting => _waiting is not null;
+
+    public int Waiters { get; set; }
+
+    /// <summary>A new connection knows of nothing.</summary>
+    public void Opened() => (_rawSeen, IsPaused) = (0, false);
+
+    /// <summary>The stay has ended with its connection.</summary>
+    public void Lost() => (IsJoined, _joinId) = (false, null);
+
+    public void SendJoin()
+    {
+        // A room on the way out cannot be entered before it has been left; the end of that sends the join.
+        if (_session.IsLeaving(Name))
+            return;
+        var id = _joinId = _session.NewId();
+        _session.Send(id, FrameWriter.Join(id, Name, Position, _last), error =>
+        {
+            if (error is not null)
+                JoinFailed(id, error);
+        });
+    }
+
+    private void JoinFailed(string id, RealtimeException error)
+    {
+        // A lost connection joins again by itself; what was left or joined anew meanwhile is not this join's concern.
+        if (_joinId != id || !_session.Has(this))
+            return;
+        _joinId = null;
+        if (error.Code == RealtimeErrorCodes.Timeout && ++_unanswered < JoinTries)
+        {
+            _session.EndConnection("The server did not answer a join.");
+            return;
+        }
+        if (error.Code == RealtimeErrorCodes.AlreadyJoined || RealtimeErrorCodes.Passes(error.Code))
+        {
+            JoinLater(error.Code == RealtimeErrorCodes.AlreadyJoined, error.RetryAfter);
+            return;
+        }
+        _session.Drop(this, error);
+    }
+
+    /// <summary>Tries again after a pause. A stay that the server knows and this client does not is ended first.</summary>
+    private void JoinLater(bool leaveFirst, TimeSpan? least) => _session.After(_session.Pause(_attempt++, least), () =>
+    {
+        if (!_session.Has(this) || _joinId is not null)
+            return;
+        if (leaveFirst)
+            _session.SendLeave(Name);
+        else
+            SendJoin();
+    });
+
+    /// <summary>The answer to a join; without an id the server has put the room's position right by itself.</summary>
+    public void Joined(scoped in ServerFrame frame, int bytes)
+    {
+        var id = frame.Id.Decode();
+        if (id is null ? !IsJoined : id != _joinId)
+            return;
+        var before = Position;
+        var start = new Position(_session.Texts.Get(frame.Epoch), frame.Sequence - frame.Last);
+        // The position moves with the messages that follow, missed or newest ones: a cut among them then resumes where it was.
+        if (frame.Recovered != true || before is null)
+            Position = start;
+        _rawSeen = _session.RawCount;
+        IsJoined = true;
+        _attempt = _unanswered = 0;
+        Members = Math.Max(frame.Count, 0);
+        Tell(new RoomJoined { Position = start with { Sequence = frame.Sequence }, Members = Members, Recovered = frame.Recovered, Last = (int)Math.Min(frame.Last, int.MaxValue) }, bytes);
+        if (frame.Recovered == false)
+            TellMissed(before, start);
+        _waiting?.TrySetResult(Room);
+        _waiting = null;
+        _session.Flush(Name);
+    }
+
+    /// <summary>The server has taken this client out of the room. It stays out until the application joins again.</summary>
+    public void Removed()
+    {
+        // Who has joined again since then waits for the answer to that.
+        if (_waiting is null)
+            _session.Drop(this, new(RealtimeErrorCodes.Removed, $"The server has taken you out of {Name}.") { Room = Name });
+    }
+
+    public void Message(scoped in ServerFrame frame, int bytes)
+    {
+        // While a room is joined anew, what still comes from the former stay comes again.
+        if (!IsJoined)
+            return;
+        var place = frame.Sequence >= 0 ? new Position(_session.Texts.Get(frame.Epoch), frame.Sequence) : default;
+        // Before the position moves: one that cannot be decoded was not had.
+        var message = new RoomMessage(Name, place)
+        {
+            From = frame.From.IsPresent ? _session.Texts.Get(frame.From) : null,
+            IsService = frame.IsService,
+            Content = frame.Content.Decode(),
+            Data = new(frame.Data.ToArray()),
+            Timestamp = Pages.Time(frame.Timestamp),
+        };
+        if (!place.IsNone)
+        {
+            if (!IsNext(place))
+                return;
+            Position = place;
+            _rawSeen = _session.RawCount;
+        }
+        Tell(message, bytes);
+    }
+
+    /// <summary>Whether a message is handed out now; what it skips is fetched or told.</summary>
+    private bool IsNext(Position place)
+    {
+        var before = Position.GetValueOrDefault();
+        if (before.Epoch != place.Epoch)
+        {
+            TellMissed(before, place with { Sequence = place.Sequence - 1 });
+            return true;
+        }
+        if (place.Sequence <= before.Sequence)
+            return false;
+        // Unwrapped frames have numbers too, but do not show them: each one that came since may fill one.
+        return place.Sequence - before.Sequence - 1 <= _session.RawCount - _rawSeen || !Repair(before, place);
+    }
+
+    /// <summary>Fetches what is missing before this message by joining again; false when that was tried, and it has been told.</summary>
+    private bool Repair(Position before, Position place)
+    {
+        if (_repaired == before)
+        {
+            TellMissed(before, place with { Sequence = place.Sequence - 1 });
+            return false;
+        }
+        _repaired = before;
+        Lost();
+        if (!_session.IsLeaving(Name))
+            _session.SendLeave(Name);
+        return true;
+    }
+
+    /// <summary>The server has left messages out, or who came and went, because this client reads too slowly for the room.</summary>
+    public void Dropped(scoped in ServerFrame frame)
+    {
+        if (!IsJoined)
+            return;
+        var before = Position;
+        var isRepeat = true;
+        if (frame.LastLost >= 0)
+        {
+            var last = new Position(_session.Texts.Get(frame.Epoch), frame.LastLost);
+            isRepeat = before is { } known && known.Epoch == last.Epoch && last.Sequence <= known.Sequence;
+            if (!isRepeat)
+            {
+                Position = last;
+                _rawSeen = _session.RawCount;
+            }
+        }
+        if (!isRepeat || frame.HasPresence)
+            TellMissed(before, Position.GetValueOrDefault(), MissedReason.SlowConnection, frame.HasPresence);
+    }
+
+    public void Present(scoped in ServerFrame frame, int bytes)
+    {
+        if (!IsJoined)
+            return;
+        if (frame.Type == FrameType.Presence)
+        {
+            Members = frame.Count;
+            Tell(new MemberCount(frame.Count), bytes);
+            return;
+        }
+        var user = _session.Texts.Get(frame.From);
+        Members = Math.Max(Members + (frame.Type == FrameType.Join ? 1 : -1), 0);
+        Tell(frame.Type == FrameType.Join ? new MemberJoined(user) : new MemberLeft(user), bytes);
+    }
+
+    public bool MayPublish => IsJoined && !IsPaused;
+
+    public void Acknowledged() => _publishAttempt = 0;
+
+    /// <summary>The room could not be reached: messages go out again under their ids, with what is written meanwhile behind them.</summary>
+    public void PublishLater(TimeSpan? least)
+    {
+        // All that were under way are refused at about the same time; one pause is for all of them.
+        if (IsPaused)
+            return;
+        IsPaused = true;
+        _session.After(_session.Pause(_publishAttempt++, least), () =>
+        {
+            IsPaused = false;
+            _session.Flush(Name);
+        });
+    }
+
+    /// <summary>Out of the room, for good: left (no error for who reads it), or put out.</summary>
+    public void End(RealtimeException error)
+    {
+        Lost();
+        Fail(error);
+        Events.End(error.Code == RealtimeErrorCodes.Left ? null : error);
+    }
+
+    /// <summary>Who waits for the join waits no longer.</summary>
+    public void Fail(RealtimeException error)
+    {
+        _waiting?.Fail(error);
+        _waiting = null;
+    }
+
+    private void TellMissed(Position? since, Position position, MissedReason reason = MissedReason.Lost, bool presence = false) =>
+        Tell(new RoomMissed { Since = since, Position = position, Reason = reason, Presence = presence }, 64);
+
+    private void Tell(RoomEvent its, int bytes)
+    {
+        if (Events.Add(its, bytes) && Events.WasRead)
+            Log.SlowConsumer(_session.Logger, Name);
+    }
+}

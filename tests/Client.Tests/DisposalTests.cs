@@ -1,0 +1,84 @@
+using Realtime.EndToEnd.Tests;
+
+namespace Realtime.Client.Tests;
+
+/// <summary>Whatever is under way when a client is disposed of, everything that waits comes to its end, and soon.</summary>
+public sealed class DisposalTests(RealServer server)
+{
+    private const int Rounds = 60;
+
+    [Fact]
+    public async Task In_every_state_all_that_waits_ends()
+    {
+        var seed = int.TryParse(Environment.GetEnvironmentVariable("REALTIME_SEED"), out var given) ? given : Random.Shared.Next();
+        TestContext.Current.TestOutputHelper?.WriteLine($"REALTIME_SEED={seed}");
+        await using var proxy = new CutProxy(new UriBuilder(server.Address) { Scheme = "http", Path = "" }.Uri.ToString());
+        var through = new Uri(proxy.Address.Replace("http", "ws", StringComparison.Ordinal) + "/ws");
+        await Task.WhenAll(Enumerable.Range(0, 4).Select(lane => Task.Run(async () =>
+        {
+            var random = new Random(seed + lane);
+            for (var round = 0; round < Rounds / 4; round++)
+                await Round(random, through, proxy);
+        })));
+    }
+
+    private async Task Round(Random random, Uri through, CutProxy proxy)
+    {
+        var address = random.Next(6) switch { 0 => new Uri("ws://127.0.0.1:1/ws"), 1 => new($"{through}-wrong"), _ => through };
+        var client = Clients.Make(address, options => options.User = $"user-{random.Next(3)}");
+        var rooms = new List<RealtimeRoom>();
+        var waiting = new List<Task>();
+        for (var step = random.Next(12); step >= 0; step--)
+        {
+            var room = rooms.Count > 0 ? rooms[random.Next(rooms.Count)] : null;
+            switch (random.Next(14))
+            {
+                case 0: waiting.Add(client.ConnectAsync()); break;
+                case 1 or 2: waiting.Add(client.JoinAsync($"disposal-{random.Next(3)}")); break;
+                case 3 when await Within(client.JoinAsync($"disposal-{random.Next(3)}")) is { } joined: rooms.Add(joined); break;
+                case 4: waiting.Add(client.OpenInboxAsync()); break;
+                case 5: waiting.Add(client.SendToAsync("user-1", "psst")); break;
+                case 6: waiting.Add(client.CallAsync("nothing")); break;
+                case 7 when room is not null: waiting.Add(room.PublishAsync("x")); break;
+                case 8 when room is not null: waiting.Add(room.MessagesAsync().ToList()); break;
+                case 9 when room is not null: waiting.Add(room.LeaveAsync()); break;
+                case 10 when room is not null: waiting.Add(room.MembersAsync()); break;
+                case 11: waiting.Add(client.DirectMessagesAsync().ToList()); break;
+                case 12: proxy.Cut(); break;
+                case 13 when random.Next(4) == 0: waiting.Add(client.CloseAsync()); break;
+                default: await Task.Delay(random.Next(15)); break;
+            }
+        }
+        switch (random.Next(3))
+        {
+            case 0: client.Dispose(); break;
+            case 1: await Task.WhenAll(client.DisposeAsync().AsTask(), client.DisposeAsync().AsTask()).Soon(); break;
+            default: await client.DisposeAsync().AsTask().Soon(); break;
+        }
+        foreach (var task in waiting)
+        {
+            try
+            {
+                await task.WaitAsync(TimeSpan.FromSeconds(10));
+            }
+            catch (Exception exception) when (exception is RealtimeException or ObjectDisposedException or InvalidOperationException)
+            {
+                // It was closed, left, refused, or read by another already.
+            }
+        }
+        Assert.Equal(RealtimeState.Closed, client.Status.State);
+        await Assert.ThrowsAsync<ObjectDisposedException>(() => client.JoinAsync("x"));
+    }
+
+    private static async Task<RealtimeRoom?> Within(Task<RealtimeRoom> joining)
+    {
+        try
+        {
+            return await joining.WaitAsync(TimeSpan.FromMilliseconds(100));
+        }
+        catch (Exception exception) when (exception is TimeoutException or RealtimeException)
+        {
+            return null;
+        }
+    }
+}
