@@ -64,6 +64,9 @@ public sealed record JoinOptions
 
     /// <summary>How many of the newest messages come first, 1 to 100, also after a reconnect, unless messages since a position do. None by default.</summary>
     public int? Last { get; init; }
+
+    /// <summary>Whether this client gets what it publishes there itself, unless a publish says otherwise. It does by default.</summary>
+    public bool Echo { get; init; } = true;
 }
 
 /// <summary>How a message is sent.</summary>
@@ -74,4 +77,10 @@ public sealed record PublishOptions
 
     /// <summary>How long the message is tried, instead of <see cref="RealtimeClientOptions.PublishTimeout"/>.</summary>
     public TimeSpan? Timeout { get; init; }
+
+    /// <summary>
+    /// Whether this client gets the message itself; by default as <see cref="JoinOptions.Echo"/> of the room. Without an echo its number counts as had once the room has
+    /// kept it; only a connection that is lost before that may bring it after all.
+    /// </summary>
+    public bool? Echo { get; init; }
 }

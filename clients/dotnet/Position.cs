@@ -8,7 +8,7 @@ namespace Realtime.Client;
 /// <param name="Sequence">The number of a message; 0 is before the first.</param>
 public readonly record struct Position(string Epoch, long Sequence)
 {
-    /// <summary>Whether it is no place at all, as that of a message without a number.</summary>
+    /// <summary>Whether it is no place at all: the default value.</summary>
     public bool IsNone => Epoch is null;
 
     /// <inheritdoc/>

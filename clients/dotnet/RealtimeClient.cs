@@ -142,7 +142,7 @@ public sealed class RealtimeClient : IAsyncDisposable, IDisposable
     {
         NameRule.Check(user, "user");
         CheckBody(content, data);
-        return _session.PublishAsync(null, user, null, content, data, _session.Options.PublishTimeout, cancellation);
+        return _session.PublishAsync(null, user, null, content, data, cancellation);
     }
 
     /// <summary>A page of the messages that a room has kept, oldest first, without being in it, where the server allows that.</summary>
@@ -214,6 +214,11 @@ public sealed class RealtimeClient : IAsyncDisposable, IDisposable
         await _session.AskAsync(FrameWriter.Ping, static (scoped in _) => true, _session.Options.AnswerTimeout, cancellation).ConfigureAwait(false);
         return _session.Time.GetElapsedTime(start);
     }
+
+    /// <summary>The id of the connection that is open now, and of no later one: for a service that sends to a room and leaves this client out (<c>exclude</c>).</summary>
+    /// <exception cref="RealtimeException">There was no answer.</exception>
+    public Task<string> ConnectionIdAsync(CancellationToken cancellation = default) =>
+        _session.AskAsync(FrameWriter.Ping, static (scoped in frame) => frame.Connection.Decode() ?? "", _session.Options.AnswerTimeout, cancellation);
 
     /// <summary>As <see cref="CloseAsync"/>, for good: it waits a second at most for the server's goodbye.</summary>
     public async ValueTask DisposeAsync() => await _session.CloseAsync(disposes: true).ConfigureAwait(false);

@@ -87,8 +87,33 @@ public sealed class RealtimeRoom
             NameRule.CheckId(id, nameof(options.Id));
         if (options?.Timeout is { } timeout)
             RealtimeClientOptions.Check(nameof(options.Timeout), timeout);
-        var receipt = await _session.PublishAsync(_state, null, options?.Id, content, data, options?.Timeout ?? _session.Options.PublishTimeout, cancellation).ConfigureAwait(false);
+        var receipt = await _session.PublishAsync(_state, null, options, content, data, cancellation).ConfigureAwait(false);
         return receipt.Position.GetValueOrDefault();
+    }
+
+    /// <summary>
+    /// Sends a message that is of use only now, as that somebody types, to who is in the room (<see cref="EphemeralMessage"/>). It has no position and is kept nowhere. It is sent
+    /// once, on the connection that is open; without one it fails with <see cref="RealtimeErrorCodes.Offline"/>.
+    /// </summary>
+    /// <param name="key">1 to 128 bytes: for a member who reads too slowly the newest of this sender, room and key takes the place of the older one.</param>
+    /// <param name="echo">Whether this client gets it itself; by default as <see cref="JoinOptions.Echo"/> of the room.</param>
+    /// <returns>When it is on its way.</returns>
+    /// <exception cref="ArgumentException">Content or key are not valid.</exception>
+    /// <exception cref="RealtimeException">The server has refused it, or there was no answer.</exception>
+    public Task PublishEphemeralAsync(string content, string? key = null, bool? echo = null, CancellationToken cancellation = default)
+    {
+        ArgumentNullException.ThrowIfNull(content);
+        return PublishEphemeralAsync(default, content, key, echo, cancellation);
+    }
+
+    /// <inheritdoc cref="PublishEphemeralAsync(string, string?, bool?, CancellationToken)"/>
+    public Task PublishEphemeralAsync(JsonData data, string? content = null, string? key = null, bool? echo = null, CancellationToken cancellation = default)
+    {
+        RealtimeClient.CheckBody(content, data);
+        if (key is not null)
+            NameRule.CheckId(key, nameof(key));
+        return _session.AskAsync(
+            id => FrameWriter.Ephemeral(id, Name, key, echo, content, data), static (scoped in _) => true, _session.Options.AnswerTimeout, cancellation, waits: false);
     }
 
     /// <summary>A page of the users in the room.</summary>

@@ -38,6 +38,35 @@ public sealed class RoomMessage : RoomEvent
     public RoomMissed? Missed { get; internal set; }
 }
 
+/// <summary>
+/// A message that is of use only now, as that somebody types. It has no position, and is kept nowhere: some may be missing, as they are the first to give way to a client
+/// that reads too slowly. In its place between the others.
+/// </summary>
+public sealed class EphemeralMessage : RoomEvent
+{
+    internal EphemeralMessage()
+    {
+    }
+
+    /// <summary>The user who wrote it; null when a service did and named none.</summary>
+    public string? From { get; internal init; }
+
+    /// <summary>Whether a service sent it: then <see cref="From"/> is no user, whatever name it is.</summary>
+    public bool IsService { get; internal init; }
+
+    /// <summary>Of those with this key, room and sender only the newest is of use; null when it has none.</summary>
+    public string? Key { get; internal init; }
+
+    /// <summary>Its text, if it has one.</summary>
+    public string? Content { get; internal init; }
+
+    /// <summary>Its data, if it has some.</summary>
+    public JsonData Data { get; internal init; }
+
+    /// <summary>When the room took it.</summary>
+    public DateTimeOffset Timestamp { get; internal init; }
+}
+
 /// <summary>This client is in the room, for the first time or again. What was missed follows, when it can be had.</summary>
 public sealed class RoomJoined : RoomEvent
 {

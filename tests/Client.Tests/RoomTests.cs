@@ -148,6 +148,28 @@ public sealed class RoomTests(RealServer server)
     }
 
     [Fact]
+    public async Task What_is_published_without_an_echo_is_no_hole_and_what_is_ephemeral_has_no_number()
+    {
+        await using var alice = server.Client("alice");
+        await using var bob = server.Client("bob");
+        var silent = await alice.JoinAsync(_room, new() { Echo = false }).Soon();
+        var room = await bob.JoinAsync(_room).Soon();
+        await Task.WhenAll(Enumerable.Range(0, 50).Select(n => (n % 2 == 0 ? silent : room).PublishAsync($"{n}"))).Soon();
+        await silent.PublishAsync("heard", new() { Echo = true }).Soon();
+        await room.PublishEphemeralAsync("typing", key: "typing").Soon();
+        await silent.PublishEphemeralAsync(JsonData.Parse("[7]"), echo: false).Soon();
+        await server.Grains.GetGrain<IRoomGrain>(_room).Broadcast(new() { Content = "for others", Exclude = await alice.ConnectionIdAsync().Soon() });
+        await room.PublishAsync("last").Soon();
+        var heard = await silent.EventsAsync().Take(30);
+        Assert.Equal([.. Enumerable.Range(0, 25).Select(n => $"{n * 2 + 1}"), "heard", "last"], heard.OfType<RoomMessage>().Select(message => message.Content));
+        Assert.Equal(("typing", "typing", "bob"), heard.OfType<EphemeralMessage>().Single() is var its ? (its.Content, its.Key, its.From) : default);
+        Assert.Empty(heard.OfType<RoomMissed>());
+        Assert.Single(heard.OfType<RoomJoined>()); // no hole was seen
+        Assert.Equal(53, silent.Position!.Value.Sequence);
+        Assert.Equal("[7]", (await room.EventsAsync().Take(54)).OfType<EphemeralMessage>().Last().Data.ToString());
+    }
+
+    [Fact]
     public async Task What_the_server_refuses_fails_and_the_rest_goes_on()
     {
         await using var alice = server.Client("alice");

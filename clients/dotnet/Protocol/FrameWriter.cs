@@ -10,13 +10,15 @@ internal static class FrameWriter
     [ThreadStatic]
     private static (ArrayBufferWriter<byte> Buffer, Utf8JsonWriter Writer)? t_spare;
 
-    public static byte[] Join(string id, string room, Position? position, int? last) => Write((id, room, position, last), static (writer, its) =>
+    public static byte[] Join(string id, string room, Position? position, int? last, bool echo) => Write((id, room, position, last, echo), static (writer, its) =>
     {
         Begin(writer, its.id, "join");
         writer.WriteString("room"u8, its.room);
         WritePosition(writer, its.position);
         if (its.last is { } last)
             writer.WriteNumber("last"u8, last);
+        if (!its.echo)
+            writer.WriteBoolean("echo"u8, false);
     });
 
     public static byte[] Inbox(string id, Position? position) => Write((id, position), static (writer, its) =>
@@ -32,10 +34,26 @@ internal static class FrameWriter
     });
 
     /// <param name="target">The room, or the user for <paramref name="isDirect"/>.</param>
-    public static byte[] Message(string id, string target, bool isDirect, string? content, JsonData data) => Write((id, target, isDirect, content, data), static (writer, its) =>
+    public static byte[] Message(string id, string target, bool isDirect, bool? echo, string? content, JsonData data) => Write((id, target, isDirect, echo, content, data), static (writer, its) =>
     {
         Begin(writer, its.id, "message");
         writer.WriteString(its.isDirect ? "to"u8 : "room"u8, its.target);
+        if (its.echo is { } echo)
+            writer.WriteBoolean("echo"u8, echo);
+        if (its.content is not null)
+            writer.WriteString("content"u8, its.content);
+        WriteData(writer, its.data);
+    });
+
+    public static byte[] Ephemeral(string id, string room, string? key, bool? echo, string? content, JsonData data) => Write((id, room, key, echo, content, data), static (writer, its) =>
+    {
+        Begin(writer, its.id, "message");
+        writer.WriteString("room"u8, its.room);
+        writer.WriteBoolean("ephemeral"u8, true);
+        if (its.key is not null)
+            writer.WriteString("key"u8, its.key);
+        if (its.echo is { } echo)
+            writer.WriteBoolean("echo"u8, echo);
         if (its.content is not null)
             writer.WriteString("content"u8, its.content);
         WriteData(writer, its.data);

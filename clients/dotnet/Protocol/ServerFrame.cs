@@ -11,6 +11,7 @@ internal enum FrameType : byte
     /// <summary>One of the types below, with fields that are not as the protocol has them.</summary>
     Broken,
     Message,
+    Excluded,
     Joined,
     Inbox,
     Dropped,
@@ -32,11 +33,11 @@ internal enum FrameType : byte
 internal ref struct ServerFrame
 {
     public FrameType Type;
-    public JsonText Id, Room, From, To, Content, Epoch, Code, By, Next, Method, Sender;
+    public JsonText Id, Room, From, To, Content, Epoch, Code, By, Next, Method, Sender, Key, Connection;
     public ReadOnlySpan<byte> Data, Users, Messages;
     public long Sequence = -1, Count = -1, Timestamp, RetryAfter, Last, Connections, FirstLost = -1, LastLost = -1;
     public bool? Recovered;
-    public bool IsService, More, IsDirect, IsInbox, HasPresence;
+    public bool IsService, IsEphemeral, More, IsDirect, IsInbox, HasPresence;
 
     private JsonText _type;
     private bool _isBroken;
@@ -92,6 +93,7 @@ internal ref struct ServerFrame
                 case 2 when name.SequenceEqual("id"u8): Id = Text(ref reader, json); break;
                 case 2 when name.SequenceEqual("to"u8): TextOrNumber(ref reader, json, ref To, ref LastLost); break;
                 case 2 when name.SequenceEqual("by"u8): By = Text(ref reader, json); break;
+                case 3 when name.SequenceEqual("key"u8): Key = Text(ref reader, json); break;
                 case 3 when name.SequenceEqual("seq"u8): Sequence = Number(ref reader); break;
                 case 4 when name.SequenceEqual("type"u8): _type = Text(ref reader, json); break;
                 case 4 when name.SequenceEqual("room"u8): Room = Text(ref reader, json); break;
@@ -113,7 +115,9 @@ internal ref struct ServerFrame
                 case 8 when name.SequenceEqual("messages"u8): Messages = Value(ref reader, json, JsonTokenType.StartArray); break;
                 case 8 when name.SequenceEqual("presence"u8): HasPresence = Flag(ref reader); break;
                 case 9 when name.SequenceEqual("timestamp"u8): Timestamp = Number(ref reader); break;
+                case 9 when name.SequenceEqual("ephemeral"u8): IsEphemeral = Flag(ref reader); break;
                 case 9 when name.SequenceEqual("recovered"u8): Recovered = Flag(ref reader); break;
+                case 10 when name.SequenceEqual("connection"u8): Connection = Text(ref reader, json); break;
                 case 10 when name.SequenceEqual("retryAfter"u8): RetryAfter = Number(ref reader); break;
                 case 11 when name.SequenceEqual("connections"u8): Connections = Number(ref reader); break;
                 default: reader.Skip(); break;
@@ -180,6 +184,7 @@ internal ref struct ServerFrame
         : type.Is("dropped"u8) ? FrameType.Dropped
         : type.Is("inbox"u8) ? FrameType.Inbox
         : type.Is("members"u8) ? FrameType.Members
+        : type.Is("excluded"u8) ? FrameType.Excluded
         : type.Is("history"u8) ? FrameType.History
         : type.Is("refreshed"u8) ? FrameType.Refreshed
         : type.Is("result"u8) ? FrameType.Result
@@ -189,11 +194,12 @@ internal ref struct ServerFrame
     /// <summary>Whether it has the fields that its type needs.</summary>
     private readonly bool IsWhole() => Type switch
     {
-        FrameType.Message => Epoch.IsPresent == Sequence >= 0,
+        FrameType.Message => Epoch.IsPresent == Sequence >= 0 && (!Room.IsPresent || IsEphemeral || Epoch.IsPresent),
+        FrameType.Excluded => Room.IsPresent && Epoch.IsPresent && Sequence >= 0,
         FrameType.Joined => Room.IsPresent && Epoch.IsPresent && Sequence >= Last,
         FrameType.Inbox => Epoch.IsPresent && Sequence >= 0,
         FrameType.Dropped => IsDirect || (IsInbox || Room.IsPresent) && (Epoch.IsPresent ? LastLost >= 0 : HasPresence),
-        FrameType.Ack => Id.IsPresent && Epoch.IsPresent == Sequence >= 0 && (!Room.IsPresent || Epoch.IsPresent),
+        FrameType.Ack => Id.IsPresent && Epoch.IsPresent == Sequence >= 0,
         FrameType.Left => Room.IsPresent,
         FrameType.Members => !Users.IsEmpty && Count >= 0,
         FrameType.History => !Messages.IsEmpty,

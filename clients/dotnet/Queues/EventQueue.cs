@@ -92,8 +92,8 @@ internal abstract class EventQueue<T>(int maxItems, int maxBytes) : IValueTaskSo
         }
     }
 
-    /// <summary>What tells of a loss: the one before, and one that gives way now.</summary>
-    protected abstract T Merge(T? lost, T next);
+    /// <summary>What tells of a loss: the one before, and one that gives way now. Null when there is nothing to tell.</summary>
+    protected abstract T? Merge(T? lost, T next);
 
     /// <summary>One leaves the queue, to be read.</summary>
     protected virtual void Taken(T item)

@@ -8,20 +8,22 @@ internal sealed class RoomQueue(int maxItems, int maxBytes) : EventQueue<RoomEve
 
     protected override void Taken(RoomEvent item) => _read = item switch
     {
-        RoomMessage { Position.IsNone: false } message => message.Position,
+        RoomMessage message => message.Position,
         RoomMissed missed => missed.Position,
         RoomJoined { Recovered: not true, Last: 0 } joined => joined.Position,
         _ => _read,
     };
 
-    protected override RoomEvent Merge(RoomEvent? lost, RoomEvent next)
+    protected override RoomEvent? Merge(RoomEvent? lost, RoomEvent next)
     {
+        if (next is EphemeralMessage)
+            return lost; // nobody is told of those
         var before = lost as RoomMissed;
         Position? since;
         Position? position;
         switch (next)
         {
-            case RoomMessage { Position.IsNone: false } message:
+            case RoomMessage message:
                 (since, position) = (new Position(message.Position.Epoch, message.Position.Sequence - 1), message.Position);
                 break;
             case RoomMissed missed:

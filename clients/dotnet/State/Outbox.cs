@@ -3,7 +3,7 @@ using Realtime.Client.Protocol;
 namespace Realtime.Client.State;
 
 /// <summary>A message without an answer. What is sent again under an id must be the same, so its frame is kept.</summary>
-internal sealed class Outgoing(string id, string? room, byte[] frame, long deadline)
+internal sealed class Outgoing(string id, string? room, bool isSilent, byte[] frame, long deadline)
 {
     private readonly TaskCompletionSource<DirectReceipt> _answer = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
@@ -11,6 +11,9 @@ internal sealed class Outgoing(string id, string? room, byte[] frame, long deadl
 
     /// <summary>Null for a direct message.</summary>
     public string? Room { get; } = room;
+
+    /// <summary>Whether this client gets no echo of it.</summary>
+    public bool IsSilent { get; } = isSilent;
 
     public byte[] Frame { get; } = frame;
 

@@ -11,6 +11,7 @@ internal sealed class RoomState
 
     private readonly Session _session;
     private readonly int? _last;
+    private readonly OwnMessages _own = new();
 
     /// <summary>The join whose answer counts; one for an earlier stay does not.</summary>
     private string? _joinId;
@@ -32,9 +33,9 @@ internal sealed class RoomState
 
     private TaskCompletionSource<RealtimeRoom>? _waiting;
 
-    public RoomState(Session session, string name, Position? since, int? last)
+    public RoomState(Session session, string name, JoinOptions options)
     {
-        (_session, Name, Position, _last, _rawSeen) = (session, name, since, last, session.RawCount);
+        (_session, Name, Position, _last, Echo, _rawSeen) = (session, name, options.Since, options.Last, options.Echo, session.RawCount);
         Events = new(session.Options.ReceiveMessages, session.Options.ReceiveBytes);
         Room = new(session, this);
     }
@@ -47,6 +48,9 @@ internal sealed class RoomState
 
     /// <summary>Of the last message that came.</summary>
     public Position? Position { get; private set; }
+
+    /// <summary>Whether this client gets what it publishes here, unless a publish says otherwise.</summary>
+    public bool Echo { get; }
 
     public bool IsJoined { get; private set; }
 
@@ -68,7 +72,11 @@ internal sealed class RoomState
     public void Opened() => (_rawSeen, IsPaused) = (0, false);
 
     /// <summary>The stay has ended with its connection.</summary>
-    public void Lost() => (IsJoined, _joinId) = (false, null);
+    public void Lost()
+    {
+        (IsJoined, _joinId) = (false, null);
+        _own.Held.Clear(); // they come again
+    }
 
     public void SendJoin()
     {
@@ -76,7 +84,7 @@ internal sealed class RoomState
         if (_session.IsLeaving(Name))
             return;
         var id = _joinId = _session.NewId();
-        _session.Send(id, FrameWriter.Join(id, Name, Position, _last), error =>
+        _session.Send(id, FrameWriter.Join(id, Name, Position, _last, Echo), error =>
         {
             if (error is not null)
                 JoinFailed(id, error);
@@ -114,7 +122,7 @@ internal sealed class RoomState
     });
 
     /// <summary>The answer to a join; without an id the server has put the room's position right by itself.</summary>
-    public void Joined(scoped in ServerFrame frame, int bytes)
+    private void Joined(scoped in ServerFrame frame, int bytes)
     {
         var id = frame.Id.Decode();
         if (id is null ? !IsJoined : id != _joinId)
@@ -123,7 +131,10 @@ internal sealed class RoomState
         var start = new Position(_session.Texts.Get(frame.Epoch), frame.Sequence - frame.Last);
         // The position moves with the messages that follow, missed or newest ones: a cut among them then resumes where it was.
         if (frame.Recovered != true || before is null)
+        {
             Position = start;
+            _own.Numbers.Clear();
+        }
         _rawSeen = _session.RawCount;
         IsJoined = true;
         _attempt = _unanswered = 0;
@@ -144,14 +155,42 @@ internal sealed class RoomState
             _session.Drop(this, new(RealtimeErrorCodes.Removed, $"The server has taken you out of {Name}.") { Room = Name });
     }
 
-    public void Message(scoped in ServerFrame frame, int bytes)
+    /// <summary>A frame that has its place in the order of the room.</summary>
+    public void Arrived(scoped in ServerFrame frame, ReadOnlySpan<byte> json)
+    {
+        if (_own.Held.Count > 0)
+        {
+            Hold(in frame, json);
+            return;
+        }
+        switch (frame.Type)
+        {
+            case FrameType.Joined:
+                Joined(in frame, json.Length);
+                break;
+            case FrameType.Dropped:
+                Dropped(in frame);
+                break;
+            case FrameType.Message when frame.IsEphemeral:
+                Ephemeral(in frame, json.Length);
+                break;
+            case FrameType.Message or FrameType.Excluded:
+                Message(in frame, json);
+                break;
+            default:
+                Present(in frame, json.Length);
+                break;
+        }
+    }
+
+    private void Message(scoped in ServerFrame frame, ReadOnlySpan<byte> json)
     {
         // While a room is joined anew, what still comes from the former stay comes again.
         if (!IsJoined)
             return;
-        var place = frame.Sequence >= 0 ? new Position(_session.Texts.Get(frame.Epoch), frame.Sequence) : default;
+        var place = new Position(_session.Texts.Get(frame.Epoch), frame.Sequence);
         // Before the position moves: one that cannot be decoded was not had.
-        var message = new RoomMessage(Name, place)
+        var message = frame.Type == FrameType.Excluded ? null : new RoomMessage(Name, place)
         {
             From = frame.From.IsPresent ? _session.Texts.Get(frame.From) : null,
             IsService = frame.IsService,
@@ -159,29 +198,84 @@ internal sealed class RoomState
             Data = new(frame.Data.ToArray()),
             Timestamp = Pages.Time(frame.Timestamp),
         };
-        if (!place.IsNone)
-        {
-            if (!IsNext(place))
-                return;
-            Position = place;
-            _rawSeen = _session.RawCount;
-        }
-        Tell(message, bytes);
-    }
-
-    /// <summary>Whether a message is handed out now; what it skips is fetched or told.</summary>
-    private bool IsNext(Position place)
-    {
         var before = Position.GetValueOrDefault();
-        if (before.Epoch != place.Epoch)
+        if (before.Epoch == place.Epoch)
+        {
+            if (place.Sequence <= before.Sequence)
+                return;
+            // Unwrapped frames have numbers too, but do not show them: each one that came since may fill one.
+            if (place.Sequence - before.Sequence - 1 - _own.CountBefore(place.Sequence) > _session.RawCount - _rawSeen)
+            {
+                // It may be filled by a message of this client's own that has no echo: its ack tells.
+                if (_session.AwaitsOwn(Name))
+                {
+                    Hold(in frame, json);
+                    return;
+                }
+                if (Repair(before, place))
+                    return;
+            }
+        }
+        else
         {
             TellMissed(before, place with { Sequence = place.Sequence - 1 });
-            return true;
+            _own.Numbers.Clear();
         }
-        if (place.Sequence <= before.Sequence)
-            return false;
-        // Unwrapped frames have numbers too, but do not show them: each one that came since may fill one.
-        return place.Sequence - before.Sequence - 1 <= _session.RawCount - _rawSeen || !Repair(before, place);
+        var isOwn = _own.Numbers.Contains(place.Sequence);
+        Move(place);
+        // A resume brings what was to have no echo; and a service may have left this client out.
+        if (message is not null && !isOwn)
+            Tell(message, json.Length);
+    }
+
+    private void Ephemeral(scoped in ServerFrame frame, int bytes)
+    {
+        if (!IsJoined)
+            return;
+        Tell(new EphemeralMessage
+        {
+            From = frame.From.IsPresent ? _session.Texts.Get(frame.From) : null,
+            IsService = frame.IsService,
+            Key = frame.Key.IsPresent ? _session.Texts.Get(frame.Key) : null,
+            Content = frame.Content.Decode(),
+            Data = new(frame.Data.ToArray()),
+            Timestamp = Pages.Time(frame.Timestamp),
+        }, bytes);
+    }
+
+    /// <summary>The room has kept a message of this client's that it gets no echo of: its number counts as had.</summary>
+    public void OwnKept(Position place)
+    {
+        if (!IsJoined || Position is not { } known || known.Epoch != place.Epoch || place.Sequence <= known.Sequence)
+            return;
+        // Those of others before it may come yet; when they do not, this room is joined anew from before them.
+        if (!_own.Numbers.Add(place.Sequence) || _own.Numbers.Count <= OwnMessages.MaxNumbers)
+            Move(known);
+        else if (!Repair(known, place))
+            Move(place);
+    }
+
+    /// <summary>It is known now whether a hole before them is filled.</summary>
+    public void ReleaseHeld()
+    {
+        foreach (var json in _own.Held.Take())
+            Arrived(ServerFrame.Read(json), json);
+    }
+
+    private void Hold(scoped in ServerFrame frame, ReadOnlySpan<byte> json)
+    {
+        if (_own.Held.Bytes + json.Length <= _session.Options.ReceiveBytes)
+            _own.Held.Add(json.ToArray());
+        else if (Position is { } known && _repaired != known)
+            Repair(known, known);
+        else
+            _own.Held.Clear(); // the next message tells of the hole
+    }
+
+    private void Move(Position place)
+    {
+        Position = _own.Advance(place);
+        _rawSeen = _session.RawCount;
     }
 
     /// <summary>Fetches what is missing before this message by joining again; false when that was tried, and it has been told.</summary>
@@ -200,7 +294,7 @@ internal sealed class RoomState
     }
 
     /// <summary>The server has left messages out, or who came and went, because this client reads too slowly for the room.</summary>
-    public void Dropped(scoped in ServerFrame frame)
+    private void Dropped(scoped in ServerFrame frame)
     {
         if (!IsJoined)
             return;
@@ -211,16 +305,13 @@ internal sealed class RoomState
             var last = new Position(_session.Texts.Get(frame.Epoch), frame.LastLost);
             isRepeat = before is { } known && known.Epoch == last.Epoch && last.Sequence <= known.Sequence;
             if (!isRepeat)
-            {
-                Position = last;
-                _rawSeen = _session.RawCount;
-            }
+                Move(last);
         }
         if (!isRepeat || frame.HasPresence)
             TellMissed(before, Position.GetValueOrDefault(), MissedReason.SlowConnection, frame.HasPresence);
     }
 
-    public void Present(scoped in ServerFrame frame, int bytes)
+    private void Present(scoped in ServerFrame frame, int bytes)
     {
         if (!IsJoined)
             return;

@@ -47,7 +47,7 @@ internal sealed partial class Session
                 else if (frame.Type == FrameType.Broken)
                     Log.Broken(Logger, Start(bytes));
                 else
-                    Arrived(connection, in frame, bytes.Length);
+                    Arrived(connection, in frame, bytes);
             }
             catch (Exception exception) when (exception is InvalidOperationException or JsonException)
             {
@@ -58,35 +58,32 @@ internal sealed partial class Session
 
     private static string Start(ReadOnlySpan<byte> bytes) => Encoding.UTF8.GetString(bytes[..Math.Min(bytes.Length, MaxLogged)]);
 
-    private void Arrived(SocketConnection connection, scoped in ServerFrame frame, int bytes)
+    private void Arrived(SocketConnection connection, scoped in ServerFrame frame, ReadOnlySpan<byte> bytes)
     {
         switch (frame.Type)
         {
-            case FrameType.Message when frame.Room.IsPresent:
-                RoomOf(in frame)?.Message(in frame, bytes);
+            case FrameType.Message when !frame.Room.IsPresent:
+                Direct(in frame, bytes.Length);
                 break;
-            case FrameType.Message:
-                Direct(in frame, bytes);
+            case FrameType.Message or FrameType.Excluded or FrameType.Join or FrameType.Leave or FrameType.Presence:
+                RoomOf(in frame)?.Arrived(in frame, bytes);
                 break;
             case FrameType.Ack:
                 Acknowledged(in frame);
                 break;
             case FrameType.Joined:
                 TakeRequest(frame.Id.Decode())?.Answer(in frame);
-                RoomOf(in frame)?.Joined(in frame, bytes);
+                RoomOf(in frame)?.Arrived(in frame, bytes);
                 break;
             case FrameType.Inbox:
                 TakeRequest(frame.Id.Decode())?.Answer(in frame);
                 _inbox?.Answered(in frame);
                 break;
             case FrameType.Dropped:
-                Dropped(in frame);
+                Dropped(in frame, bytes);
                 break;
             case FrameType.Left when frame.By.Is("server"u8):
                 RoomOf(in frame)?.Removed();
-                break;
-            case FrameType.Join or FrameType.Leave or FrameType.Presence:
-                RoomOf(in frame)?.Present(in frame, bytes);
                 break;
             case FrameType.Error:
                 Failed(in frame);
@@ -105,11 +102,18 @@ internal sealed partial class Session
     private void Acknowledged(scoped in ServerFrame frame)
     {
         if (_outbox.Find(in frame) is not { } item)
+        {
+            TakeRequest(frame.Id.Decode())?.Answer(in frame); // an ephemeral message
             return;
-        if (item.Room is { } name && _rooms.TryGetValue(name, out var room))
-            room.Acknowledged();
-        _outbox.Take(item);
+        }
         var position = frame.Sequence >= 0 ? new Position(Texts.Get(frame.Epoch), frame.Sequence) : (Position?)null;
+        if (item.Room is { } name && _rooms.TryGetValue(name, out var room))
+        {
+            room.Acknowledged();
+            if (item.IsSilent && position is { } place)
+                room.OwnKept(place);
+        }
+        TakeOut(item);
         item.Answer(new DirectReceipt((int)Math.Min(frame.Connections, int.MaxValue), position));
     }
 
@@ -128,7 +132,7 @@ internal sealed partial class Session
                 item.IsSent = false;
                 _rooms.GetValueOrDefault(name)?.PublishLater(error.RetryAfter);
             }
-            else if (_outbox.Take(item))
+            else if (TakeOut(item))
             {
                 item.Fail(error);
             }
@@ -160,14 +164,14 @@ internal sealed partial class Session
         }, bytes);
     }
 
-    private void Dropped(scoped in ServerFrame frame)
+    private void Dropped(scoped in ServerFrame frame, ReadOnlySpan<byte> bytes)
     {
         if (frame.IsInbox)
             _inbox?.Dropped(in frame);
         else if (frame.IsDirect)
             TellDirect(new DirectMissed { Sender = frame.Sender.Decode(), IsService = frame.IsService, Reason = MissedReason.SlowConnection }, 64);
         else
-            RoomOf(in frame)?.Dropped(in frame);
+            RoomOf(in frame)?.Arrived(in frame, bytes);
     }
 
     public void TellDirect(DirectEvent its, int bytes)

@@ -20,7 +20,7 @@ internal sealed partial class Session
             }
             else
             {
-                room = new(this, name, options.Since, options.Last);
+                room = new(this, name, options);
                 _rooms.Add(name, room);
                 if (_connection is not null)
                     room.SendJoin();

@@ -17,11 +17,11 @@ internal sealed partial class Session
 
     /// <summary>Sends a message once it can be, until it is answered or its time is over.</summary>
     /// <param name="room">Null for a direct message.</param>
-    public async Task<DirectReceipt> PublishAsync(RoomState? room, string? user, string? id, string? content, JsonData data, TimeSpan timeout, CancellationToken cancellation)
+    public async Task<DirectReceipt> PublishAsync(RoomState? room, string? user, PublishOptions? options, string? content, JsonData data, CancellationToken cancellation)
     {
         cancellation.ThrowIfCancellationRequested();
-        id ??= NewId();
-        var frame = FrameWriter.Message(id, room?.Name ?? user!, room is null, content, data);
+        var id = options?.Id ?? NewId();
+        var frame = FrameWriter.Message(id, room?.Name ?? user!, room is null, options?.Echo, content, data);
         CheckSize(frame, room?.Name);
         Outgoing item;
         lock (_gate)
@@ -30,7 +30,7 @@ internal sealed partial class Session
             if (room is not null && !Has(room))
                 throw new RealtimeException(RealtimeErrorCodes.NotJoined, $"Join {room.Name} before you send to it.") { Room = room.Name };
             EnsureStarted();
-            item = new(id, room?.Name, frame, _sweep.In(timeout));
+            item = new(id, room?.Name, room is not null && !(options?.Echo ?? room.Echo), frame, _sweep.In(options?.Timeout ?? Options.PublishTimeout));
             _outbox.Add(item);
             _sweep.Arm(item.Deadline);
             if (room?.MayPublish ?? _connection is not null)
@@ -47,13 +47,14 @@ internal sealed partial class Session
             if (!item.Task.IsCompleted)
             {
                 lock (_gate)
-                    _outbox.Take(item);
+                    TakeOut(item);
             }
         }
     }
 
     /// <summary>Asks the server, once there is a connection.</summary>
-    public async Task<T> AskAsync<T>(Func<string, byte[]> write, AnswerReader<T> read, TimeSpan timeout, CancellationToken cancellation)
+    /// <param name="waits">Whether it waits for a connection when there is none.</param>
+    public async Task<T> AskAsync<T>(Func<string, byte[]> write, AnswerReader<T> read, TimeSpan timeout, CancellationToken cancellation, bool waits = true)
     {
         cancellation.ThrowIfCancellationRequested();
         var id = NewId();
@@ -73,6 +74,8 @@ internal sealed partial class Session
             var question = new Question<T>(id, read) { Bytes = frame.Length, Deadline = _sweep.In(timeout) };
             while (!TrySend(question, frame, ref opened))
             {
+                if (!waits)
+                    throw new RealtimeException(RealtimeErrorCodes.Offline, "Not connected.");
                 var left = Time.GetElapsedTime(_sweep.Now, question.Deadline);
                 await opened.WaitAsync(left > TimeSpan.Zero ? left : TimeSpan.Zero, Time, cancellation).ConfigureAwait(false);
             }
@@ -232,6 +235,27 @@ internal sealed partial class Session
         }
     }
 
+    /// <summary>Whether a message without an echo is under way to the room, so that its number is not known.</summary>
+    public bool AwaitsOwn(string room)
+    {
+        foreach (var item in _outbox.All)
+        {
+            if (item.IsSilent && item.IsSent && item.Room == room)
+                return true;
+        }
+        return false;
+    }
+
+    /// <summary>Takes a message out, to settle it; what has waited for its number goes on.</summary>
+    private bool TakeOut(Outgoing item)
+    {
+        if (!_outbox.Take(item))
+            return false;
+        if (item.IsSilent && _rooms.TryGetValue(item.Room!, out var room) && !AwaitsOwn(item.Room!))
+            room.ReleaseHeld();
+        return true;
+    }
+
     private Request? TakeRequest(string? id)
     {
         if (id is null || !_requests.Remove(id, out var request))
@@ -254,7 +278,7 @@ internal sealed partial class Session
                 {
                     if (item.Deadline > now)
                         next = Math.Min(next, item.Deadline);
-                    else if (_outbox.Take(item))
+                    else if (TakeOut(item))
                         item.Fail(new(RealtimeErrorCodes.Timeout, item.WasTried ? "There was no answer in time; the message may have arrived." : "There was no connection to send the message by in time.") { Room = item.Room });
                 }
                 foreach (var request in _requests.Values.ToArray())
