@@ -10,7 +10,7 @@ public sealed partial class DocsTests
     [
         "FullyQualifiedName", "TIME", "UnsafePreferInlineScheduling", "TieredPGO", "PublishReadyToRun",
         "UseAuthentication", "UseAuthorization", "UseCors", "UseForwardedHeaders", "UsePathBase", // what a host calls
-        "WordList", "EchoHandler", "MyHandler", "IsMember", "TeamHandler", "TeamsDb", // what an example calls its own
+        "WordList", "GetTokenAsync", "ReloadAsync", "ShopJson", "EchoHandler", "MyHandler", "IsMember", "TeamHandler", "TeamsDb", // what an example calls its own
     ];
 
     /// <summary>`./realtime bench` writes it.</summary>
