@@ -31,8 +31,8 @@ public sealed class CallTests(RealServer server)
     public async Task The_server_calls_methods_of_the_client()
     {
         var log = new Lines();
-        await using var bob = Clients.Make(server.Address, options => (options.User, options.MaxRunningCalls) = (_bob, 1), logger: log);
-        var ends = new TaskCompletionSource();
+        await using var bob = Clients.Make(server.Address, options => (options.User, options.MaxRunningCalls) = (_bob, 3), logger: log);
+        var (ends, hanging, hang) = (new TaskCompletionSource(), new TaskCompletionSource(), 0);
         using (var confirm = bob.MapCall("confirm", TestJson.Default.Order, TestJson.Default.Order, (order, _) => ValueTask.FromResult(new Order(order!.Number + 1))))
         {
             bob.MapCall("refuse", (_, _) => throw new RealtimeException("busy", "not now"));
@@ -43,6 +43,8 @@ public sealed class CallTests(RealServer server)
             });
             bob.MapCall("hang", async (_, ended) =>
             {
+                if (Interlocked.Increment(ref hang) == 3)
+                    hanging.TrySetResult();
                 using var registration = ended.Register(() => ends.TrySetResult());
                 await ends.Task;
                 return default;
@@ -57,8 +59,9 @@ public sealed class CallTests(RealServer server)
             Assert.Equal(("call_failed", "The method failed."), await Refused("confirm", "\"no order\""));
             Assert.Equal(("call_failed", "The method failed."), await Refused("large"));
             Assert.Equal("unknown_method", (await Refused("other")).Code);
-            _ = Bob.Call("hang");
-            await Task.Delay(50);
+            for (var i = 0; i < 3; i++)
+                _ = Bob.Call("hang");
+            await hanging.Task.Soon();
             Assert.Equal("too_many_calls", (await Refused("refuse")).Code);
         }
         Assert.Equal("unknown_method", (await Refused("confirm")).Code);
