@@ -71,7 +71,8 @@ public sealed class TokenTests
             if (token is null && fails)
                 throw new FormatException("away");
             return ValueTask.FromResult(token);
-        }), clock);
+        }
+        ), clock);
         var statuses = client.Statuses();
         var connecting = client.ConnectAsync();
         var connection = await server.Accept();
@@ -125,7 +126,8 @@ public sealed class TokenTests
             {
                 Interlocked.Increment(ref asked);
                 return ValueTask.FromResult<string?>(token);
-            }), clock);
+            }
+            ), clock);
             var connecting = client.ConnectAsync();
             var connection = await server.Accept();
             await connecting.Soon();

@@ -54,7 +54,8 @@ internal sealed class Outbox(int maxMessages, int maxBytes)
         if (_bytes + item.Frame.Length > maxBytes)
         {
             throw new RealtimeException(RealtimeErrorCodes.QueueFull,
-                $"The message has {item.Frame.Length} bytes and {_bytes} wait for an answer already; together {maxBytes} may.") { Room = item.Room };
+                $"The message has {item.Frame.Length} bytes and {_bytes} wait for an answer already; together {maxBytes} may.")
+            { Room = item.Room };
         }
         item.Node = _order.AddLast(item);
         _byId.Add((item.Room, item.Id), item);

@@ -148,7 +148,8 @@ internal sealed partial class Session
         if (frame.Length > Options.MaxMessageBytes)
         {
             throw new RealtimeException(RealtimeErrorCodes.TooBig,
-                $"The message has {frame.Length} bytes as a frame; it may have {Options.MaxMessageBytes} (the option {nameof(RealtimeClientOptions.MaxMessageBytes)}).") { Room = room };
+                $"The message has {frame.Length} bytes as a frame; it may have {Options.MaxMessageBytes} (the option {nameof(RealtimeClientOptions.MaxMessageBytes)}).")
+            { Room = room };
         }
     }
 
