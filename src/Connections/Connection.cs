@@ -6,7 +6,7 @@ using System.Text;
 namespace Realtime.Connections;
 
 /// <summary>
-/// One WebSocket. All members can be used from any thread. While it is idle it holds no buffer and no timer: what is needed rarely is
+/// One WebSocket, or one stream of server-sent events, which only sends. All members can be used from any thread. While it is idle it holds no buffer and no timer: what is needed rarely is
 /// made at its first use.
 /// </summary>
 /// <remarks>
@@ -284,6 +284,8 @@ public sealed class Connection
                 break;
             case ConnectionState.Open when now - _nextPing >= 0:
                 _nextPing = now + PingTicks;
+                if (Transport.ShowsLife())
+                    Input.NoteLife();
                 Output.SendPing();
                 break;
         }
@@ -310,7 +312,7 @@ public sealed class Connection
     {
         if (type == 0)
             throw new WrongMessageTypeException("An empty Message has no type; make one with its constructor.");
-        return Output.Compresses || _endpoint.ObservesSends ? SendObserved(Frame.Encode(type, payload)) : Output.Send(type, payload);
+        return Output.Encodes || _endpoint.ObservesSends ? SendObserved(Frame.Encode(type, payload)) : Output.Send(type, payload);
     }
 
     private ValueTask SendAsync(MessageType type, ReadOnlyMemory<byte> payload, CancellationToken cancellationToken)

@@ -165,7 +165,7 @@ internal sealed class ConnectionLifecycle(Connection connection)
         SetStatus(code, reason);
         _state = ConnectionState.Closing;
         _deadline = connection.ScheduleIn(bound);
-        connection.Output.SendClose(ControlFrames.Close(_code, _reason!));
+        connection.Output.SendClose(_code, _reason!);
     }
 
     private void SetStatus(ushort code, string reason)

@@ -150,6 +150,9 @@ public sealed class ConnectionOptions : ISettings
     /// <summary>Writes the response of a refused upgrade; its status is set already. By default the reason as plain text.</summary>
     public Func<HttpContext, UpgradeRefusal, Task>? OnUpgradeRefused { get; set; }
 
+    /// <summary>For <see cref="Upgrader.StreamAsync"/>: what the events of its streams look like. An upgrader that has one makes no WebSockets.</summary>
+    public EventFormat? Events { get; set; }
+
     /// <summary>Bounds how many connections there are; none by default.</summary>
     public ConnectionGate? Gate { get; set; }
 

@@ -8,8 +8,8 @@ namespace Realtime.Connections;
 /// </summary>
 public class Frame
 {
-    private byte[]? _compressed;      // for the usual window
-    private byte[]?[]? _compressedFor; // for smaller ones, which few peers ask for
+    private byte[]? _compressed; // for the usual window
+    private RareForms? _rare;    // for what few peers ask for
 
     private readonly FramePlace? _place;
 
@@ -33,8 +33,19 @@ public class Frame
     {
         if (windowBits == Deflate.MostWindowBits)
             return _compressed ??= Deflate.Compress(Bytes, windowBits);
-        var compressed = _compressedFor ??= new byte[Deflate.MostWindowBits - Deflate.LeastWindowBits][];
+        var compressed = (_rare ??= new()).Compressed;
         return compressed[windowBits - Deflate.LeastWindowBits] ??= Deflate.Compress(Bytes, windowBits);
+    }
+
+    /// <summary>The same messages as server-sent events: made at the first use, then shared by the streams of a format.</summary>
+    internal byte[] Events(EventFormat format)
+    {
+        var rare = _rare ??= new();
+        if (rare.Events is { } made && made.Format == format)
+            return made.Bytes;
+        byte[] bytes = format.Encode(Bytes);
+        rare.Events = new(format, bytes);
+        return bytes;
     }
 
     /// <summary>Its place in its topic, ready for a queue; null for a frame of none.</summary>
@@ -95,4 +106,13 @@ public class Frame
         payload.CopyTo(bytes.AsSpan(head));
         return new(bytes, 1);
     }
+
+    // Two threads may make one at once: what either has is right, and is made again.
+    private sealed class RareForms
+    {
+        public readonly byte[]?[] Compressed = new byte[Deflate.MostWindowBits - Deflate.LeastWindowBits][]; // for smaller windows
+        public EventForm? Events;
+    }
+
+    private sealed record EventForm(EventFormat Format, byte[] Bytes);
 }

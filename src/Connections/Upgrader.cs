@@ -16,7 +16,7 @@ namespace Realtime.Connections;
 /// Turns requests into connections: for endpoints of one's own, where <see cref="ConnectionRouteBuilderExtensions.MapConnections(Microsoft.AspNetCore.Routing.IEndpointRouteBuilder, string, Func{Connection, Task}, Action{ConnectionOptions}?)"/>
 /// does not fit. Make one per kind of connection and keep it. Needs <see cref="ConnectionServiceCollectionExtensions.AddRealtimeConnections"/>.
 /// </summary>
-public sealed class Upgrader
+public sealed partial class Upgrader
 {
     private static readonly UpgradeRefusal s_shutsDown = new(StatusCodes.Status503ServiceUnavailable, "The server shuts down.");
     private static readonly UpgradeRefusal s_tooMany = new(StatusCodes.Status503ServiceUnavailable, "The server has as many connections as it may have.");
@@ -58,28 +58,34 @@ public sealed class Upgrader
         ArgumentNullException.ThrowIfNull(context);
         var options = _endpoint.Options;
         var services = _endpoint.Services;
+        if (options.Events is not null)
+            throw new InvalidOperationException("This upgrader is for streams of events.");
         if (services.Drain.HasBegun)
-        {
-            context.Response.Headers.RetryAfter = services.Drain.NextRetrySeconds().ToString(CultureInfo.InvariantCulture);
-            return await RefuseAsync(context, s_shutsDown);
-        }
+            return await RefuseAsync(context, ShutsDown(context));
         if (UpgradeRequest.Check(context, options, out var agreed) is { } refusal)
             return await RefuseAsync(context, refusal);
 
-        var peer = new Peer(
-            User: IsAnybody(context.User) ? context.User : null,
-            UserId: options.UserId is { } userId ? userId(context) : DefaultUserId(context.User),
-            RemoteAddress: RemoteAddress(context),
-            agreed.Subprotocol,
-            agreed.WindowBits,
-            State: options.State?.Invoke(context));
-
+        var peer = PeerOf(context, options, agreed.Subprotocol, agreed.WindowBits);
         if (options.Gate is { } gate && await gate.EnterAsync(context, peer.UserId) is { } full)
             return await RefuseAsync(context, full);
         return agreed.Key is not null && _endpoint.MayLeave && context.Features.Get<IConnectionTransportFeature>()?.Transport is PolledConnection polled
             ? await LeaveAsync(context, polled, peer, agreed)
             : await StayAsync(context, peer, agreed);
     }
+
+    private UpgradeRefusal ShutsDown(HttpContext context)
+    {
+        context.Response.Headers.RetryAfter = _endpoint.Services.Drain.NextRetrySeconds().ToString(CultureInfo.InvariantCulture);
+        return s_shutsDown;
+    }
+
+    private static Peer PeerOf(HttpContext context, ConnectionOptions options, string? subprotocol, int windowBits) => new(
+        User: IsAnybody(context.User) ? context.User : null,
+        UserId: options.UserId is { } userId ? userId(context) : DefaultUserId(context.User),
+        RemoteAddress: RemoteAddress(context),
+        subprotocol,
+        windowBits,
+        State: options.State?.Invoke(context));
 
     // The connection runs when this request has ended. The transport is one that no layer stands upon: TLS, say, would be its own.
     private async Task<bool> LeaveAsync(HttpContext context, PolledConnection polled, Peer peer, Agreed agreed)

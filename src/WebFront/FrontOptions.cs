@@ -63,6 +63,13 @@ public sealed class FrontOptions
     public TimeSpan WriteDelay { get; set; }
 
     /// <summary>
+    /// How often a stream of server-sent events gets a comment, so that it is not taken for dead by proxies, and a dead client is
+    /// found. 1 s to 5 min.
+    /// </summary>
+    [Range(typeof(TimeSpan), "00:00:01", "00:05:00")]
+    public TimeSpan EventsHeartbeat { get; set; } = TimeSpan.FromSeconds(15);
+
+    /// <summary>
     /// What a full queue means, by room: the first rule that fits counts. Rooms that none fits follow
     /// <see cref="Connections.ConnectionOptions.SlowConsumer"/>.
     /// </summary>

@@ -36,6 +36,7 @@ public static class RealtimeFrontExtensions
         services.AddRealtimeSecurity(builder.Configuration, builder.Environment);
         services.AddRoomAccess();
         services.TryAddSingleton<Api>();
+        services.TryAddSingleton<EventStreams>();
         services.TryAddSingleton<OpenApiDocument>();
         services.TryAddSingleton<MetricsText>();
         services.TryAddSingleton<FrontHealth>();

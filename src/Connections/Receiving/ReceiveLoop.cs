@@ -38,6 +38,9 @@ internal sealed class ReceiveLoop(Connection connection, ConnectionEndpoint endp
     /// <summary>When a message that has come in part has to be whole; null when there is none, or the rest is not being read.</summary>
     public int? PartialDeadline => _isPartial && !_inHandler ? Volatile.Read(ref _partialDeadline) : null;
 
+    /// <summary>The peer lives, though nothing has come from it.</summary>
+    public void NoteLife() => _lastReceived = Services.Heartbeat.Now;
+
     /// <summary>Returns when the connection has ended and the handler knows.</summary>
     public async Task RunAsync()
     {

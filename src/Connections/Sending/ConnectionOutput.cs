@@ -9,6 +9,9 @@ namespace Realtime.Connections.Sending;
 /// </summary>
 internal sealed class ConnectionOutput(Connection connection, ITransport transport, int windowBits) : ISendOwner
 {
+    /// <summary>In place of a window: the peer gets server-sent events.</summary>
+    public const int AsEvents = byte.MaxValue;
+
     /// <summary>Frames up to this size are built on the stack when they go to one peer only: acks, errors, direct messages.</summary>
     public const int OnStack = 512;
 
@@ -18,7 +21,10 @@ internal sealed class ConnectionOutput(Connection connection, ITransport transpo
     /// <summary>Guards the connection's state and its send queue, which change together: nothing may follow the close frame.</summary>
     public Lock OutputLock { get; } = new();
 
-    public bool Compresses => _windowBits != 0;
+    public bool Compresses => _windowBits is not 0 and not AsEvents;
+
+    /// <summary>Whether the peer gets another form of a frame than its bytes.</summary>
+    public bool Encodes => _windowBits != 0;
 
     public int QueuedMessages
     {
@@ -102,10 +108,21 @@ internal sealed class ConnectionOutput(Connection connection, ITransport transpo
     }
 
     /// <summary>A control frame goes between messages, past the queue's bounds.</summary>
-    public void SendPing() => SendControl(ControlFrames.Ping, ControlFrames.Ping, static (queue, _) => queue.SetPing());
+    public void SendPing() => SendControl(Ping, Ping, static (queue, _) => queue.SetPing());
 
     /// <summary>Under the lock, when the state allows nothing else any more.</summary>
-    public void SendClose(byte[] frame) => SendControl(frame, frame, static (queue, close) => queue.SetClose(close));
+    public void SendClose(ushort code, string reason)
+    {
+        if (_windowBits != AsEvents)
+        {
+            byte[] frame = ControlFrames.Close(code, reason);
+            SendControl(frame, frame, static (queue, close) => queue.SetClose(close));
+            return;
+        }
+        byte[] last = Options.Events!.EncodeClose(code, reason);
+        SendControl(last, last, static (queue, close) => queue.Add(close, messages: 0));
+        transport.EndInput(); // nobody answers
+    }
 
     /// <summary>Several answers to pings go together as long as nothing waits; when something does, only the latest is left to be sent.</summary>
     public void SendPongs(ref Pongs pongs)
@@ -128,7 +145,10 @@ internal sealed class ConnectionOutput(Connection connection, ITransport transpo
 
     public long? Acknowledged => transport.Acknowledged;
 
-    public byte[] BytesOf(Frame frame) => _windowBits == 0 ? frame.Bytes : frame.Compressed(_windowBits);
+    public byte[] BytesOf(Frame frame) =>
+        _windowBits == 0 ? frame.Bytes : _windowBits == AsEvents ? frame.Events(Options.Events!) : frame.Compressed(_windowBits);
+
+    public byte[] Ping => _windowBits == AsEvents ? EventFormat.Heartbeat : ControlFrames.Ping;
 
     public int NewWriteDeadline() => connection.ScheduleIn(connection.Options.WriteTimeout);
 

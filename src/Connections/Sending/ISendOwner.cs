@@ -11,6 +11,9 @@ internal interface ISendOwner
     /// <summary>A frame as this peer gets it: compressed, if that was agreed.</summary>
     byte[] BytesOf(Frame frame);
 
+    /// <summary>A ping as this peer gets it.</summary>
+    byte[] Ping => ControlFrames.Ping;
+
     /// <summary>How many bytes the peer has acknowledged; see <see cref="ITransport.Acknowledged"/>.</summary>
     long? Acknowledged { get; }
 

@@ -173,7 +173,7 @@ internal sealed class SendQueue(ISendOwner owner)
             if (_pong is not null)
                 Copy(_pong, buffer, ref length);
             if (_ping)
-                Copy(ControlFrames.Ping, buffer, ref length);
+                Copy(owner.Ping, buffer, ref length);
             _pong = null;
             _ping = false;
         }

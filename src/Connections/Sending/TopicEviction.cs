@@ -161,7 +161,7 @@ internal readonly ref struct TopicEviction(FrameRing frames, int first, Connecti
             int at = 0;
             for (int message = 0; message < keys.Length; message++)
             {
-                var single = Single(frame, message, ref at);
+                var single = Single(frame, message, options.Events is not null, ref at);
                 bool isNewest = keys[message] is not { } key || --CollectionsMarshal.GetValueRefOrNullRef(toCome, (topic, key)) == 0;
                 Keep(kept, lastOf, isNewest ? single : QueuedFrame.GapOf(single.Place!));
             }
@@ -182,14 +182,20 @@ internal readonly ref struct TopicEviction(FrameRing frames, int first, Connecti
         kept.Add(frame);
     }
 
-    private static QueuedFrame Single(in QueuedFrame frame, int message, ref int at)
+    private static QueuedFrame Single(in QueuedFrame frame, int message, bool isEvents, ref int at)
     {
         if (frame.Messages == 1)
             return frame;
-        var (head, payload) = FrameHeader.ReadOwn(frame.Bytes.AsSpan(at));
-        var bytes = frame.Bytes.AsSpan(at, head + payload).ToArray(); // of its own: a piece would hold the whole frame in memory
+        var rest = frame.Bytes.AsSpan(at);
+        var bytes = rest[..(isEvents ? EventFormat.SizeOfFirst(rest) : SizeOfFirst(rest))].ToArray(); // of its own: a piece would hold the whole frame in memory
         at += bytes.Length;
         return new(bytes, 1, frame.Place!.Of(message));
+    }
+
+    private static int SizeOfFirst(ReadOnlySpan<byte> frames)
+    {
+        var (head, payload) = FrameHeader.ReadOwn(frames);
+        return head + payload;
     }
 
     /// <summary>Makes one gap of two that follow each other in their topic, as long as neither is written.</summary>

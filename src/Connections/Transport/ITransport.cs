@@ -3,9 +3,9 @@ using System.IO.Pipelines;
 namespace Realtime.Connections.Transport;
 
 /// <summary>
-/// The way to the peer's bytes after the upgrade. Two implementations stand side by side: <see cref="PolledTransport"/>, the quick
+/// The way to the peer's bytes after the upgrade. Two implementations for WebSockets stand side by side: <see cref="PolledTransport"/>, the quick
 /// one, for a plain TCP connection on Linux, and <see cref="StreamTransport"/>, the portable one, for TLS, HTTP/2 and whatever else can be
-/// upgraded.
+/// upgraded. <see cref="EventStreamTransport"/> is for peers that only listen.
 /// </summary>
 /// <remarks>
 /// The connection calls <see cref="TrySend"/> and <see cref="SendAsync"/> never at the same time, and <see cref="TrySend"/> under
@@ -37,6 +37,14 @@ internal interface ITransport
     /// Never throws; ends after <see cref="Abort"/> too.
     /// </summary>
     ValueTask CloseOutputAsync();
+
+    /// <summary>Our close goes, and the peer will not answer it: the input ends, of a transport whose peer cannot send. Never throws, any number of times.</summary>
+    void EndInput()
+    {
+    }
+
+    /// <summary>Whether a peer that cannot send has shown since the last time it was asked that it is there. Never throws.</summary>
+    bool ShowsLife() => false;
 
     /// <summary>Ends both directions at once; reads and writes that wait end too. Never throws, any number of times.</summary>
     void Abort();

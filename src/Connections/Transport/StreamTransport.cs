@@ -4,11 +4,11 @@ using System.IO.Pipelines;
 namespace Realtime.Connections.Transport;
 
 /// <summary>The portable transport: the stream of an upgraded request, which stays open as long as the connection.</summary>
-internal sealed class StreamTransport : ITransport
+internal class StreamTransport : ITransport
 {
     private const int MostAtOnce = 64 * 1024; // what Kestrel's output buffer holds by default
 
-    private readonly Stream _stream;
+    private readonly Stream? _stream;
     private readonly Action _abort;
     private readonly Func<long?> _acknowledged;
     private Task _writing = Task.CompletedTask; // what was taken by TrySend and did not complete at once
@@ -18,11 +18,17 @@ internal sealed class StreamTransport : ITransport
     /// <param name="abort">Cuts the request.</param>
     /// <param name="acknowledged">Asks the socket below for <see cref="ITransport.Acknowledged"/>.</param>
     public StreamTransport(Stream stream, int readBufferSize, Action abort, Func<long?> acknowledged)
+        : this(PipeReader.Create(stream, new StreamPipeReaderOptions(bufferSize: readBufferSize, leaveOpen: true, useZeroByteReads: true)), abort, acknowledged)
     {
         _stream = stream;
+    }
+
+    /// <summary>For one that writes in another way.</summary>
+    protected StreamTransport(PipeReader input, Action abort, Func<long?> acknowledged)
+    {
+        Input = input;
         _abort = abort;
         _acknowledged = acknowledged;
-        Input = PipeReader.Create(stream, new StreamPipeReaderOptions(bufferSize: readBufferSize, leaveOpen: true, useZeroByteReads: true));
     }
 
     public bool HasLeft => false;
@@ -42,7 +48,7 @@ internal sealed class StreamTransport : ITransport
             return ITransport.Gone;
         var buffer = ArrayPool<byte>.Shared.Rent(bytes.Length); // a stream may keep it until the write is done
         bytes.CopyTo(buffer);
-        var writing = WriteAsync(buffer, bytes.Length);
+        var writing = WriteAndReturnAsync(buffer, bytes.Length);
         if (!writing.IsCompleted)
             _writing = writing.AsTask();
         else if (!writing.IsCompletedSuccessfully)
@@ -53,19 +59,24 @@ internal sealed class StreamTransport : ITransport
     public async ValueTask SendAsync(ReadOnlyMemory<byte> bytes)
     {
         await _writing;
-        await _stream.WriteAsync(bytes);
-        await _stream.FlushAsync();
+        await WriteAsync(bytes);
     }
 
     // An upgraded request cannot be half closed: its output ends when the request does, which must not be before the last write is done.
     public async ValueTask CloseOutputAsync() => await _writing.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
 
-    public void Abort() => _abort();
+    public virtual void Abort() => _abort();
 
-    private async ValueTask WriteAsync(byte[] buffer, int length)
+    /// <summary>Writes and flushes; throws when the peer is gone.</summary>
+    protected virtual async ValueTask WriteAsync(ReadOnlyMemory<byte> bytes)
     {
-        await _stream.WriteAsync(buffer.AsMemory(0, length));
+        await _stream!.WriteAsync(bytes);
         await _stream.FlushAsync();
+    }
+
+    private async ValueTask WriteAndReturnAsync(byte[] buffer, int length)
+    {
+        await WriteAsync(buffer.AsMemory(0, length));
         ArrayPool<byte>.Shared.Return(buffer); // not after a failure: somebody may still read it
     }
 }

@@ -21,7 +21,7 @@ internal sealed class ClientCalls(
     /// <summary>Calls all of the user's connections here; the first result, or why there is none.</summary>
     public async Task<CallAnswer> CallUser(string user, string method, byte[]? data, TimeSpan timeout)
     {
-        Session[] sessions = [.. registry.GetUser(user).Select(connection => connection.State).OfType<Session>()];
+        Session[] sessions = [.. registry.GetUser(user).Select(connection => connection.State).OfType<Session>().Where(session => !session.IsStream)];
         if (sessions.Length == 0)
             return s_away;
         using var over = new CancellationTokenSource();

@@ -40,7 +40,10 @@ internal sealed record ApiRoute(string Method, string Path, string Policy, Func<
 
     public bool Serves(string method) => Methods.Contains(method, StringComparer.Ordinal); // RFC 9110 section 9.1
 
-    public string[] Methods => Method == HttpMethods.Get ? [HttpMethods.Get, HttpMethods.Head] : [Method];
+    public string[] Methods => Method == HttpMethods.Get && !IsStream ? [HttpMethods.Get, HttpMethods.Head] : [Method];
+
+    /// <summary>Its answer is a stream of events, and not JSON.</summary>
+    public bool IsStream { get; init; }
 }
 
 /// <summary>
@@ -52,7 +55,7 @@ internal sealed class Api(IOptions<FrontOptions> options, RequestLimits limits)
     // For names, white space and escapes; content and data come on top.
     private const int BodyOverhead = 16 * 1024;
 
-    public static readonly IReadOnlyList<ApiRoute> Routes = [.. RoomEndpoints.Routes, .. BatchEndpoint.Routes, .. UserEndpoints.Routes, .. RevocationApi.Routes, .. ClusterEndpoints.Routes];
+    public static readonly IReadOnlyList<ApiRoute> Routes = [.. RoomEndpoints.Routes, .. BatchEndpoint.Routes, .. UserEndpoints.Routes, .. RevocationApi.Routes, .. ClusterEndpoints.Routes, .. EventEndpoints.Routes];
 
     // What is below these is ours, whatever it is; beside them the application may have endpoints of its own below /api.
     private static readonly string[] s_prefixes = ["rooms/{**rest}", "users/{**rest}", "connections/{**rest}"];
@@ -67,7 +70,8 @@ internal sealed class Api(IOptions<FrontOptions> options, RequestLimits limits)
             api.MapMethods(route.Path, route.Methods, Serve).WithMetadata(Depth(route.Path), route).RequireAuthorization(route.Policy);
         // Other methods and other paths, so that these are refused as problems too.
         foreach (var path in Routes.Select(route => route.Path).Concat(s_prefixes).Distinct())
-            api.Map(path, Serve).WithMetadata(Depth(path)).WithOrder(1).RequireAuthorization(RealtimePolicies.Read);
+            api.Map(path, Serve).WithMetadata(Depth(path)).WithOrder(1)
+                .RequireAuthorization(Routes.Any(route => route.Path == path && route.Policy == RealtimePolicies.Client) ? RealtimePolicies.Client : RealtimePolicies.Read);
     }
 
     /// <summary>Maps what is left below <c>/api</c>, for a process that has nothing else there.</summary>
@@ -95,7 +99,7 @@ internal sealed class Api(IOptions<FrontOptions> options, RequestLimits limits)
             if (route.Serves(context.Request.Method))
             {
                 await CheckPolicy(context, route);
-                CheckAccept(context.Request);
+                CheckAccept(context.Request, route.IsStream ? s_events : s_json);
                 await route.Run(new ApiRequest(context, names, _maxBody));
                 return;
             }
@@ -131,18 +135,18 @@ internal sealed class Api(IOptions<FrontOptions> options, RequestLimits limits)
             + endpoint.RoutePattern.PathSegments.Count - endpoint.Metadata.GetRequiredMetadata<ApiDepth>().Segments;
     }
 
-    private static void CheckAccept(HttpRequest request)
+    private static void CheckAccept(HttpRequest request, MediaTypeHeaderValue answer)
     {
         if (request.Headers.Accept.Count == 0 || !MediaTypeHeaderValue.TryParseList(request.Headers.Accept, out var accepted))
             return;
         // The most specific range counts (RFC 9110 section 12.5.1).
-        var best = accepted.Where(range => s_json.IsSubsetOf(new MediaTypeHeaderValue(range.MediaType)))
+        var best = accepted.Where(range => answer.IsSubsetOf(new MediaTypeHeaderValue(range.MediaType)))
             .OrderBy(range => range.MatchesAllTypes ? 2 : range.MatchesAllSubTypes ? 1 : 0).FirstOrDefault();
         if (best is null || best.Quality == 0)
-            throw new ApiException(Problems.NotAcceptable, "The answer is application/json, which the Accept header of the request excludes.");
+            throw new ApiException(Problems.NotAcceptable, $"The answer is {answer.MediaType}, which the Accept header of the request excludes.");
     }
 
-    private static readonly MediaTypeHeaderValue s_json = new("application/json");
+    private static readonly MediaTypeHeaderValue s_json = new("application/json"), s_events = new("text/event-stream");
 
     /// <summary>How many segments of an endpoint's pattern are the API's, <c>/api</c> among them.</summary>
     private sealed record ApiDepth(int Segments);

@@ -21,6 +21,8 @@ internal sealed class ApiRequest(HttpContext context, IReadOnlyList<string> name
     // Of a batch, unless a message by itself may be longer.
     private const int BatchBytes = 1024 * 1024;
 
+    public HttpContext Context => context;
+
     public GrainCalls Calls { get; } = context.RequestServices.GetRequiredService<GrainCalls>();
 
     /// <exception cref="ApiException">The name in the path is not allowed.</exception>

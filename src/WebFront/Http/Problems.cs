@@ -120,8 +120,12 @@ internal static partial class Problems
         _ => (Internal, "The server failed; its log says why."),
     };
 
-    private static Problem OfCode(string code) => code switch
+    /// <summary>The kind of a code, of a room or of a frame.</summary>
+    public static Problem OfCode(string code) => code switch
     {
+        ErrorCodes.Forbidden => Forbidden,
+        ErrorCodes.RateLimited => RateLimited,
+        ErrorCodes.RoomFull => new(StatusCodes.Status503ServiceUnavailable, code),
         ErrorCodes.IdConflict => new(StatusCodes.Status409Conflict, code),
         ErrorCodes.ContentTooLong => new(StatusCodes.Status413PayloadTooLarge, code),
         ErrorCodes.RevocationsFull => new(StatusCodes.Status503ServiceUnavailable, code),

@@ -45,6 +45,7 @@ internal sealed partial class RealtimeProtocol
     private ValueTask Refuse(Session session, Frame error)
     {
         session.Connection.Deliver(error);
+        session.EndStream(CloseCodes.TryAgainLater, "refused");
         if (!limits.CountError(session))
             CloseLimited(session, "too many errors");
         return ValueTask.CompletedTask;

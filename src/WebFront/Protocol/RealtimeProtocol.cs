@@ -4,6 +4,7 @@ using Realtime.Grains;
 using Realtime.PushStreams;
 using Realtime.WebFront.Access;
 using Realtime.WebFront.Calls;
+using Realtime.WebFront.Http;
 using Realtime.WebFront.Limiting;
 using Realtime.WebFront.Rooms;
 using Realtime.WebFront.Security;
@@ -41,7 +42,7 @@ internal sealed partial class RealtimeProtocol(
             _ = connection.CloseAsync(CloseCodes.PolicyViolation, "the user id is not a name that is allowed");
             return;
         }
-        var session = new Session(connection, user, clients);
+        var session = new Session(connection, user, clients) { IsStream = connection.State is EventStreams };
         connection.State = session;
         events.Connected(connection);
         expiry.Watch(session);

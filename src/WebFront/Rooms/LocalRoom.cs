@@ -207,7 +207,10 @@ internal sealed partial class LocalRoom : ITimelineHost
             session.Connection.Deliver(MessageFrames.Ack(id, this, published.Receipt));
         // A join or leave without a membership is the front's own.
         if (reply is RefusedReply refused && (membership is not null || command is not (LeaveCommand or JoinCommand)))
+        {
             session.Connection.Deliver(_audience.Error(id, refused));
+            session.EndStream(CloseCodes.TryAgainLater, "refused");
+        }
     }
 
     private void EndLeave(Session session, string? id, Membership membership, RoomReply reply)
@@ -289,6 +292,7 @@ internal sealed partial class LocalRoom : ITimelineHost
             }
             _services.Registry.Leave(session.Connection, Name);
             session.Connection.Deliver(ServerFrames.Left(null, this, byServer: true));
+            session.EndStream(CloseCodes.Normal, "taken out of the room");
         }
     }
 

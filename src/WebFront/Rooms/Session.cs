@@ -44,6 +44,16 @@ internal sealed class Session(Connection connection, string user, ClientCalls ca
         }
     }
 
+    /// <summary>It is a stream of events of one room, or of the inbox: the client hears and cannot say anything.</summary>
+    public bool IsStream { get; init; }
+
+    /// <summary>Ends a stream, which has nothing more to tell.</summary>
+    public void EndStream(ushort code, string reason)
+    {
+        if (IsStream)
+            _ = Connection.CloseAsync(code, reason);
+    }
+
     public bool IsClosed { get; private set; }
 
     /// <summary>The calls that are under way, both ways.</summary>

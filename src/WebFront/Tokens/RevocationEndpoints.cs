@@ -17,7 +17,8 @@ internal static class RevocationEndpoints
         return builder;
     }
 
-    private static (Problem Problem, string? Detail) ProblemOf(HttpContext context)
+    /// <summary>Why who asks may not connect; no detail when nothing is against it.</summary>
+    public static (Problem Problem, string? Detail) ProblemOf(HttpContext context)
     {
         var revocations = context.RequestServices.GetRequiredService<Revocations>();
         if (context.User.Identity is { IsAuthenticated: true, Name: { } user } && revocations.IsBlocked(user))

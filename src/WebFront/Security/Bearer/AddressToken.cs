@@ -5,7 +5,7 @@ using Microsoft.AspNetCore.WebUtilities;
 namespace Realtime.WebFront.Security;
 
 /// <summary>
-/// Takes a token out of the address of a request for one of the front's WebSockets before anything sees it. The server's own log of
+/// Takes a token out of the address of a request for one of the front's WebSockets or streams of events before anything sees it. The server's own log of
 /// requests is written before the first middleware, and every log of requests has the address; who asks for the parameter by its
 /// name (<see cref="HttpRequest.Query"/>) still has it.
 /// </summary>
@@ -37,7 +37,8 @@ internal static class AddressToken
             if (end.EndsWith(own, StringComparison.OrdinalIgnoreCase))
                 return true;
         }
-        return false;
+        return end.EndsWith("/api/inbox/events", StringComparison.OrdinalIgnoreCase)
+            || (end.EndsWith("/events", StringComparison.OrdinalIgnoreCase) && end.Contains("/api/rooms/", StringComparison.OrdinalIgnoreCase));
     }
 
     // By the names as they decode, of which an encoded one is the same parameter.

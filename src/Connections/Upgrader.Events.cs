@@ -1,0 +1,58 @@
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Http.Features;
+using Microsoft.AspNetCore.Http.Timeouts;
+using Microsoft.AspNetCore.Server.Kestrel.Core.Features;
+
+namespace Realtime.Connections;
+
+/// <summary>Begins the answer to a request for a stream of events, when there is something to be sent.</summary>
+/// <param name="context">The request. The status and headers of its response can be set, and bytes be written before the first event.</param>
+/// <param name="first">The first event, complete.</param>
+/// <returns>False when the request was refused instead, and has its answer: then the connection ends.</returns>
+public delegate ValueTask<bool> BeginEvents(HttpContext context, ReadOnlyMemory<byte> first);
+
+/// <summary>Streams of server-sent events, for peers that only listen.</summary>
+public sealed partial class Upgrader
+{
+    /// <summary>
+    /// Makes a connection of a request whose response is a stream of events (<see cref="ConnectionOptions.Events"/>), or refuses it. All that
+    /// holds for WebSockets holds for it, but that nothing comes from the peer: what its system acknowledges stands for the pongs.
+    /// </summary>
+    /// <param name="context">The request; its method and what it accepts are the caller's business.</param>
+    /// <param name="message">What the handler is to receive of the peer, once; a text message.</param>
+    /// <param name="begin">Called once, before the first event is written; not at all when the peer goes before.</param>
+    /// <returns>Completes when the connection has ended. Whether there was one.</returns>
+    public async Task<bool> StreamAsync(HttpContext context, ReadOnlyMemory<byte> message, BeginEvents begin)
+    {
+        ArgumentNullException.ThrowIfNull(context);
+        ArgumentNullException.ThrowIfNull(begin);
+        var options = _endpoint.Options;
+        if (options.Events is null)
+            throw new InvalidOperationException($"This upgrader has no {nameof(ConnectionOptions.Events)}.");
+        if (_endpoint.Services.Drain.HasBegun)
+            return await RefuseAsync(context, ShutsDown(context));
+        if (!Origin.IsAllowed(context, options))
+            return await RefuseAsync(context, new(StatusCodes.Status403Forbidden, "This origin is not allowed."));
+        var peer = PeerOf(context, options, subprotocol: null, ConnectionOutput.AsEvents);
+        if (options.Gate is { } gate && await gate.EnterAsync(context, peer.UserId) is { } full)
+            return await RefuseAsync(context, full);
+
+        EventStreamTransport transport;
+        try
+        {
+            context.Features.Get<IHttpRequestTimeoutFeature>()?.DisableTimeout(); // it is not meant for what may last for days
+            context.Features.Get<IHttpResponseBodyFeature>()?.DisableBuffering();
+            if (context.Features.Get<IHttpMinResponseDataRateFeature>() is { } rate)
+                rate.MinDataRate = null; // slow peers are this library's business
+            transport = new EventStreamTransport(context, message.Span, begin, Acknowledged(context, HttpProtocol.IsHttp2(context.Request.Protocol) || HttpProtocol.IsHttp3(context.Request.Protocol)));
+        }
+        catch (Exception)
+        {
+            Fail(peer);
+            throw;
+        }
+        await using (context.RequestAborted.Register(static transport => ((EventStreamTransport)transport!).EndInput(), transport))
+            await new Connection(_endpoint, transport, peer).RunAsync();
+        return true;
+    }
+}

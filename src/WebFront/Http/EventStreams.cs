@@ -1,0 +1,122 @@
+using System.Buffers;
+using System.Diagnostics.Metrics;
+using System.Globalization;
+using System.Text;
+using System.Text.Json;
+using Microsoft.Extensions.Options;
+using Realtime.Connections;
+using Realtime.WebFront.Limiting;
+using Realtime.WebFront.Protocol;
+
+namespace Realtime.WebFront.Http;
+
+/// <summary>
+/// Streams of server-sent events. Each is a connection of the protocol, whose client has sent one command, by its request, and sends
+/// nothing more: so members, limits, access and slow consumers are what they are for WebSockets.
+/// </summary>
+internal sealed class EventStreams : IDisposable
+{
+    // How long a browser waits until it comes back, spread for when a front has died.
+    private const int LeastRetry = 1000, MostRetry = 3000; // milliseconds
+
+    private readonly Upgrader _rooms, _inboxes;
+    private readonly Meter _meter;
+    private int _open;
+
+    public EventStreams(IServiceProvider services, IOptions<FrontOptions> options, ConnectionLimits limits, IMeterFactory meters)
+    {
+        var protocol = ActivatorUtilities.CreateInstance<RealtimeProtocol>(services);
+        _rooms = new(services, protocol, connections => Configure(connections, ServerEvents.OfRoom));
+        _inboxes = new(services, protocol, connections => Configure(connections, ServerEvents.OfInbox));
+        _meter = meters.Create("Realtime.WebFront");
+        _meter.CreateObservableGauge("realtime.front.event_streams", () => Volatile.Read(ref _open), "{stream}", "Streams of server-sent events that are open.");
+
+        void Configure(ConnectionOptions connections, ServerEvents format)
+        {
+            connections.Events = format;
+            connections.State = _ => this; // by which the protocol knows what the connection is
+            connections.SlowConsumer = SlowConsumerPolicy.Disconnect;
+            connections.OnUpgradeRefused = (context, refusal) => Problems.Write(context, Problems.Of(refusal.Status), refusal.Reason);
+            connections.Gate = limits.Gate;
+            connections.PingInterval = options.Value.EventsHeartbeat;
+            connections.ReadTimeout = Max(connections.ReadTimeout, 3 * options.Value.EventsHeartbeat);
+        }
+
+        static TimeSpan Max(TimeSpan one, TimeSpan other) => one > other ? one : other;
+    }
+
+    /// <summary>Serves a stream to its end.</summary>
+    /// <param name="context">The request.</param>
+    /// <param name="room">Null for the inbox of who asks.</param>
+    /// <param name="since">The position after which it goes on; null for the present.</param>
+    /// <param name="last">How many messages of before a room's stream begins with, unless it goes on.</param>
+    public async Task Serve(HttpContext context, string? room, (string Epoch, long Sequence)? since, long? last)
+    {
+        Interlocked.Increment(ref _open);
+        try
+        {
+            await (room is null ? _inboxes : _rooms).StreamAsync(context, Command(room, since, last), (begun, first) => Begin(begun, first, since));
+        }
+        finally
+        {
+            Interlocked.Decrement(ref _open);
+        }
+    }
+
+    public void Dispose() => _meter.Dispose();
+
+    private static ReadOnlyMemory<byte> Command(string? room, (string Epoch, long Sequence)? since, long? last)
+    {
+        var buffer = new ArrayBufferWriter<byte>(256);
+        using (var json = new Utf8JsonWriter(buffer))
+        {
+            json.WriteStartObject();
+            json.WriteString("type", room is null ? "inbox" : "join");
+            if (room is not null)
+                json.WriteString("room", room);
+            if (since is var (epoch, sequence))
+            {
+                json.WriteString("epoch", epoch);
+                json.WriteNumber("seq", sequence);
+            }
+            if (last is { } count)
+                json.WriteNumber("last", count);
+            json.WriteEndObject();
+        }
+        return buffer.WrittenMemory;
+    }
+
+    /// <summary>The answer begins with the first event: until then it can be a problem, as for any request.</summary>
+    private static async ValueTask<bool> Begin(HttpContext context, ReadOnlyMemory<byte> first, (string Epoch, long Sequence)? since)
+    {
+        if (ServerEvents.Refusal(first.Span) is var (close, code, reason))
+        {
+            var problem = close is { } status ? OfClose(status) : Problems.OfCode(code);
+            if (problem.Status == StatusCodes.Status503ServiceUnavailable)
+                context.Response.Headers.RetryAfter = "1"; // second
+            await Problems.Write(context, problem, reason);
+            return false;
+        }
+        var (response, headers) = (context.Response, context.Response.Headers);
+        response.StatusCode = StatusCodes.Status200OK;
+        response.ContentType = "text/event-stream; charset=utf-8";
+        headers.CacheControl = "no-cache, no-store";
+        headers["X-Accel-Buffering"] = "no"; // of nginx, which else waits for more
+        var retry = Random.Shared.Next(LeastRetry, MostRetry);
+        // The id is that of the first event, unless it has one of its own: what was missed comes behind it.
+        var start = since is var (epoch, sequence)
+            ? string.Create(CultureInfo.InvariantCulture, $"retry: {retry}\nid: {epoch}:{sequence}\n")
+            : string.Create(CultureInfo.InvariantCulture, $"retry: {retry}\n");
+        response.BodyWriter.Write(Encoding.UTF8.GetBytes(start));
+        return true;
+    }
+
+    private static Problem OfClose(ushort code) => code switch
+    {
+        CloseCodes.Kicked or CloseCodes.PolicyViolation => Problems.Forbidden,
+        CloseCodes.TokenExpired => Problems.Unauthorized,
+        CloseCodes.Replaced or CloseCodes.RateLimited => Problems.RateLimited,
+        CloseCodes.InternalError => Problems.Internal,
+        _ => Problems.Unavailable,
+    };
+}
