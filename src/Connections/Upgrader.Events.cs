@@ -1,3 +1,4 @@
+using Microsoft.AspNetCore.Connections.Features;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Features;
 using Microsoft.AspNetCore.Http.Timeouts;
@@ -6,10 +7,10 @@ using Microsoft.AspNetCore.Server.Kestrel.Core.Features;
 namespace Realtime.Connections;
 
 /// <summary>Begins the answer to a request for a stream of events, when there is something to be sent.</summary>
-/// <param name="context">The request. The status and headers of its response can be set, and bytes be written before the first event.</param>
+/// <param name="context">The request. The status and headers of its response can be set.</param>
 /// <param name="first">The first event, complete.</param>
-/// <returns>False when the request was refused instead, and has its answer: then the connection ends.</returns>
-public delegate ValueTask<bool> BeginEvents(HttpContext context, ReadOnlyMemory<byte> first);
+/// <returns>What is written before the first event; null when the request was refused and has its answer: then the connection ends.</returns>
+public delegate ValueTask<ReadOnlyMemory<byte>?> BeginEvents(HttpContext context, ReadOnlyMemory<byte> first);
 
 /// <summary>Streams of server-sent events, for peers that only listen.</summary>
 public sealed partial class Upgrader
@@ -38,21 +39,60 @@ public sealed partial class Upgrader
             return await RefuseAsync(context, full);
 
         EventStreamTransport transport;
+        Connection connection;
+        var polled = MayLeave(context) && _endpoint.Services.TryCountLeft() ? (PolledConnection)context.Features.Get<IConnectionTransportFeature>()!.Transport : null;
         try
         {
             context.Features.Get<IHttpRequestTimeoutFeature>()?.DisableTimeout(); // it is not meant for what may last for days
             context.Features.Get<IHttpResponseBodyFeature>()?.DisableBuffering();
             if (context.Features.Get<IHttpMinResponseDataRateFeature>() is { } rate)
                 rate.MinDataRate = null; // slow peers are this library's business
-            transport = new EventStreamTransport(context, message.Span, begin, Acknowledged(context, HttpProtocol.IsHttp2(context.Request.Protocol) || HttpProtocol.IsHttp3(context.Request.Protocol)));
+            var acknowledged = Acknowledged(context, HttpProtocol.IsHttp2(context.Request.Protocol) || HttpProtocol.IsHttp3(context.Request.Protocol));
+            transport = new EventStreamTransport(_endpoint, context, polled, message.Span, begin, acknowledged);
+            connection = new Connection(_endpoint, transport, peer);
         }
         catch (Exception)
         {
+            if (polled is not null)
+                _endpoint.Services.UncountLeft();
             Fail(peer);
             throw;
         }
-        await using (context.RequestAborted.Register(static transport => ((EventStreamTransport)transport!).EndInput(), transport))
-            await new Connection(_endpoint, transport, peer).RunAsync();
+        await RunAsync(context, connection, transport);
+        if (polled is not null && !transport.HasLeft)
+            _endpoint.Services.UncountLeft();
         return true;
     }
+
+    // Until the connection has ended, or has left the request.
+    private static async Task RunAsync(HttpContext context, Connection connection, EventStreamTransport transport)
+    {
+        await using var aborted = context.RequestAborted.Register(static transport => ((EventStreamTransport)transport!).EndInput(), transport);
+        var ended = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        // Away from the request's context, which would be kept as long as the connection.
+        ThreadPool.UnsafeQueueUserWorkItem(static run => _ = RunAsync(run.connection, run.ended), (connection, ended), preferLocal: true);
+        await Task.WhenAny(transport.Begun, ended.Task);
+        if (!transport.HasLeft)
+            await ended.Task;
+    }
+
+    private static async Task RunAsync(Connection connection, TaskCompletionSource ended)
+    {
+        try
+        {
+            await connection.RunAsync();
+        }
+        finally
+        {
+            ended.SetResult();
+        }
+    }
+
+    // HTTP ends and the socket stays, where nothing stands between this library and the socket, and no middleware has put something of
+    // its own in the place of the server's body, which it would end when the request does.
+    private bool MayLeave(HttpContext context) =>
+        _endpoint.MayLeave
+        && (HttpProtocol.IsHttp11(context.Request.Protocol) || HttpProtocol.IsHttp10(context.Request.Protocol))
+        && context.Features.Get<IConnectionTransportFeature>()?.Transport is PolledConnection
+        && ReferenceEquals(context.Features.Get<IHttpResponseBodyFeature>(), context.Features.Get<IHttpResponseFeature>());
 }

@@ -9,8 +9,8 @@ internal class StreamTransport : ITransport
     private const int MostAtOnce = 64 * 1024; // what Kestrel's output buffer holds by default
 
     private readonly Stream? _stream;
-    private readonly Action _abort;
-    private readonly Func<long?> _acknowledged;
+    private readonly Action? _abort;
+    private readonly Func<long?>? _acknowledged;
     private Task _writing = Task.CompletedTask; // what was taken by TrySend and did not complete at once
 
     /// <param name="stream">What the server's upgrade feature gave.</param>
@@ -18,24 +18,21 @@ internal class StreamTransport : ITransport
     /// <param name="abort">Cuts the request.</param>
     /// <param name="acknowledged">Asks the socket below for <see cref="ITransport.Acknowledged"/>.</param>
     public StreamTransport(Stream stream, int readBufferSize, Action abort, Func<long?> acknowledged)
-        : this(PipeReader.Create(stream, new StreamPipeReaderOptions(bufferSize: readBufferSize, leaveOpen: true, useZeroByteReads: true)), abort, acknowledged)
+        : this(PipeReader.Create(stream, new StreamPipeReaderOptions(bufferSize: readBufferSize, leaveOpen: true, useZeroByteReads: true)))
     {
         _stream = stream;
-    }
-
-    /// <summary>For one that writes in another way.</summary>
-    protected StreamTransport(PipeReader input, Action abort, Func<long?> acknowledged)
-    {
-        Input = input;
         _abort = abort;
         _acknowledged = acknowledged;
     }
 
-    public bool HasLeft => false;
+    /// <summary>For one that has all else by itself.</summary>
+    protected StreamTransport(PipeReader input) => Input = input;
+
+    public virtual bool HasLeft => false;
 
     public PipeReader Input { get; }
 
-    public long? Acknowledged => _acknowledged();
+    public virtual long? Acknowledged => _acknowledged!();
 
     // The server's streams complete a write at once as long as their own buffer has room. One that does not is left to itself, and
     // nothing more is taken until it is done; whatever comes next then waits in the send queue, where the write timeout watches it.
@@ -63,9 +60,9 @@ internal class StreamTransport : ITransport
     }
 
     // An upgraded request cannot be half closed: its output ends when the request does, which must not be before the last write is done.
-    public async ValueTask CloseOutputAsync() => await _writing.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+    public virtual async ValueTask CloseOutputAsync() => await _writing.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
 
-    public virtual void Abort() => _abort();
+    public virtual void Abort() => _abort!();
 
     /// <summary>Writes and flushes; throws when the peer is gone.</summary>
     protected virtual async ValueTask WriteAsync(ReadOnlyMemory<byte> bytes)

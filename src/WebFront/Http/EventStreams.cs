@@ -87,7 +87,7 @@ internal sealed class EventStreams : IDisposable
     }
 
     /// <summary>The answer begins with the first event: until then it can be a problem, as for any request.</summary>
-    private static async ValueTask<bool> Begin(HttpContext context, ReadOnlyMemory<byte> first, (string Epoch, long Sequence)? since)
+    private static async ValueTask<ReadOnlyMemory<byte>?> Begin(HttpContext context, ReadOnlyMemory<byte> first, (string Epoch, long Sequence)? since)
     {
         if (ServerEvents.Refusal(first.Span) is var (close, code, reason))
         {
@@ -95,7 +95,7 @@ internal sealed class EventStreams : IDisposable
             if (problem.Status == StatusCodes.Status503ServiceUnavailable)
                 context.Response.Headers.RetryAfter = "1"; // second
             await Problems.Write(context, problem, reason);
-            return false;
+            return null;
         }
         var (response, headers) = (context.Response, context.Response.Headers);
         response.StatusCode = StatusCodes.Status200OK;
@@ -107,8 +107,7 @@ internal sealed class EventStreams : IDisposable
         var start = since is var (epoch, sequence)
             ? string.Create(CultureInfo.InvariantCulture, $"retry: {retry}\nid: {epoch}:{sequence}\n")
             : string.Create(CultureInfo.InvariantCulture, $"retry: {retry}\n");
-        response.BodyWriter.Write(Encoding.UTF8.GetBytes(start));
-        return true;
+        return Encoding.UTF8.GetBytes(start);
     }
 
     private static Problem OfClose(ushort code) => code switch
