@@ -215,7 +215,7 @@ public sealed class EventStreamTests(Cluster cluster) : IAsyncLifetime
             await using var stream = await response.Content.ReadAsStreamAsync();
             var (read, buffer) = ("", new byte[4096]);
             using var bound = new CancellationTokenSource(TestClient.Bound);
-            while (!read.Contains("\n\n:\n\n:\n\n", StringComparison.Ordinal))
+            while (!read.Contains("\n\n:\n\n", StringComparison.Ordinal))
                 read += Encoding.UTF8.GetString(buffer, 0, await stream.ReadAsync(buffer, bound.Token));
             Assert.StartsWith("retry: ", read);
         }

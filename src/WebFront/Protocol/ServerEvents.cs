@@ -92,12 +92,12 @@ internal sealed class ServerEvents(bool ofRoom) : EventFormat
             output.Write("\n"u8);
         }
         // What was missed comes behind a join that has recovered: until it has come, the position is the one of before.
-        if (head.Epoch is null || head.Recovered || head.HasRoom != ofRoom || head.Type is not ("message" or "joined" or "inbox"))
+        if (head.Epoch is null || head.Sequence is not { } sequence || head.Recovered || head.HasRoom != ofRoom || head.Type is not ("message" or "joined" or "inbox"))
             return;
         output.Write("id: "u8);
         output.Write(Encoding.UTF8.GetBytes(head.Epoch));
         output.Write(":"u8);
-        output.WriteNumber(head.Sequence - head.Last);
+        output.WriteNumber(sequence - (head.Last ?? 0));
         output.Write("\n"u8);
     }
 
@@ -151,19 +151,19 @@ internal sealed class ServerEvents(bool ofRoom) : EventFormat
         return null;
     }
 
-    private static long Number(ref Utf8JsonReader json)
+    private static long? Number(ref Utf8JsonReader json)
     {
         json.Read();
         if (json.TokenType == JsonTokenType.Number && json.TryGetInt64(out var number))
             return number;
         json.Skip();
-        return 0;
+        return null;
     }
 
     private struct Head
     {
         public string? Type, Epoch;
-        public long Sequence, Last;
+        public long? Sequence, Last;
         public bool Recovered, HasRoom;
     }
 }

@@ -31,6 +31,9 @@ public sealed class OpenApiTests(Cluster cluster) : IAsyncLifetime
         where operation.Key is "get" or "post" or "delete"
         select (path.Key, operation.Key.ToUpperInvariant(), operation.Value!.AsObject());
 
+    /// <summary>Without the streams, which do not end: those have tests of their own.</summary>
+    private IEnumerable<(string Path, string Method, JsonObject Operation)> Answered => Operations.Where(operation => !operation.Path.EndsWith("/events", StringComparison.Ordinal));
+
     [Fact]
     public void It_describes_every_endpoint_and_no_other()
     {
@@ -52,7 +55,7 @@ public sealed class OpenApiTests(Cluster cluster) : IAsyncLifetime
         await alice.Ask(new JsonObject { ["type"] = "inbox" });
         await alice.Ask(new JsonObject { ["type"] = "message", ["room"] = "lobby", ["content"] = "x", ["data"] = new JsonObject() });
         var seen = new HashSet<string>();
-        foreach (var (path, method, operation) in Operations.OrderBy(operation => operation.Method == "DELETE" ? 0 : s_last.IndexOf(operation.Path.Split('/')[^1])))
+        foreach (var (path, method, operation) in Answered.OrderBy(operation => operation.Method == "DELETE" ? 0 : s_last.IndexOf(operation.Path.Split('/')[^1])))
         {
             var target = path.Replace("{room}", "lobby").Replace("{user}", user);
             var body = !operation.ContainsKey("requestBody") ? null : path.Split('/')[^1] switch
@@ -114,7 +117,7 @@ public sealed class OpenApiTests(Cluster cluster) : IAsyncLifetime
         var issuer = Issuer.Hs256();
         await using var front = await cluster.StartFront("Production", app => app.MapRealtime(),
             [.. Security.TestFront.Trusting(issuer).Where(setting => setting.Value is not null).Select(setting => (setting.Key, setting.Value!))]);
-        foreach (var (path, method, operation) in Operations)
+        foreach (var (path, method, operation) in Answered)
         {
             var target = path.Replace("{room}", "r").Replace("{user}", "u").Replace("{id}", "c");
             Assert.Equal("unauthorized", await Check(operation, 401, await RawHttp.Send(front.Address, method, target)));
@@ -137,7 +140,7 @@ public sealed class OpenApiTests(Cluster cluster) : IAsyncLifetime
     public async Task Who_asks_too_often_is_refused_as_it_says()
     {
         await using var front = await cluster.StartFront(configure: null, ("Limits:Enabled", "true"), ("Limits:Requests:Rate", "1"), ("Limits:Requests:Burst", "1"));
-        foreach (var (path, method, operation) in Operations)
+        foreach (var (path, method, operation) in Answered)
         {
             var target = path.Replace("{room}", "r").Replace("{user}", "u").Replace("{id}", "c");
             RawAnswer answer;
