@@ -9,6 +9,7 @@ public sealed partial class DocsTests
     private static readonly HashSet<string> s_foreign =
     [
         "FullyQualifiedName", "TIME", "UnsafePreferInlineScheduling", "TieredPGO", "PublishReadyToRun",
+        "EventSource", // of browsers
         "UseAuthentication", "UseAuthorization", "UseCors", "UseForwardedHeaders", "UsePathBase", // what a host calls
         "WordList", "GetTokenAsync", "ReloadAsync", "ShopJson", "EchoHandler", "MyHandler", "IsMember", "TeamHandler", "TeamsDb", // what an example calls its own
     ];
