@@ -143,6 +143,40 @@ export interface Joined extends Position {
   readonly recovered?: boolean;
   /** Only when `last` was asked for and nothing was resumed: how many of the newest messages follow. */
   readonly last?: number;
+  /**
+   * Only when `presence: 'members'` was asked for: the first 100 user ids in the room, in ordinal order. Events `join`, `leave` and `update` that
+   * come after it are later; none is missing. Absent when the server cannot give them: then ask `members`.
+   */
+  readonly users?: readonly string[];
+  /** What those of `users` show of themselves who show something. */
+  readonly data?: Readonly<Record<string, any>>;
+  /** What to give to `members` as `after` for the others; absent when these are all. */
+  readonly next?: string;
+  /** The number of the room's last event that is in `users` and `data`. */
+  readonly order?: number;
+}
+
+/** A page of who is in a room. */
+export interface MembersPage {
+  readonly users: readonly string[];
+  /** How many users are in the room. */
+  readonly total: number;
+  /** What to pass as `after` for the next page; undefined on the last. */
+  readonly next?: string;
+  /** What those of `users` show of themselves who show something, by user id; absent when nobody does. */
+  readonly data?: Readonly<Record<string, any>>;
+  /** Only after a join with `presence: 'members'`: events with a greater `order` are newer than the page. */
+  readonly order?: number;
+}
+
+/** A user in a room has come, gone or changed what it shows. */
+export interface Presence {
+  readonly room: string;
+  readonly from: string;
+  /** What the user shows of itself; absent when that is nothing, or it goes. */
+  readonly data?: any;
+  /** Only after a join with `presence: 'members'`: counts the room's events, without coming twice. */
+  readonly order?: number;
 }
 
 /** The position is where the room goes on: the next message handed out comes after it. */
@@ -155,7 +189,7 @@ export interface Missed extends Position {
    * in a room that conflates, newer messages of the same keys follow.
    */
   readonly dropped?: true;
-  /** Events `join`, `leave` or `presence` are lost too, or nothing else (then `since` is where the room goes on): ask `members`. */
+  /** Events `join`, `leave`, `update` or `presence` are lost too, or nothing else (then `since` is where the room goes on): ask `members`. */
   readonly presence?: true;
 }
 
@@ -194,12 +228,16 @@ export interface RealtimeEvents {
    * kept, so nobody can load them, and the sender is not told.
    */
   dropped: Dropped;
-  /** A user came into a room. */
-  join: { readonly room: string; readonly from: string };
+  /** A user came into a room. After a join with `presence: 'members'` the user may be known already. */
+  join: Presence;
   /** A user went out of a room. */
-  leave: { readonly room: string; readonly from: string };
-  /** How many users are in a room that is too large for `join` and `leave`. */
-  presence: { readonly room: string; readonly members: number };
+  leave: Presence;
+  /** A user in a room shows something else of itself. */
+  update: Presence;
+  /** How many users are in a room that is too large for `join` and `leave`, or in which `presence: 'count'` was asked for. */
+  presence: { readonly room: string; readonly members: number; readonly order?: number };
+  /** After a join with `presence: 'members'`: who is in the room, the first page, in place of what was known; as after a failure of the server. */
+  members: MembersPage & { readonly room: string };
   /** An error from the server that answers no request. */
   error: RealtimeError;
   /** A frame in an application's own format (`BroadcastText`, `BroadcastBinary`). It has no position: after a resume it may come twice. */
@@ -268,10 +306,19 @@ export class RealtimeClient {
    * refuses. With `since`, a position of an earlier visit, messages since then come first, or `missed` does; it counts
    * for nothing when this client is in the room already. With `last`, 1 to 100, so many of the newest messages come first,
    * also after a reconnect, unless messages since a position do. With `echo: false` this client does not get what it publishes there, unless a
-   * publish says `echo: true`. A join that three connections in a row do not answer is given
+   * publish says `echo: true`. `data` is what the others see of this client, anything that has JSON, by default at most 1 KiB of it; `update` changes it, and
+   * a reconnect brings it again as it was last. With `presence: 'members'` the answer, and `joined` after each reconnect, has who is in the room; with
+   * `presence: 'count'` only how many there are is told. A join that three connections in a row do not answer is given
    * up with `timeout`.
    */
-  join(room: string, options?: { since?: Position | null; last?: number; echo?: boolean }): Promise<Joined>;
+  join(room: string, options?: { since?: Position | null; last?: number; echo?: boolean; data?: any; presence?: 'members' | 'count' }): Promise<Joined>;
+
+  /**
+   * Changes what the others see of this client in a room that was joined: their event is `update`. Of several close together they may see the last one
+   * only. Resolves once the room has it; without a connection the next join brings it. Rejected when the server refuses: what was shown before stays.
+   * @param data Anything that has JSON, by default at most 1 KiB of it.
+   */
+  update(room: string, data: any): Promise<void>;
 
   /**
    * Asks for this user's inbox, and again after each reconnect, from the last position: direct messages that came meanwhile follow, or
@@ -305,10 +352,10 @@ export class RealtimeClient {
   sendTo(user: string, content?: string, data?: any, options?: { timeout?: number }): Promise<{ connections: number } & Partial<Position>>;
 
   /**
-   * A page of the users in a room, in ordinal order.
+   * A page of the users in a room, in ordinal order, with what they show of themselves.
    * @param page `limit`: 1 to 1,000, by default as the server has it; `after`: the `next` of the page before.
    */
-  members(room: string, page?: { after?: string; limit?: number }): Promise<{ users: string[]; total: number; next?: string }>;
+  members(room: string, page?: { after?: string; limit?: number }): Promise<MembersPage>;
 
   /**
    * A page of the messages that a room has kept, oldest first: after `missed`, to load what there still is. Without being in the room,

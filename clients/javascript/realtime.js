@@ -13,6 +13,7 @@
  * - Room messages come once and in order: one that was already seen is dropped by its position, and a hole in the
  *   numbers has the room joined again from before the hole.
  * - Ephemeral messages have no position: they are sent once, and come by the event `ephemeral`.
+ * - What it shows of itself in a room is shown again after each reconnect, as it was last.
  * - The inbox, once asked for, is resumed in the same way; the event is `inboxMissed`.
  * - A room publish without an answer is sent again under the same id, which the server deduplicates, until a time
  *   limit. A direct message is not, as nothing deduplicates it: its promise is rejected with the code `unconfirmed`.
@@ -41,6 +42,9 @@
  * @property {boolean} echo            Whether this client gets what it publishes there, unless a publish says otherwise.
  * @property {Set<number>} own         Numbers after `position` of messages of this client's that it gets no echo of.
  * @property {any[]} held              Frames that wait until it is known whether a hole before them is such a number.
+ * @property {any} data                What this client shows of itself there, undefined for nothing; each join brings it.
+ * @property {any} shown               The same as the server has taken it last.
+ * @property {'members'|'count'|undefined} presence  What it wants to know of the others.
  * @property {number|undefined} last   How many of the newest messages a join brings that resumes nothing.
  * @property {Joined|null} joined      The server's answer, while the connection is in the room.
  * @property {string|null} joinId      The join whose answer counts; one for an earlier stay does not.
@@ -254,15 +258,17 @@ export class RealtimeClient {
   }
 
   /**
-   * @param {string} room @param {{since?: Position|null, last?: number, echo?: boolean}} [options]
+   * @param {string} room @param {{since?: Position|null, last?: number, echo?: boolean, data?: any, presence?: 'members'|'count'}} [options]
    * @returns {Promise<Joined>}
    */
   join(room, options = {}) {
     return outcome(() => {
       checkName(room, 'room');
-      checkFields('join', options, ['since', 'last', 'echo']);
-      const { since, last, echo = true } = options;
+      checkFields('join', options, ['since', 'last', 'echo', 'data', 'presence']);
+      const { since, last, echo = true, presence } = options;
       checkFlag('echo', echo);
+      const data = copyOf(options.data);
+      if (presence !== undefined && presence !== 'members' && presence !== 'count') throw new TypeError("The option 'presence' of join must be 'members' or 'count'.");
       if (since !== undefined && since !== null) checkPosition(since);
       if (last !== undefined && (!Number.isInteger(last) || last < 1 || last > 100)) throw new TypeError("The option 'last' of join must be a whole number from 1 to 100.");
       let entry = this.#rooms.get(room);
@@ -270,7 +276,7 @@ export class RealtimeClient {
       if (!entry) {
         const position = since ? { epoch: since.epoch, seq: since.seq } : null;
         entry = {
-          name: room, position, echo, own: new Set(), held: [], last, joined: null, joinId: null, attempt: 0, unanswered: 0, rawSeen: this.#raw, repaired: '',
+          name: room, position, echo, own: new Set(), held: [], data, shown: data, presence, last, joined: null, joinId: null, attempt: 0, unanswered: 0, rawSeen: this.#raw, repaired: '',
           paused: false, publishAttempt: 0, waiting: [],
         };
         this.#rooms.set(room, entry);
@@ -278,6 +284,21 @@ export class RealtimeClient {
       }
       const { waiting } = entry;
       return new Promise((resolve, reject) => waiting.push({ resolve, reject }));
+    });
+  }
+
+  /**
+   * @param {string} room @param {any} data
+   * @returns {Promise<void>}
+   */
+  update(room, data) {
+    return outcome(() => {
+      checkName(room, 'room');
+      const shown = copyOf(data);
+      if (shown === undefined) throw new TypeError("'data' is missing; it is what the others see.");
+      const entry = this.#rooms.get(room);
+      if (!entry) throw new RealtimeError('not_joined', `Join ${room} before you show something there.`, room);
+      return this.#show(entry, shown);
     });
   }
 
@@ -352,7 +373,7 @@ export class RealtimeClient {
 
   /**
    * @param {string} room @param {{after?: string, limit?: number}} [page]
-   * @returns {Promise<{users: string[], total: number, next?: string}>}
+   * @returns {Promise<import('./realtime.d.ts').MembersPage>}
    */
   members(room, page = {}) {
     return outcome(() => {
@@ -361,7 +382,7 @@ export class RealtimeClient {
       const { after, limit } = page;
       if (after !== undefined && after !== '') checkName(after, "'after'");
       if (limit !== undefined) checkWhole("'limit'", limit, 1, membersPage);
-      return this.#ask({ type: 'members', room, after, limit }).then(({ users, members: total, next }) => ({ users, total, next }));
+      return this.#ask({ type: 'members', room, after, limit }).then(pageOf);
     });
   }
 
@@ -618,7 +639,7 @@ export class RealtimeClient {
     // A room on the way out cannot be entered before it has been left; the end of that sends the join.
     if (this.#leaving.has(room.name)) return;
     const id = room.joinId = this.#id();
-    this.#request(id, { type: 'join', room: room.name, ...room.position, last: room.last, echo: room.echo && undefined }).catch(error => {
+    this.#request(id, { type: 'join', room: room.name, ...room.position, last: room.last, echo: room.echo && undefined, data: room.data, presence: room.presence }).catch(error => {
       // A lost connection joins again by itself; what was left or joined anew meanwhile is not this join's concern.
       if (room.joinId !== id || this.#rooms.get(room.name) !== room) return;
       room.joinId = null;
@@ -628,6 +649,27 @@ export class RealtimeClient {
       if (room.waiting.length === 0) this.#emit('left', { room: room.name, error });
       this.#dropRoom(room.name, error);
     });
+  }
+
+  /** Shows something in a room: at once where this client is in it or about to be, or else by the join to come. */
+  async #show(/** @type {Room} */ room, /** @type {any} */ data) {
+    room.data = data;
+    for (;;) {
+      if (room.joinId === null) return void await new Promise((resolve, reject) => room.waiting.push({ resolve, reject }));
+      try {
+        await this.#ask({ type: 'update', room: room.name, data });
+        room.shown = data;
+        return;
+      } catch (error) {
+        const { code } = /** @type {any} */ (error);
+        // The join that was before it has failed, or the connection was lost: the next join brings it.
+        const isLater = (code === 'offline' || code === 'not_joined') && room.joinId === null && this.#rooms.get(room.name) === room && this.#status.state !== 'offline';
+        if (isLater) continue;
+        // What the server has refused is not brought by a join either.
+        if (room.data === data && code !== 'offline' && code !== 'timeout') room.data = room.shown;
+        throw error;
+      }
+    }
   }
 
   /** Tries again after a pause. A stay that the server knows and this client does not is ended first. */
@@ -1003,6 +1045,9 @@ export class RealtimeClient {
       case 'ack': return this.#acknowledged(frame);
       case 'left': return frame.by === 'server' ? this.#removed(frame.room) : this.#takeRequest(frame.id)?.resolve(frame);
       case 'members':
+        if (frame.id === undefined) return this.#present('members', frame.room, { room: frame.room, ...pageOf(frame) });
+      // falls through
+      case 'updated':
       case 'history':
       case 'refreshed':
       case 'result':
@@ -1010,8 +1055,9 @@ export class RealtimeClient {
       case 'error': return this.#failed(frame);
       case 'call': return void this.#called(frame);
       case 'join':
-      case 'leave': return this.#present(frame.type, frame.room, { room: frame.room, from: frame.from });
-      case 'presence': return this.#present('presence', frame.room, { room: frame.room, members: frame.members });
+      case 'leave':
+      case 'update':
+      case 'presence': return this.#present(frame.type, frame.room, frame);
       // A frame in an application's own format.
       default:
         this.#raw++;
@@ -1024,7 +1070,7 @@ export class RealtimeClient {
     this.#emit('direct', message);
   }
 
-  #present(/** @type {'join'|'leave'|'presence'} */ event, /** @type {string} */ room, /** @type {any} */ detail) {
+  #present(/** @type {'join'|'leave'|'update'|'presence'|'members'} */ event, /** @type {string} */ room, /** @type {any} */ { type: _, ...detail }) {
     if (this.#rooms.get(room)?.joined) this.#emit(event, detail);
   }
 
@@ -1085,7 +1131,12 @@ export class RealtimeClient {
   }
 }
 
-const eventNames = new Set(['state', 'message', 'ephemeral', 'direct', 'joined', 'left', 'missed', 'inboxMissed', 'dropped', 'join', 'leave', 'presence', 'error', 'raw']);
+const eventNames = new Set(['state', 'message', 'ephemeral', 'direct', 'joined', 'left', 'missed', 'inboxMissed', 'dropped', 'join', 'leave', 'update', 'presence', 'members', 'error', 'raw']);
+
+/** A page of who is in a room. */
+function pageOf(/** @type {any} */ { users, members: total, next, data, order }) {
+  return { users, total, next, ...(data !== undefined && { data }), ...(order !== undefined && { order }) };
+}
 
 /** A frame of the protocol is a JSON object with a type; anything else is an application's own. */
 function parse(/** @type {string} */ text) {
@@ -1292,6 +1343,9 @@ function dataOf(/** @type {unknown} */ data) {
   });
   return json.slice(1, -1);
 }
+
+/** JSON data as it is now, whatever becomes of the object that was given. */
+function copyOf(/** @type {unknown} */ data) { return JSON.parse(`{${dataOf(data)}}`).data; }
 
 /** How deep arrays and objects lie in each other. */
 function depthOf(/** @type {string} */ json) {
