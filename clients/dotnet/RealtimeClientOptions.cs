@@ -63,11 +63,11 @@ public sealed class RealtimeClientOptions
     /// <summary>The longest frame that is received, in bytes; a longer one ends the connection. Default 4 MiB.</summary>
     public int MaxReceiveBytes { get; set; } = 4 * 1024 * 1024;
 
-    /// <summary>How many events of a room, or direct messages, wait for the application. Beyond it the oldest give way, and that is told: <see cref="MissedReason.SlowConsumer"/>. Default 1,000.</summary>
-    public int ReceiveMessages { get; set; } = 1_000;
+    /// <summary>How many events of a room, or direct messages, wait for the application. Beyond it the oldest give way, and that is told: <see cref="MissedReason.SlowConsumer"/>. Default 10,000.</summary>
+    public int ReceiveMessages { get; set; } = 10_000;
 
-    /// <summary>How many bytes their frames have together. Default 1 MiB. A single one may have more.</summary>
-    public int ReceiveBytes { get; set; } = 1024 * 1024;
+    /// <summary>How many bytes their frames have together. Default 4 MiB. A single one may have more.</summary>
+    public int ReceiveBytes { get; set; } = 4 * 1024 * 1024;
 
     /// <summary>How many calls of the server run at once; one more is answered with <c>too_many_calls</c>. Default 100.</summary>
     public int MaxRunningCalls { get; set; } = 100;
