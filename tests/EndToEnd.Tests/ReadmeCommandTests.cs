@@ -17,6 +17,7 @@ public sealed partial class ReadmeCommandTests
         ("./realtime cluster", "PostgreSQL and four processes; tests/Cluster.Tests and tests/Chaos.Tests start them"),
         ("./realtime chaos", "runs for a minute; tests/Chaos.Tests do it"),
         ("dotnet run -c Release --project bench/Micro", "takes hours; tests/Bench.Tests"),
+        ("dotnet run -c Release --project bench/ClientLoad", "takes two cores for 15 s"),
         ("dotnet build ../../src/Server", "what this project is built with"),
         ("dotnet user-jwts", "writes into the secrets of who runs it"),
         ("dotnet new ", $"of the packages; {nameof(PackageTests)}"),
@@ -27,6 +28,7 @@ public sealed partial class ReadmeCommandTests
         ("npm test", nameof(JavaScriptClientTests)),
         ("npx wscat", "fetches a package"),
         ("cp deploy/.env.example", "for the containers below"),
+        ("dotnet publish samples/Terminal", "fetches a compiler"),
         ("docker ", "needs a container engine"),
         ("kubectl ", "needs a Kubernetes"),
         ("nginx ", "needs the addresses of the containers"),
@@ -49,6 +51,8 @@ public sealed partial class ReadmeCommandTests
                 await RunScript(command);
             else if (command.StartsWith("Cluster__ConnectionString=", StringComparison.Ordinal))
                 await RunWithoutCluster(command);
+            else if (command.Contains("samples/Terminal", StringComparison.Ordinal))
+                await Chat(command, server);
             else if (command.EndsWith(" -- try", StringComparison.Ordinal))
                 await Try(command, server);
             else if (command.StartsWith("dotnet run ", StringComparison.Ordinal))
@@ -88,6 +92,16 @@ public sealed partial class ReadmeCommandTests
     {
         var (exitCode, output) = await RunAsync(OnWhatIsBuilt($"{command} {server.Address}"));
         Assert.True(exitCode == 0, $"{command}: exit code {exitCode}\n{output}\n{server.Output}");
+    }
+
+    /// <summary>A client of the product's own server, until there is no more to say.</summary>
+    private static async Task Chat(string command, Server server)
+    {
+        if (server.Address is null)
+            await server.StartFrontAsync();
+        var says = command.Contains("<<<", StringComparison.Ordinal);
+        var (exitCode, output) = await RunAsync(OnWhatIsBuilt(Address().Replace(command, server.Address!)) + (says ? "" : " < /dev/null"));
+        Assert.True(exitCode == 0 && output.Contains(says ? " terry: " : "in lobby", StringComparison.Ordinal), $"{command}: exit code {exitCode}\n{output}");
     }
 
     /// <summary>An HTTP call of the server of this README, or, where there is none, of the product's own.</summary>

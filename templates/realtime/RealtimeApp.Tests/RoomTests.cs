@@ -1,7 +1,6 @@
-using System.Net.WebSockets;
-using System.Text;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Mvc.Testing;
+using Realtime.Client;
 
 namespace RealtimeApp.Tests;
 
@@ -26,28 +25,14 @@ public sealed class RoomTests : IDisposable
     [Fact]
     public async Task Members_of_the_room_hear_that_an_order_is_paid()
     {
-        using var socket = new ClientWebSocket();
-        await socket.ConnectAsync(new UriBuilder(_app.ClientOptions.BaseAddress) { Scheme = "ws", Path = "/ws", Query = "user=alice" }.Uri, _bound.Token);
-        await Send(socket, """{"type":"join","id":"1","room":"orders"}""");
-        await ReceiveUntil(socket, "\"joined\"");
+        await using var alice = new RealtimeClient(new() { Address = new Uri(_app.ClientOptions.BaseAddress, "/ws"), User = "alice" });
+        var room = await alice.JoinAsync("orders", cancellation: _bound.Token);
 
         using var http = new HttpClient { BaseAddress = _app.ClientOptions.BaseAddress };
         (await http.PostAsync("/orders/7/paid", content: null, _bound.Token)).EnsureSuccessStatusCode();
 
-        Assert.Contains("billing", await ReceiveUntil(socket, "order 7 is paid"));
-    }
-
-    private Task Send(ClientWebSocket socket, string frame) =>
-        socket.SendAsync(Encoding.UTF8.GetBytes(frame), WebSocketMessageType.Text, endOfMessage: true, _bound.Token);
-
-    private async Task<string> ReceiveUntil(ClientWebSocket socket, string text)
-    {
-        var buffer = new byte[64 * 1024];
-        while (true)
-        {
-            var frame = Encoding.UTF8.GetString(buffer, 0, (await socket.ReceiveAsync(buffer, _bound.Token)).Count);
-            if (frame.Contains(text, StringComparison.Ordinal))
-                return frame;
-        }
+        await using var messages = room.MessagesAsync().GetAsyncEnumerator(_bound.Token);
+        Assert.True(await messages.MoveNextAsync());
+        Assert.Equal(("billing", "order 7 is paid"), (messages.Current.From, messages.Current.Content));
     }
 }
