@@ -141,6 +141,8 @@ export interface Joined extends Position {
   readonly members: number;
   /** Only on a resume: true when everything that was missed follows, false when it cannot and `missed` comes. */
   readonly recovered?: boolean;
+  /** Only when the server has put this client there, without its asking. */
+  readonly by?: 'server';
   /** Only when `last` was asked for and nothing was resumed: how many of the newest messages follow. */
   readonly last?: number;
   /**

@@ -14,6 +14,7 @@
  *   numbers has the room joined again from before the hole.
  * - Ephemeral messages have no position: they are sent once, and come by the event `ephemeral`.
  * - What it shows of itself in a room is shown again after each reconnect, as it was last.
+ * - A room that the server puts this client into is like one that was joined: it is told by `joined` with `by`, and joined again after a reconnect.
  * - The inbox, once asked for, is resumed in the same way; the event is `inboxMissed`.
  * - A room publish without an answer is sent again under the same id, which the server deduplicates, until a time
  *   limit. A direct message is not, as nothing deduplicates it: its promise is rejected with the code `unconfirmed`.
@@ -121,10 +122,12 @@ const historyPage = 100;
 /** Connections on which a join may stay without an answer before it is given up: more of the same would not help. */
 const joinTries = 3;
 
+/** In the place of the id of a join, where the server has joined. */
+const byServer = 'by the server';
 /** Numbers of messages without an echo that are kept while others before them may come yet. */
 const ownMax = 1_000;
 /** Frames that have their place in the order of a room. */
-const heldTypes = new Set(['message', 'excluded', 'joined', 'dropped', 'join', 'leave', 'presence']);
+const heldTypes = new Set(['message', 'excluded', 'joined', 'dropped', 'join', 'leave', 'update', 'members', 'presence']);
 
 /** Close codes after which coming back by itself would only repeat the refusal, with words for those that have no reason. */
 const finalCodes = new Map([
@@ -275,10 +278,7 @@ export class RealtimeClient {
       if (entry?.joined) return Promise.resolve(entry.joined);
       if (!entry) {
         const position = since ? { epoch: since.epoch, seq: since.seq } : null;
-        entry = {
-          name: room, position, echo, own: new Set(), held: [], data, shown: data, presence, last, joined: null, joinId: null, attempt: 0, unanswered: 0, rawSeen: this.#raw, repaired: '',
-          paused: false, publishAttempt: 0, waiting: [],
-        };
+        entry = { ...newRoom(room, position), echo, data, shown: data, presence, last, rawSeen: this.#raw };
         this.#rooms.set(room, entry);
         if (this.#isOnline) this.#sendJoin(entry);
       }
@@ -705,8 +705,9 @@ export class RealtimeClient {
   /** The answer to a join; without an id the server has put the room's position right by itself. */
   #joined(/** @type {any} */ frame) {
     this.#takeRequest(frame.id)?.resolve(frame);
+    if (frame.by === 'server') this.#putIn(frame.room);
     const room = this.#rooms.get(frame.room);
-    if (!room || (frame.id === undefined ? room.joined === null : frame.id !== room.joinId)) return;
+    if (!room || (frame.id === undefined ? room.joined === null && room.joinId !== byServer : frame.id !== room.joinId)) return;
     const before = room.position;
     const { type: _, id: __, ...joined } = frame;
     // The position moves with the messages that follow, missed or newest ones: a cut among them then resumes where it was.
@@ -721,6 +722,17 @@ export class RealtimeClient {
     this.#emit('joined', joined);
     if (frame.recovered === false) this.#emitMissed(room, before, { epoch: frame.epoch, seq: frame.seq - (frame.last ?? 0) });
     this.#flush(room.name);
+  }
+
+  /**
+   * The server puts this client into a room that it has not asked for. One that it has, as after a reconnect, waits for the answer to its own
+   * join: that brings what was missed.
+   */
+  #putIn(/** @type {string} */ name) {
+    if (this.#rooms.has(name) || this.#leaving.has(name)) return;
+    const room = newRoom(name, null);
+    room.joinId = byServer;
+    this.#rooms.set(name, room);
   }
 
   /** The server has taken this client out of a room. It stays out until the application joins again. */
@@ -1146,6 +1158,14 @@ function parse(/** @type {string} */ text) {
   } catch {
     return null;
   }
+}
+
+/** @returns {Room} */
+function newRoom(/** @type {string} */ name, /** @type {Position|null} */ position) {
+  return {
+    name, position, echo: true, own: new Set(), held: [], data: undefined, shown: undefined, presence: undefined, last: undefined, joined: null, joinId: null, attempt: 0, unanswered: 0, rawSeen: 0,
+    repaired: '', paused: false, publishAttempt: 0, waiting: [],
+  };
 }
 
 const noToken = 'There is no token: the token function gave none.';

@@ -83,6 +83,10 @@ public interface IFrontObserver : IGrainObserver
     [Alias("Remove"), ResponseTimeout("00:00:03")]
     Task<int> Remove(string room, string user);
 
+    /// <summary>Puts the user's connections at this front into a room; returns how many are in it then.</summary>
+    [Alias("Join"), ResponseTimeout("00:00:08"), AlwaysInterleave] // it waits for the application's access, and for the room
+    Task<int> Join(string room, string user);
+
     /// <summary>Closes a connection (close code 4002) if it is here, and of that user if one is given; returns how many, 0 or 1.</summary>
     [Alias("Close"), ResponseTimeout("00:00:03")]
     Task<int> Close(string connection, string? user, string? reason);

@@ -70,6 +70,21 @@ public interface IUserGrain : IGrainWithStringKey
     Task<int> Reauthorize();
 
     /// <summary>
+    /// Puts all connections that the user has now into a room, whatever access says of joins; what they may do there is asked as ever. They are
+    /// told <c>joined</c>, by the server. One for which there is no place, or whose user is blocked there, stays out. Later connections of the
+    /// user are not in it; repeating it puts these there too.
+    /// </summary>
+    /// <returns>How many of the user's connections are in the room then.</returns>
+    /// <exception cref="RoomException"><see cref="RoomException.Unavailable"/>: the room could not be reached; some may be in it.</exception>
+    /// <remarks>Every front is asked. When one does not answer the call fails, and may be made again.</remarks>
+    [Alias("Join"), ResponseTimeout("00:00:10")]
+    Task<int> Join(string room);
+
+    /// <summary>Takes all connections of the user out of a room: the same as <see cref="IRoomGrain.Remove"/>.</summary>
+    [Alias("Leave")]
+    Task<int> Leave(string room);
+
+    /// <summary>
     /// Calls a method of the user's clients, all of them; returns the first result, as JSON text, null when it has no data. Errors of some do
     /// not matter while others may still give one.
     /// </summary>

@@ -7,7 +7,7 @@ using Realtime.WebFront.Tokens;
 namespace Realtime.WebFront;
 
 /// <summary>Answers what only this front knows, its connections and their rooms, and does with them what services want.</summary>
-internal sealed class FrontObserver(GrainCalls calls, ConnectionRegistry registry, Revocations revocations, ConnectionControl control, ClientCalls clients)
+internal sealed class FrontObserver(GrainCalls calls, ConnectionRegistry registry, Revocations revocations, ConnectionControl control, ServerJoins joins, ClientCalls clients)
     : IFrontObserver
 {
     Task<string[]> IFrontObserver.RoomsOf(string user)
@@ -39,6 +39,8 @@ internal sealed class FrontObserver(GrainCalls calls, ConnectionRegistry registr
         revocations.Apply(entries);
         return Task.CompletedTask;
     }
+
+    Task<int> IFrontObserver.Join(string room, string user) => joins.Join(room, user);
 
     Task<int> IFrontObserver.Remove(string room, string user) => Task.FromResult(control.Remove(room, user));
 

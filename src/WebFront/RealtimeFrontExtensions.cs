@@ -44,6 +44,7 @@ public static class RealtimeFrontExtensions
         services.TryAddSingleton<GrainCalls>();
         services.TryAddSingleton<RoomServices>();
         services.TryAddSingleton<LocalRooms>();
+        services.TryAddSingleton<ServerJoins>();
         services.TryAddSingleton<DirectTopics>();
         services.TryAddSingleton<DirectEvents>();
         services.TryAddSingleton<EventRouter>();

@@ -51,6 +51,9 @@ public sealed class RoomBoundsTests : IAsyncLifetime
         Assert.Equal(("error", "room_full", "lobby"), ((string?)refused["type"], (string?)refused["code"], (string?)refused["room"]));
         Assert.Equal("not_joined", (string?)(await carl.Refused("""{"type":"message","room":"lobby","content":"x"}"""))["code"]);
 
+        Assert.Equal(0, await _cluster.Client.GetGrain<IUserGrain>("carl").Join("lobby"));
+        Assert.Empty(await carl.Drain()); // has not asked
+
         Assert.Equal("left", (string?)(await alice.Ask(new JsonObject { ["type"] = "leave", ["room"] = "lobby" }))["type"]);
         await carl.Join("lobby");
     }

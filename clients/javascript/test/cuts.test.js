@@ -60,6 +60,30 @@ test('1,000 messages under random cuts: each arrives once, in order, at everyone
   assert.equal(await roomPosition('storm'), 1_000);
 });
 
+test('a room that a service puts the client into is told, resumed after a cut, and left when it is taken out', async () => {
+  const alice = client({ url: proxy.url, user: 'alice-put' });
+  await alice.connect();
+  await alice.ping();
+  const seen = history(alice, 'put');
+  const put = next(alice, 'joined');
+  assert.equal((await front.call('PUT', '/api/rooms/put/users/alice-put')).connections, 1);
+  const { room, by, seq } = await put;
+  assert.deepEqual({ room, by, seq, rooms: alice.rooms }, { room: 'put', by: 'server', seq: 0, rooms: ['put'] });
+  await alice.publish('put', 'one');
+  const back = next(alice, 'joined');
+  proxy.down = true;
+  proxy.cut();
+  await post('put', 'two');
+  proxy.down = false;
+  assert.equal((await back).recovered, true);
+  await seen.until(2);
+  assert.deepEqual([seen.contents, seen.missed], [['one', 'two'], []]);
+  const out = next(alice, 'left');
+  await front.call('DELETE', '/api/rooms/put/users/alice-put');
+  assert.equal((await out).error.code, 'removed');
+  assert.deepEqual(alice.rooms, []);
+});
+
 test('without an echo, cuts cost nobody a message of others', async () => {
   const alice = client({ url: proxy.url, user: 'alice' });
   await alice.connect();

@@ -137,7 +137,7 @@ public sealed class RoomOptions
 
     internal static readonly SettingsSection Settings = new("Rooms", typeof(RoomOptions))
     {
-        Others = ["Access", "AccessTimeout", "Capabilities", "Open"], // who may do what, which fronts decide
+        Others = ["Access", "AccessTimeout", "Capabilities", "JoinClaim", "Open"], // who may do what, which fronts decide
     };
 }
 

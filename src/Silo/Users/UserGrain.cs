@@ -40,6 +40,20 @@ internal sealed partial class UserGrain(TimeProvider time, IOptions<RoomOptions>
         return await GrainFactory.AskFronts(front => front.Close(connection, user, reason)) > 0;
     }
 
+    public Task<int> Join(string room)
+    {
+        var user = CheckedName();
+        Names.Check(room, "room");
+        return GrainFactory.AskFronts(front => front.Join(room, user));
+    }
+
+    public Task<int> Leave(string room)
+    {
+        var user = CheckedName();
+        Names.Check(room, "room");
+        return GrainFactory.AskFronts(front => front.Remove(room, user));
+    }
+
     public Task<int> Reauthorize()
     {
         var user = CheckedName();

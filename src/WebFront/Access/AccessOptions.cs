@@ -15,6 +15,12 @@ public sealed class AccessOptions : ISettings
     /// <summary>Whether tokens say what they allow, in the claims <c>rooms</c> and <c>users</c>.</summary>
     public bool Capabilities { get; set; }
 
+    /// <summary>
+    /// The claim of tokens that names rooms, a string or an array of them: who connects is put into these by the server, whatever access says of
+    /// joins. None when null. 1 to 128 characters.
+    /// </summary>
+    public string? JoinClaim { get; set; }
+
     /// <summary>Everybody may do everything. Neither rules nor capabilities stand beside it.</summary>
     public bool Open { get; set; }
 
@@ -40,6 +46,8 @@ public sealed class AccessOptions : ISettings
     {
         if (Open && Access.Count > 0)
             yield return new(nameof(Open), "is true, so that everybody may do everything, and Rooms:Access has rules; it must be one or the other.");
+        if (JoinClaim?.Length is 0 or > 128)
+            yield return new(nameof(JoinClaim), "must have 1 to 128 characters.");
         if (Open && Capabilities)
             yield return new(nameof(Open), "is true, so that everybody may do everything, and Rooms:Capabilities is true; it must be one or the other.");
     }

@@ -15,6 +15,8 @@ internal sealed partial class AccessService(
     /// <summary>What a join asks for besides, once it is granted. Members read without being asked.</summary>
     private const RoomOperation OfMembers = RoomOperation.Publish | RoomOperation.Presence;
 
+    private static readonly RoomOperation[] s_ofMembers = [RoomOperation.Publish, RoomOperation.Presence];
+
     private static readonly Dictionary<RoomOperation, RoomRequirement[]> s_requirements = Enum.GetValues<RoomOperation>()
         .ToDictionary(operation => operation, operation => new[] { new RoomRequirement(operation) });
 
@@ -29,6 +31,20 @@ internal sealed partial class AccessService(
     /// <summary>Decides a join. Never fails.</summary>
     public Task<AccessAnswer> DecideJoin(AccessSubject subject, string connection, string room) =>
         Ask(new Question(subject, connection, room, null, RoomOperation.Join, OfMembers));
+
+    /// <summary>Decides what a member may do whom the server has put there; what cannot be decided it may not. Never fails.</summary>
+    public async ValueTask<AccessAnswer> DecideMember(AccessSubject subject, string connection, string room)
+    {
+        var (allowed, isUnknown) = (RoomOperation.Join, false);
+        foreach (var operation in s_ofMembers)
+        {
+            if (!TryDecide(subject, operation, room, null, out var answer))
+                answer = await Decide(subject, connection, operation, room, null);
+            allowed |= answer.Allowed & operation;
+            isUnknown |= answer.IsUnknown;
+        }
+        return new(allowed, isUnknown);
+    }
 
     /// <summary>Decides one operation, if nobody has to be asked.</summary>
     public bool TryDecide(AccessSubject subject, RoomOperation operation, string? room, string? toUser, out AccessAnswer answer) =>
@@ -69,8 +85,15 @@ internal sealed partial class AccessService(
             if (!membership.IsIn)
                 return;
             var number = membership.BeginQuestion();
+            if (ServerJoins.Stands(membership, session, options.Value.JoinClaim))
+            {
+                var stays = await InTurn(() => DecideMember(session.Subject, session.Connection.Id, membership.Room.Name).AsTask());
+                if (!stays.IsUnknown && membership.IsLast(number))
+                    membership.Room.Allow(session, membership, stays.Allowed);
+                return;
+            }
             if (!TryDecideJoin(session.Subject, membership.Room.Name, out var answer))
-                answer = await InTurn(session, membership.Room.Name);
+                answer = await InTurn(() => DecideJoin(session.Subject, session.Connection.Id, membership.Room.Name));
             if (answer.IsUnknown)
                 return;
             if (!answer.Allowed.HasFlag(RoomOperation.Join))
@@ -85,12 +108,12 @@ internal sealed partial class AccessService(
     }
 
     /// <summary>Many may be asked about at once, and joins have precedence.</summary>
-    private async Task<AccessAnswer> InTurn(Session session, string room)
+    private async Task<AccessAnswer> InTurn(Func<Task<AccessAnswer>> decide)
     {
         await _reauthorizing.WaitAsync();
         try
         {
-            return await DecideJoin(session.Subject, session.Connection.Id, room);
+            return await decide();
         }
         finally
         {

@@ -7,7 +7,7 @@ using Realtime.WebFront.Security;
 namespace Realtime.WebFront.Http;
 
 /// <summary>One operation of the HTTP API.</summary>
-/// <param name="Method">GET, which serves HEAD too, POST or DELETE.</param>
+/// <param name="Method">GET, which serves HEAD too, POST, PUT or DELETE.</param>
 /// <param name="Path">Below <c>/api</c>; a segment in braces is a name.</param>
 /// <param name="Policy">Who may use it.</param>
 /// <param name="Run">Answers a request.</param>

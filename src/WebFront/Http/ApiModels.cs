@@ -145,6 +145,9 @@ internal sealed record TokenRevokeResponse(string Jti);
 /// <summary>A body in which there is nothing to say.</summary>
 internal sealed record EmptyRequest;
 
+/// <summary>How many connections of the user are in the room.</summary>
+internal sealed record EntryResponse(string Room, string User, int Connections);
+
 /// <summary>How many connections of the user were taken out of the room.</summary>
 internal sealed record RemovalResponse(string Room, string User, int Connections);
 
@@ -190,6 +193,7 @@ internal sealed record BroadcastResponse(int Fronts);
 [JsonSerializable(typeof(TokenRevokeRequest))]
 [JsonSerializable(typeof(TokenRevokeResponse))]
 [JsonSerializable(typeof(EmptyRequest))]
+[JsonSerializable(typeof(EntryResponse))]
 [JsonSerializable(typeof(RemovalResponse))]
 [JsonSerializable(typeof(RoomReauthorizationResponse))]
 [JsonSerializable(typeof(UserReauthorizationResponse))]

@@ -16,6 +16,8 @@ internal static class RoomEndpoints
         new("POST", "rooms/{room}/messages", RealtimePolicies.Publish, Send),
         new("DELETE", "rooms/{room}/members/{user}", RealtimePolicies.Admin, Remove),
         new("POST", "rooms/{room}/members/{user}/unblock", RealtimePolicies.Admin, Unblock),
+        new("PUT", "rooms/{room}/users/{user}", RealtimePolicies.Admin, Join),
+        new("DELETE", "rooms/{room}/users/{user}", RealtimePolicies.Admin, Leave),
         new("POST", "rooms/{room}/reauthorize", RealtimePolicies.Admin, Reauthorize),
     ];
 
@@ -71,6 +73,21 @@ internal static class RoomEndpoints
         var seconds = request.Number("for", 1, RevocationApi.LongestBlock);
         var connections = await calls.Call(() => seconds is null ? calls.Room(room).Remove(user) : calls.Room(room).Block(user, TimeSpan.FromSeconds(seconds.Value)));
         await request.Ok(new RemovalResponse(room, user, connections), ApiJson.Default.RemovalResponse);
+    }
+
+    private static async Task Join(ApiRequest request)
+    {
+        var (calls, room, user) = (request.Calls, request.Room, request.User);
+        request.RefuseKey("A join");
+        await request.Body(ApiJson.Default.EmptyRequest, mayBeAbsent: true);
+        await request.Ok(new EntryResponse(room, user, await calls.Call(() => calls.User(user).Join(room))), ApiJson.Default.EntryResponse);
+    }
+
+    private static async Task Leave(ApiRequest request)
+    {
+        var (calls, room, user) = (request.Calls, request.Room, request.User);
+        request.RefuseKey("A removal");
+        await request.Ok(new RemovalResponse(room, user, await calls.Call(() => calls.User(user).Leave(room))), ApiJson.Default.RemovalResponse);
     }
 
     private static async Task Unblock(ApiRequest request)

@@ -45,7 +45,7 @@ internal static class FrameCatalog
     /// <summary>What servers send.</summary>
     public static readonly FrameForm[] Server =
     [
-        new("joined", "room epoch seq members", "id recovered last order users data next"),
+        new("joined", "room epoch seq members", "id recovered last by order users data next"),
         new("left", "room", "id by"),
         new("ack", "id room epoch seq"),
         new("ack", "id room"),

@@ -20,7 +20,7 @@ namespace Realtime.WebFront.Protocol;
 /// </summary>
 internal sealed partial class RealtimeProtocol(
     GrainCalls calls, LocalRooms rooms, LocalUsers users, AccessService access, TokenExpiry expiry, TokenRefresh refresh,
-    CallService methods, ClientCalls clients, CommandLimits limits, Revocations revocations, KeyWatch keys, SecurityEvents events, IOptions<FrontOptions> options, TimeProvider time, ILogger<RealtimeProtocol> logger)
+    CallService methods, ClientCalls clients, ServerJoins joins, CommandLimits limits, Revocations revocations, KeyWatch keys, SecurityEvents events, IOptions<FrontOptions> options, TimeProvider time, ILogger<RealtimeProtocol> logger)
     : ConnectionHandler
 {
     /// <summary>The WebSocket subprotocol's name.</summary>
@@ -49,6 +49,7 @@ internal sealed partial class RealtimeProtocol(
         revocations.Check(connection);
         keys.Check(connection);
         await users.Attach(session);
+        await joins.JoinNamed(session);
     }
 
     /// <summary>Who says goodbye behind a command has its answer first.</summary>
@@ -110,27 +111,24 @@ internal sealed partial class RealtimeProtocol(
         if ((RoomProblem(frame) ?? PositionProblem(frame) ?? LastProblem(frame) ?? PresenceProblem(frame) ?? ShownProblem(frame, _options.MaxPresenceBytes)) is { } refusal)
             return Refuse(session, frame, refusal);
         var name = frame.Room!;
-        if (session.MembershipIn(name) is not null)
-            return Refuse(session, frame, ErrorCodes.AlreadyJoined, "This connection is in the room already.");
+        if (session.MembershipIn(name) is { } existing)
+            return JoinAgain(session, frame, existing);
         if (session.Memberships.Length >= _options.MaxRoomsPerConnection)
-            return Refuse(session, frame, ErrorCodes.TooManyRooms, $"A connection may be in {_options.MaxRoomsPerConnection} rooms; leave one first.");
+            return RefuseRooms(session, frame);
         if (revocations.IsBlockedIn(name, session.User))
             return Refuse(session, frame, access.Refuse(RoomOperation.Join, default));
         var isDecided = access.TryDecideJoin(session.Subject, name, out var answer);
         if (isDecided && !answer.Allowed.HasFlag(RoomOperation.Join))
             return Refuse(session, frame, access.Refuse(RoomOperation.Join, answer));
-        Position? since = frame.Epoch is null ? null : new Position(frame.Epoch, frame.Sequence!.Value);
-        var command = new JoinCommand(session.User, session.Connection.Id, since)
-        {
-            MaxBytes = _options.MaxResumeBytes,
-            Last = (int)(frame.Last ?? 0),
-            IsHidden = (answer.Allowed & RoomOperation.Presence) == 0,
-            Data = frame.CopyData(),
-            Presence = frame.Presence switch { null => PresenceMode.Changes, "members" => PresenceMode.Members, _ => PresenceMode.Count },
-        };
+        var command = CommandOf(session, frame, isHidden: (answer.Allowed & RoomOperation.Presence) == 0);
         var gate = isDecided ? null : new AccessGate();
         var membership = new Membership(rooms.Acquire(name), gate) { Allowed = answer.Allowed, HasEcho = frame.Echo != false, Presence = command.Presence };
-        session.Add(membership);
+        if (session.TryAdd(membership, _options.MaxRoomsPerConnection) is not AddResult.Added and var added)
+        {
+            membership.Room.Release();
+            // The server has put it there, or into others, just now.
+            return added == AddResult.IsIn ? Join(session, frame) : added == AddResult.TooMany ? RefuseRooms(session, frame) : ValueTask.CompletedTask;
+        }
         if (revocations.IsBlockedIn(name, session.User))
             membership.Room.TakeOut(session, membership); // blocked since: who takes its connections out may not have found this one
         var mayGoOn = session.BeginCommand(_options.MaxCommandsInFlight);

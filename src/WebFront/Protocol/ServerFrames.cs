@@ -17,8 +17,11 @@ internal static class ServerFrames
     [ThreadStatic]
     private static Utf8JsonWriter? t_writer;
 
-    /// <summary>The answer to a join; without an id, news for a member: something is lost, and this is where the room goes on.</summary>
-    public static Frame Joined(string? id, LocalRoom room, Position position, bool? recovered, int members, int? last = null, MembersPage? page = null)
+    /// <summary>
+    /// The answer to a join; without an id, news for a member: something is lost, and this is where the room goes on, or the server has put the
+    /// connection there.
+    /// </summary>
+    public static Frame Joined(string? id, LocalRoom room, Position position, bool? recovered, int members, int? last = null, MembersPage? page = null, bool byServer = false)
     {
         var (frame, json) = Begin("joined"u8, id);
         json.WriteRoom(room);
@@ -29,6 +32,8 @@ internal static class ServerFrames
         if (last is { } count)
             json.WriteNumber("last"u8, count);
         json.WriteNumber("members"u8, members);
+        if (byServer)
+            json.WriteString("by"u8, "server"u8);
         if (page is not null)
         {
             json.WriteNumber("order"u8, page.Order);

@@ -15,7 +15,7 @@ internal sealed class InboxAudience(LocalRoom room, string user, ConnectionRegis
 
     private Position _told; // the last message that the others had
 
-    public override Frame Joined(string? id, Position position, bool? recovered, int members, int? last = null, MembersPage? page = null) =>
+    public override Frame Joined(string? id, Position position, bool? recovered, int members, int? last = null, MembersPage? page = null, bool byServer = false) =>
         ServerFrames.Inbox(id, position, recovered);
 
     public override Frame Error(string? id, RefusedReply refused) => ServerFrames.Error(id, null, refused.Code, refused.Reason);

@@ -16,6 +16,8 @@ internal sealed partial class LocalRoom : ITimelineHost
     /// <summary>A silo may be up and not yet in the list of those that are.</summary>
     private static readonly TimeSpan s_leastBetweenSyncs = TimeSpan.FromSeconds(1);
 
+    private static readonly RefusedReply s_takenOut = new(ErrorCodes.Forbidden, "The server has taken this connection out of the room.");
+
     private readonly LocalRooms _rooms;
     private readonly RoomServices _services;
     private readonly Lock _gate = new();
@@ -182,6 +184,7 @@ internal sealed partial class LocalRoom : ITimelineHost
         finally
         {
             pending.Session?.EndCommand();
+            pending.Membership?.ByServer?.End(pending.Command, reply);
         }
     }
 
@@ -206,7 +209,7 @@ internal sealed partial class LocalRoom : ITimelineHost
         if (reply is PublishedReply published && id is not null)
             session.Connection.Deliver(MessageFrames.Ack(id, this, published.Receipt));
         // A join or leave without a membership is the front's own.
-        if (reply is RefusedReply refused && (membership is not null || command is not (LeaveCommand or JoinCommand)))
+        if (reply is RefusedReply refused && (membership is not null || command is not (LeaveCommand or JoinCommand)) && membership?.ByServer?.Command != command)
         {
             session.Connection.Deliver(_audience.Error(id, refused));
             session.EndStream(CloseCodes.TryAgainLater, "refused");
@@ -229,13 +232,20 @@ internal sealed partial class LocalRoom : ITimelineHost
 
     private void EndJoin(Session session, string? id, Membership membership, JoinCommand join, JoinedReply? reply)
     {
+        bool isOver;
         lock (_gate)
         {
             try
             {
                 _pacer.Flush();
-                if (reply is not null && !session.IsClosed)
+                if (reply is not null && membership.State == MembershipState.Ended)
+                    session.Connection.Deliver(_audience.Error(id, s_takenOut)); // between the server's join and the connection's own
+                else if (reply is not null && !session.IsClosed)
                     Admit(session, id, membership, join, reply);
+                // The join of a connection that the server has put there may be answered later.
+                isOver = reply is null && !membership.IsAdmitted && !(membership.ByServer is { IsAdopted: true } by && by.Command == join);
+                if (reply is null && membership is { IsAdmitted: true, ByServer: { } stays })
+                    stays.IsAdopted = false; // it may ask again
             }
             finally
             {
@@ -245,7 +255,7 @@ internal sealed partial class LocalRoom : ITimelineHost
         if (membership.IsRevoked)
             TakeOut(session, membership);
         // Refused; or closed meanwhile: then a leave follows, and the membership was removed.
-        if (reply is null && session.Remove(membership))
+        if (isOver && session.Remove(membership))
             Release();
     }
 
@@ -258,13 +268,19 @@ internal sealed partial class LocalRoom : ITimelineHost
         if (!admission.IsAtAnswer || reply.Missed.Sum(message => (long)message.Body.Length) > _services.Options.MaxResumeBytes)
             reply = reply with { Position = admission.Position, Recovered = reply.Recovered is null ? null : false, Missed = [] };
         int? last = join.Last > 0 && reply.Recovered != true ? reply.Missed.Length : null;
-        session.Connection.Deliver(_audience.Joined(id, reply.Position, reply.Recovered, reply.Presence?.Total ?? reply.Members, last, reply.Presence));
+        session.Connection.Deliver(_audience.Joined(
+            id, reply.Position, reply.Recovered, reply.Presence?.Total ?? reply.Members, last, reply.Presence, byServer: membership.ByServer?.Command == join));
         if (reply.Missed.Length > 0)
             session.Connection.Deliver(_audience.Encode(reply.Missed));
         membership.JoinPoint = admission.Point;
+        var wasAdmitted = membership.IsAdmitted;
+        membership.IsAdmitted = true;
+        membership.Presence = join.Presence;
         BeginPresence(membership, join);
         foreach (var item in admission.Since)
         {
+            if (wasAdmitted && (item.Kind == FrontEventKind.Ephemeral || (item.IsPresence && membership.Presence == PresenceMode.Changes)))
+                continue; // it was a member when that came; what has numbers goes by these
             if (_audience.FrameFor(session.Connection, item) is { } frame)
                 session.Connection.Deliver(frame);
         }

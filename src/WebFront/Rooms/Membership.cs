@@ -28,7 +28,13 @@ internal sealed class Membership(LocalRoom room, AccessGate? gate = null)
     public RoomOperation Allowed { get; set; }
 
     /// <summary>Its connection gets what it publishes there, unless a publish says otherwise.</summary>
-    public bool HasEcho { get; init; } = true;
+    public bool HasEcho { get; set; } = true;
+
+    /// <summary>How the server has put its connection there; null when that has asked for it.</summary>
+    public ServerJoin? ByServer { get; init; }
+
+    /// <summary>A join was answered, and it is a member. Read and written under the room's lock.</summary>
+    public bool IsAdmitted { get; set; }
 
     /// <summary>The others do not see it.</summary>
     public bool IsHidden => (Allowed & RoomOperation.Presence) == 0;
@@ -37,7 +43,7 @@ internal sealed class Membership(LocalRoom room, AccessGate? gate = null)
     public JoinPoint JoinPoint { get; set; }
 
     /// <summary>What its connection has asked to know of the others.</summary>
-    public PresenceMode Presence { get; init; }
+    public PresenceMode Presence { get; set; }
 
     /// <summary>What its connection shows of itself, as the room has it: so that another silo can be told. Read and written under the room's lock.</summary>
     public byte[]? Data { get; set; }

@@ -17,9 +17,9 @@ internal class RoomAudience(LocalRoom room, ConnectionRegistry registry)
     /// <summary>For the members who want to know only how many there are; null when there were none.</summary>
     public PresenceCounts? Counts { get; set; }
 
-    /// <summary>The answer to a join; without an id, that messages are lost.</summary>
-    public virtual Frame Joined(string? id, Position position, bool? recovered, int members, int? last = null, MembersPage? page = null) =>
-        ServerFrames.Joined(id, room, position, recovered, members, last, page);
+    /// <summary>The answer to a join; without an id, that messages are lost, or that the server has put a connection there.</summary>
+    public virtual Frame Joined(string? id, Position position, bool? recovered, int members, int? last = null, MembersPage? page = null, bool byServer = false) =>
+        ServerFrames.Joined(id, room, position, recovered, members, last, page, byServer);
 
     public virtual Frame Error(string? id, RefusedReply refused) => ServerFrames.Error(id, room.Name, refused.Code, refused.Reason);
 

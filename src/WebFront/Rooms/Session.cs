@@ -121,10 +121,22 @@ internal sealed class Session(Connection connection, string user, ClientCalls ca
         return null;
     }
 
-    public void Add(Membership membership)
+    /// <summary>Adds a membership, or says why not: a client's join and the server's may come at once.</summary>
+    /// <param name="membership">Of a room.</param>
+    /// <param name="most">In how many rooms the connection may be.</param>
+    public AddResult TryAdd(Membership membership, int most)
     {
         lock (this)
+        {
+            if (IsClosed)
+                return AddResult.Closed;
+            if (MembershipIn(membership.Room.Name) is not null)
+                return AddResult.IsIn;
+            if (_memberships.Length >= most)
+                return AddResult.TooMany;
             _memberships = [.. _memberships, membership];
+            return AddResult.Added;
+        }
     }
 
     public void AddInbox(Membership membership)
@@ -203,3 +215,6 @@ internal sealed class Session(Connection connection, string user, ClientCalls ca
         }
     }
 }
+
+/// <summary>What became of a membership that was to be added.</summary>
+internal enum AddResult : byte { Added, IsIn, TooMany, Closed }

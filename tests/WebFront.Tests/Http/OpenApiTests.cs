@@ -28,7 +28,7 @@ public sealed class OpenApiTests(Cluster cluster) : IAsyncLifetime
     private IEnumerable<(string Path, string Method, JsonObject Operation)> Operations =>
         from path in _document["paths"]!.AsObject()
         from operation in path.Value!.AsObject()
-        where operation.Key is "get" or "post" or "delete"
+        where operation.Key is "get" or "post" or "put" or "delete"
         select (path.Key, operation.Key.ToUpperInvariant(), operation.Value!.AsObject());
 
     /// <summary>Without the streams, which do not end: those have tests of their own.</summary>

@@ -132,6 +132,8 @@ public sealed class FrameCatalogTests(Cluster cluster) : IAsyncLifetime
         seen.Add(await finn.Receive("join"));
         await grain.Remove(_bob);
         seen.Add(await bob.Receive("left"));
+        await cluster.Client.GetGrain<IUserGrain>(_bob).Join(_room);
+        seen.Add(await bob.Receive("joined"));
         await using var limited = await cluster.StartFront(configure: null, ("Limits:Enabled", "true"), ("Limits:Directs:Rate", "1"), ("Limits:Directs:Burst", "1"));
         await using var carl = await limited.Connect("carl");
         while ((string?)(await Ask(carl, $$"""{"type":"message","to":"{{_bob}}","content":"hi"}"""))["type"] != "error")

@@ -53,6 +53,8 @@ export const httpTemplates = [
   { name: 'A room', method: 'GET', path: '/api/rooms/{room}' },
   { name: 'Members of a room', method: 'GET', path: '/api/rooms/{room}/members?limit=100' },
   { name: 'A user', method: 'GET', path: '/api/users/{user}' },
+  { name: 'Put a user into a room', method: 'PUT', path: '/api/rooms/{room}/users/{user}' },
+  { name: 'Take a user out of a room', method: 'DELETE', path: '/api/rooms/{room}/users/{user}' },
   { name: 'Disconnect a user', method: 'POST', path: '/api/users/{user}/disconnect', body: { reason: 'tidying up' } },
   { name: 'Send to everybody', method: 'POST', path: '/api/messages', body: { from: 'service', content: 'hi all' } },
   { name: 'Connections', method: 'GET', path: '/api/connections?limit=100' },
