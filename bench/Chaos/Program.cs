@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using Realtime.Chaos;
+using Realtime.Chaos.Clients;
 using Realtime.Chaos.Clusters;
 using Realtime.Processes;
 
@@ -30,8 +31,9 @@ try
     if (postgres is not null)
         database = await postgres.CreateDatabase("realtime", signals!.Stopping);
     Console.WriteLine($"chaos: seed {options.Seed}, {options.Silos} silos, {options.Fronts} fronts, {options.Seconds} s");
-    await using var cluster = await StartCluster();
-    var run = new Run(options, cluster, clock, Console.Out);
+    await using var webhooks = await WebhookListener.Start(clock, options.Seed);
+    await using var cluster = await StartCluster(webhooks);
+    var run = new Run(options, cluster, webhooks, clock, Console.Out);
     await run.Execute().WaitAsync(signals?.Stopping ?? default);
     Report.Write(Console.Out, options, run.Result);
     if (options.Out is not null)
@@ -58,12 +60,14 @@ static async Task<PostgresServer> StartPostgres(CancellationToken cancellation)
     return await PostgresServer.Start(Environment.GetEnvironmentVariable("REALTIME_POSTGRES_FOLDER"), lines.WriteLine, cancellation);
 }
 
-async Task<ICluster> StartCluster()
+async Task<ICluster> StartCluster(WebhookListener webhooks)
 {
     var settings = options.UsesProcesses ? ProcessClusterOptions.InPostgres(database!) : [];
     settings["Log:Provider"] = options.UsesPostgresLog ? "postgres" : "memory";
     if (options.UsesPostgresLog)
         settings["Log:ConnectionString"] = database;
+    foreach (var (name, value) in webhooks.Settings)
+        settings[name] = value;
     return options.UsesProcesses
         ? await ProcessServers.Start(options.Silos, options.Fronts, settings, log)
         : await InProcessCluster.Start(options.Silos, options.Fronts, settings, log);

@@ -32,6 +32,7 @@ internal static class Report
         Row("reconnects", $"{Count(EventKind.Connected) - result.History.Clients.Count}");
         Row("resumed", $"{events.Count(item => item is { Kind: EventKind.Joined, Recovered: true })}");
         Row("repeats left out, holes mended", $"{Count(EventKind.Repeat)}, {Count(EventKind.Hole)}");
+        Row("webhook requests, repeats", $"{result.Webhooks.Requests}, {result.Webhooks.Repeats}");
         Row("longest silence, room", Spread(result, silence => silence.Room));
         Row("longest silence, member", Spread(result, silence => silence.Member));
         Row("gaps flagged", $"{verdict.GapsFlagged}");

@@ -6,7 +6,7 @@ using Realtime.Chaos.Clusters;
 namespace Realtime.Chaos;
 
 /// <summary>A run: clients publish and listen while servers die; then all come to rest, and every room ends with one message.</summary>
-internal sealed class Run(ChaosOptions options, ICluster cluster, Stopwatch clock, TextWriter output)
+internal sealed class Run(ChaosOptions options, ICluster cluster, WebhookListener webhooks, Stopwatch clock, TextWriter output)
 {
     /// <summary>
     /// How long everything may take to come to rest once nothing is killed any more: a lease, a few back-offs and calls, on
@@ -31,6 +31,7 @@ internal sealed class Run(ChaosOptions options, ICluster cluster, Stopwatch cloc
     public async Task Execute()
     {
         AddClients();
+        webhooks.EveryRepeatIsMarked = options.UsesProcesses;
         using var stopping = new CancellationTokenSource();
         var running = _clients.Select(client => client.Run(stopping.Token)).ToArray();
         await Until(() => All.All(AreIn));
@@ -51,10 +52,13 @@ internal sealed class Run(ChaosOptions options, ICluster cluster, Stopwatch cloc
         await stopping.CancelAsync();
         await Task.WhenAll(running);
         var history = new RunHistory(
-            [.. _clients.Select(client => client.History)], [.. _publishers.SelectMany(publisher => publisher.Publishes)],
+            [.. _clients.Select(client => client.History), webhooks.HistoryOf(_rooms)], [.. _publishers.SelectMany(publisher => publisher.Publishes)],
             ends, options.UsesPostgresLog);
         Result = new RunResult(history, Checker.Check(history), _strikes, end - start,
-            Silence.After([.. _strikes.Select(strike => strike.At)], [.. history.Clients.Where(client => client.Rooms.All(room => Inbox.UserOf(room) is null))], end));
+            Silence.After([.. _strikes.Select(strike => strike.At)], [.. history.Clients.Where(client => client.Client != WebhookListener.Name && client.Rooms.All(room => Inbox.UserOf(room) is null))], end))
+        {
+            Webhooks = (webhooks.Requests, webhooks.Repeats),
+        };
     }
 
     private static string[] Names(string what, int count) => [.. Enumerable.Range(0, count).Select(i => $"{what}{i}-{s_run}")];
@@ -125,6 +129,7 @@ internal sealed class Run(ChaosOptions options, ICluster cluster, Stopwatch cloc
             publisher.Client.GiveUp("no answer at the end");
         var ends = last.Where(entry => entry.Value.Ack is not null).ToDictionary(entry => entry.Key, entry => entry.Value.Ack!.Value);
         await Until(() => ends.All(end => Members(end.Key).All(client => client.In(end.Key) == end.Value)));
+        await Until(() => ends.All(end => !_rooms.Contains(end.Key) || webhooks.In(end.Key) == end.Value));
         return ends;
     }
 
@@ -147,4 +152,8 @@ internal sealed class Run(ChaosOptions options, ICluster cluster, Stopwatch cloc
 
 /// <summary>What a run was, and what the checker says of it.</summary>
 internal sealed record RunResult(
-    RunHistory History, Verdict Verdict, IReadOnlyList<(TimeSpan At, Victim[] Victims)> Strikes, TimeSpan Length, IReadOnlyList<Silence> Silences);
+    RunHistory History, Verdict Verdict, IReadOnlyList<(TimeSpan At, Victim[] Victims)> Strikes, TimeSpan Length, IReadOnlyList<Silence> Silences)
+{
+    /// <summary>Requests to the receiver of webhooks, and events that came again.</summary>
+    public (int Requests, int Repeats) Webhooks { get; init; }
+}

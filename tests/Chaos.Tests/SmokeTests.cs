@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using Realtime.Chaos.Checking;
+using Realtime.Chaos.Clients;
 using Realtime.Chaos.Clusters;
 
 namespace Realtime.Chaos.Tests;
@@ -16,8 +17,9 @@ public sealed class SmokeTests(ITestOutputHelper output)
         var options = ChaosOptions.Parse(["--seconds", "14", "--kill-every", "2", "--members", "24", "--publishers", "8", "--rooms", "4", "--inboxes", "3", "--rate", "100", "--seed", "3"]);
         var clock = Stopwatch.StartNew();
         using var table = new StringWriter();
-        await using var cluster = await InProcessCluster.Start(options.Silos, options.Fronts, new Dictionary<string, string?>(), null);
-        var run = new Run(options, cluster, clock, table);
+        await using var webhooks = await WebhookListener.Start(clock, options.Seed);
+        await using var cluster = await InProcessCluster.Start(options.Silos, options.Fronts, webhooks.Settings, null);
+        var run = new Run(options, cluster, webhooks, clock, table);
 
         await run.Execute().WaitAsync(s_bound);
 
@@ -29,6 +31,7 @@ public sealed class SmokeTests(ITestOutputHelper output)
         var events = run.Result.History.Clients.SelectMany(client => client.Events).ToArray();
         Assert.Contains(events, item => item.Kind == EventKind.Lost);
         Assert.Contains(events, item => item is { Kind: EventKind.Joined, Recovered: true });
+        Assert.True(run.Result.Webhooks is { Requests: > 10, Repeats: > 0 });
         Assert.True(run.Result.History.Publishes.Count(publish => publish.Ack is not null) > 300);
     }
 }
