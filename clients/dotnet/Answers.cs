@@ -14,7 +14,14 @@ public readonly record struct InboxOpened(Position Position, bool? Recovered);
 /// <param name="Users">The users.</param>
 /// <param name="Total">How many are in the room.</param>
 /// <param name="Next">What the next page begins after; null on the last.</param>
-public sealed record MembersPage(IReadOnlyList<string> Users, long Total, string? Next);
+public sealed record MembersPage(IReadOnlyList<string> Users, long Total, string? Next)
+{
+    /// <summary>What those of <see cref="Users"/> show of themselves who show something, by user.</summary>
+    public IReadOnlyDictionary<string, JsonData> Data { get; internal init; } = new Dictionary<string, JsonData>();
+
+    /// <summary>Only after a join with <see cref="RoomPresence.Members"/>: what is told with a greater order is newer than the page.</summary>
+    public long? Order { get; internal init; }
+}
 
 /// <summary>A page of the messages that a room has kept, oldest first.</summary>
 /// <param name="Epoch">The room's epoch; null when nobody uses the room.</param>
@@ -67,6 +74,25 @@ public sealed record JoinOptions
 
     /// <summary>Whether this client gets what it publishes there itself, unless a publish says otherwise. It does by default.</summary>
     public bool Echo { get; init; } = true;
+
+    /// <summary>What the others see of this client there, by default at most 1 KiB. <see cref="RealtimeRoom.UpdateAsync(JsonData, CancellationToken)"/> changes it, and a reconnect brings it again as it was last.</summary>
+    public JsonData Data { get; init; }
+
+    /// <summary>What this client wants to know of the others.</summary>
+    public RoomPresence Presence { get; init; }
+}
+
+/// <summary>What a client wants to know of the others in a room.</summary>
+public enum RoomPresence
+{
+    /// <summary>Who comes and goes and what they show, in rooms that are not too large for names. Who is there can be asked for.</summary>
+    Names,
+
+    /// <summary>Who is there as well: <see cref="RoomJoined.Users"/> has the first page, and what is told after it misses nothing between.</summary>
+    Members,
+
+    /// <summary>Only how many there are: <see cref="MemberCount"/>.</summary>
+    Count,
 }
 
 /// <summary>How a message is sent.</summary>

@@ -24,7 +24,7 @@ public sealed class RealtimeRoom
     /// <summary>Where it is: the position of the last message that came, which may still wait to be read. Null when not known.</summary>
     public Position? Position => _session.Read(_state, static state => state.Position);
 
-    /// <summary>Users in the room, as last told.</summary>
+    /// <summary>Users in the room: as the server counted them last, and up and down with who came and went since.</summary>
     public long Members => _session.Read(_state, static state => state.Members);
 
     /// <summary>
@@ -116,7 +116,20 @@ public sealed class RealtimeRoom
             id => FrameWriter.Ephemeral(id, Name, key, echo, content, data), static (scoped in _) => true, _session.Options.AnswerTimeout, cancellation, waits: false);
     }
 
-    /// <summary>A page of the users in the room.</summary>
+    /// <summary>
+    /// Changes what the others see of this client in the room: they get a <see cref="MemberUpdated"/>, of several changes close together perhaps of the last one only.
+    /// </summary>
+    /// <param name="data">By default at most 1 KiB.</param>
+    /// <returns>When the room has it; without a connection the next join brings it.</returns>
+    /// <exception cref="ArgumentException">There is no data; the JSON value <c>null</c> is one.</exception>
+    /// <exception cref="RealtimeException">The server has refused it: what was shown before stays. Or there was no answer.</exception>
+    public Task UpdateAsync(JsonData data, CancellationToken cancellation = default) =>
+        data.IsNone ? throw new ArgumentException("Data is missing; it is what the others see.") : _session.UpdateAsync(_state, data, cancellation);
+
+    /// <inheritdoc cref="UpdateAsync(JsonData, CancellationToken)"/>
+    public Task UpdateAsync<T>(T data, JsonTypeInfo<T> type, CancellationToken cancellation = default) => UpdateAsync(JsonData.From(data, type), cancellation);
+
+    /// <summary>A page of the users in the room, with what they show of themselves.</summary>
     /// <param name="after">The <see cref="MembersPage.Next"/> of the page before; null for the first.</param>
     /// <param name="limit">1 to 1,000; by default as the server has it.</param>
     /// <exception cref="ArgumentException">One of them is not valid.</exception>

@@ -83,6 +83,12 @@ public sealed class RoomJoined : RoomEvent
     /// <summary>Null unless it resumes: true when everything that was missed follows, false when it cannot, and <see cref="RoomMissed"/> comes.</summary>
     public bool? Recovered { get; internal init; }
 
+    /// <summary>
+    /// Only when <see cref="RoomPresence.Members"/> was asked for: the first page of who is there. Null when the server cannot give it: then ask
+    /// <see cref="RealtimeRoom.MembersAsync"/>.
+    /// </summary>
+    public MembersPage? Users { get; internal init; }
+
     /// <summary>How many of the newest messages follow: at most <see cref="JoinOptions.Last"/>.</summary>
     public int Last { get; internal init; }
 }
@@ -120,29 +126,64 @@ public sealed class RoomMissed : RoomEvent
     public bool Presence { get; internal init; }
 }
 
-/// <summary>A user came into the room.</summary>
-public sealed class MemberJoined : RoomEvent
+/// <summary>Something about one user in the room.</summary>
+public abstract class MemberEvent : RoomEvent
 {
-    internal MemberJoined(string user) => User = user;
+    private protected MemberEvent(string user, long? order) => (User, Order) = (user, order);
 
     /// <summary>Who.</summary>
     public string User { get; }
+
+    /// <summary>Only after a join with <see cref="RoomPresence.Members"/>: counts the room's events, to compare with <see cref="MembersPage.Order"/>.</summary>
+    public long? Order { get; }
+}
+
+/// <summary>A user came into the room. After a join with <see cref="RoomPresence.Members"/> the user may be known already.</summary>
+public sealed class MemberJoined : MemberEvent
+{
+    internal MemberJoined(string user, JsonData data, long? order)
+        : base(user, order) => Data = data;
+
+    /// <summary>What the user shows of itself, if it does.</summary>
+    public JsonData Data { get; }
+}
+
+/// <summary>A user in the room shows something else of itself.</summary>
+public sealed class MemberUpdated : MemberEvent
+{
+    internal MemberUpdated(string user, JsonData data, long? order)
+        : base(user, order) => Data = data;
+
+    /// <summary>What the user shows of itself now; none when it shows nothing any more.</summary>
+    public JsonData Data { get; }
 }
 
 /// <summary>A user went out of the room.</summary>
-public sealed class MemberLeft : RoomEvent
+public sealed class MemberLeft : MemberEvent
 {
-    internal MemberLeft(string user) => User = user;
-
-    /// <summary>Who.</summary>
-    public string User { get; }
+    internal MemberLeft(string user, long? order)
+        : base(user, order)
+    {
+    }
 }
 
-/// <summary>How many users are in a room that is too large for <see cref="MemberJoined"/> and <see cref="MemberLeft"/>.</summary>
+/// <summary>How many users are in a room that is too large for names, or in which only the count was asked for.</summary>
 public sealed class MemberCount : RoomEvent
 {
-    internal MemberCount(long members) => Members = members;
+    internal MemberCount(long members, long? order) => (Members, Order) = (members, order);
 
     /// <summary>Users in the room.</summary>
     public long Members { get; }
+
+    /// <summary>Only after a join with <see cref="RoomPresence.Members"/>: counts the room's events.</summary>
+    public long? Order { get; }
+}
+
+/// <summary>After a join with <see cref="RoomPresence.Members"/>: who is in the room, in place of all that was known, as after a failure of the server.</summary>
+public sealed class RoomMembers : RoomEvent
+{
+    internal RoomMembers(MembersPage page) => Page = page;
+
+    /// <summary>The first page.</summary>
+    public MembersPage Page { get; }
 }

@@ -133,6 +133,39 @@ public sealed class RoomTests(RealServer server)
     }
 
     [Fact]
+    public async Task What_a_member_shows_is_told_with_who_is_there_and_shown_again_after_a_cut()
+    {
+        await using var proxy = new CutProxy(new UriBuilder(server.Address) { Scheme = "http", Path = "" }.Uri.ToString());
+        await using var alice = Clients.Make(new Uri(proxy.Address.Replace("http", "ws", StringComparison.Ordinal) + "/ws"), options => options.User = "alice");
+        await using var bob = server.Client("bob");
+        await using var carl = server.Client("carl");
+        var alices = await alice.JoinAsync(_room, new() { Data = JsonData.Parse("\"away\"") }).Soon();
+        var room = await bob.JoinAsync(_room, new() { Presence = RoomPresence.Members }).Soon();
+        await alices.UpdateAsync(new Order(7), TestJson.Default.Order).Soon();
+        await Clients.Fails("content_too_long", alices.UpdateAsync(JsonData.Parse($"\"{new string('x', 5_000)}\"")));
+        await carl.JoinAsync(_room, new() { Presence = RoomPresence.Count, Data = JsonData.Parse("null") }).Soon();
+        var events = await room.EventsAsync().Take(3);
+        var page = Assert.IsType<RoomJoined>(events[0]).Users!;
+        Assert.Equal(["alice", "bob"], page.Users);
+        Assert.Equal("\"away\"", Assert.Single(page.Data).Value.ToString());
+        var update = Assert.IsType<MemberUpdated>(events[1]);
+        Assert.Equal(("alice", new Order(7), true), (update.User, update.Data.To(TestJson.Default.Order), update.Order > page.Order));
+        var join = Assert.IsType<MemberJoined>(events[2]);
+        Assert.Equal(("carl", "null"), (join.User, join.Data.ToString()));
+
+        var statuses = alice.Statuses();
+        proxy.Cut();
+        await statuses.Next(status => status.State == RealtimeState.Reconnecting);
+        await alices.UpdateAsync(new Order(8), TestJson.Default.Order).Soon(); // the next join brings it
+        var members = await room.MembersAsync().Soon();
+        Assert.Equal("""{"number":8}""", members.Data["alice"].ToString());
+        Assert.Equal((3, 3), (members.Users.Count, (int)members.Total));
+        await alices.LeaveAsync().Soon();
+        await Clients.Fails(RealtimeErrorCodes.NotJoined, alices.UpdateAsync(JsonData.Parse("1")));
+        await Assert.ThrowsAsync<ArgumentException>(() => room.UpdateAsync(default(JsonData)));
+    }
+
+    [Fact]
     public async Task Who_is_taken_out_is_told_behind_the_last_message()
     {
         await using var bob = server.Client("bob-out");

@@ -110,17 +110,22 @@ public sealed class ScriptTests
         await connection.Send("""{"type":"dropped","room":"lobby","presence":true}""");
         await connection.Send("""{"type":"presence","room":"lobby","members":1234}""");
         await connection.SendMessage(5, "5");
+        await connection.Send("""{"type":"members","room":"lobby","members":2,"order":3,"users":["alice","carl"],"data":{"carl":[1]}}""");
+        await connection.Send("""{"type":"update","room":"lobby","from":"carl"}""");
         await connection.Send("""{"type":"dropped","direct":true,"sender":"bob"}""");
         await connection.Send("""{"type":"message","to":"me","from":"carl","content":"psst","timestamp":1760000000000}""");
-        var told = (await room.EventsAsync().Take(6)).ConvertAll(its => its switch
+        var told = (await room.EventsAsync().Take(8)).ConvertAll(its => its switch
         {
             RoomMissed missed => $"missed {missed.Since} {missed.Position} {missed.Reason} {missed.Presence}",
             RoomMessage message => message.Content,
             MemberCount count => $"{count.Members} members",
+            RoomMembers { Page: var page } => $"{string.Join(',', page.Users)} of {page.Total}, {page.Order}, {page.Data["carl"]}",
+            MemberUpdated update => $"{update.User} shows {(update.Data.IsNone ? "nothing" : update.Data.ToString())}",
             _ => its.GetType().Name,
         });
-        Assert.Equal(["RoomJoined", "1", "missed e/1 e/4 SlowConnection False", "missed e/4 e/4 SlowConnection True", "1234 members", "5"], told);
-        Assert.Equal(1234, room.Members);
+        Assert.Equal(["RoomJoined", "1", "missed e/1 e/4 SlowConnection False", "missed e/4 e/4 SlowConnection True", "1234 members", "5",
+            "alice,carl of 2, 3, [1]", "carl shows nothing"], told);
+        Assert.Equal(2, room.Members);
         var direct = (await client.DirectMessagesAsync().Take(1))[0];
         Assert.Equal(("psst", "bob", MissedReason.SlowConnection, null), (direct.Content, direct.Missed!.Sender, direct.Missed.Reason, direct.Position));
     }

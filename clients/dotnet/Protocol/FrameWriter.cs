@@ -10,15 +10,25 @@ internal static class FrameWriter
     [ThreadStatic]
     private static (ArrayBufferWriter<byte> Buffer, Utf8JsonWriter Writer)? t_spare;
 
-    public static byte[] Join(string id, string room, Position? position, int? last, bool echo) => Write((id, room, position, last, echo), static (writer, its) =>
+    public static byte[] Join(string id, string room, Position? position, JoinOptions options, JsonData data) => Write((id, room, position, options, data), static (writer, its) =>
     {
         Begin(writer, its.id, "join");
         writer.WriteString("room"u8, its.room);
         WritePosition(writer, its.position);
-        if (its.last is { } last)
+        if (its.options.Last is { } last)
             writer.WriteNumber("last"u8, last);
-        if (!its.echo)
+        if (!its.options.Echo)
             writer.WriteBoolean("echo"u8, false);
+        if (its.options.Presence != RoomPresence.Names)
+            writer.WriteString("presence"u8, its.options.Presence == RoomPresence.Members ? "members"u8 : "count"u8);
+        WriteData(writer, its.data);
+    });
+
+    public static byte[] Update(string id, string room, JsonData data) => Write((id, room, data), static (writer, its) =>
+    {
+        Begin(writer, its.id, "update");
+        writer.WriteString("room"u8, its.room);
+        WriteData(writer, its.data);
     });
 
     public static byte[] Inbox(string id, Position? position) => Write((id, position), static (writer, its) =>

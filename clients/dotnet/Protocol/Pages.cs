@@ -17,7 +17,25 @@ internal static class Pages
         reader.Read();
         while (reader.Read() && reader.TokenType == JsonTokenType.String)
             users.Add(reader.GetString()!);
-        return new(users, frame.Count, frame.Next.Decode());
+        return new(users, Math.Max(frame.Count, 0), frame.Next.Decode()) { Data = DataOf(frame.Data), Order = frame.Order >= 0 ? frame.Order : null };
+    }
+
+    /// <summary>What users show of themselves, by their ids.</summary>
+    private static Dictionary<string, JsonData> DataOf(ReadOnlySpan<byte> json)
+    {
+        var data = new Dictionary<string, JsonData>();
+        var reader = new Utf8JsonReader(json);
+        if (json.IsEmpty || !reader.Read() || reader.TokenType != JsonTokenType.StartObject)
+            return data;
+        while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
+        {
+            var user = reader.GetString()!;
+            reader.Read();
+            var start = (int)reader.TokenStartIndex;
+            reader.Skip();
+            data[user] = new(json[start..(int)reader.BytesConsumed].ToArray());
+        }
+        return data;
     }
 
     public static HistoryPage History(scoped in ServerFrame frame)

@@ -27,6 +27,8 @@ internal enum FrameType : byte
     Join,
     Leave,
     Presence,
+    Update,
+    Updated,
 }
 
 /// <summary>One frame of a server. Its texts are those of the buffer, so it lives as long as that is not used again.</summary>
@@ -35,7 +37,7 @@ internal ref struct ServerFrame
     public FrameType Type;
     public JsonText Id, Room, From, To, Content, Epoch, Code, By, Next, Method, Sender, Key, Connection;
     public ReadOnlySpan<byte> Data, Users, Messages;
-    public long Sequence = -1, Count = -1, Timestamp, RetryAfter, Last, Connections, FirstLost = -1, LastLost = -1;
+    public long Sequence = -1, Count = -1, Timestamp, RetryAfter, Last, Connections, FirstLost = -1, LastLost = -1, Order = -1;
     public bool? Recovered;
     public bool IsService, IsEphemeral, More, IsDirect, IsInbox, HasPresence;
 
@@ -105,6 +107,7 @@ internal ref struct ServerFrame
                 case 4 when name.SequenceEqual("more"u8): More = Flag(ref reader); break;
                 case 5 when name.SequenceEqual("epoch"u8): Epoch = Text(ref reader, json); break;
                 case 5 when name.SequenceEqual("users"u8): Users = Value(ref reader, json, JsonTokenType.StartArray); break;
+                case 5 when name.SequenceEqual("order"u8): Order = Number(ref reader); break;
                 case 5 when name.SequenceEqual("inbox"u8): IsInbox = Flag(ref reader); break;
                 case 6 when name.SequenceEqual("direct"u8): IsDirect = Flag(ref reader); break;
                 case 6 when name.SequenceEqual("method"u8): Method = Text(ref reader, json); break;
@@ -185,6 +188,8 @@ internal ref struct ServerFrame
         : type.Is("inbox"u8) ? FrameType.Inbox
         : type.Is("members"u8) ? FrameType.Members
         : type.Is("excluded"u8) ? FrameType.Excluded
+        : type.Is("update"u8) ? FrameType.Update
+        : type.Is("updated"u8) ? FrameType.Updated
         : type.Is("history"u8) ? FrameType.History
         : type.Is("refreshed"u8) ? FrameType.Refreshed
         : type.Is("result"u8) ? FrameType.Result
@@ -201,11 +206,11 @@ internal ref struct ServerFrame
         FrameType.Dropped => IsDirect || (IsInbox || Room.IsPresent) && (Epoch.IsPresent ? LastLost >= 0 : HasPresence),
         FrameType.Ack => Id.IsPresent && Epoch.IsPresent == Sequence >= 0,
         FrameType.Left => Room.IsPresent,
-        FrameType.Members => !Users.IsEmpty && Count >= 0,
+        FrameType.Members => !Users.IsEmpty && Count >= 0 && (Id.IsPresent || Room.IsPresent),
         FrameType.History => !Messages.IsEmpty,
         FrameType.Error => Code.IsPresent,
         FrameType.Call => Id.IsPresent && Method.IsPresent,
-        FrameType.Join or FrameType.Leave => Room.IsPresent && From.IsPresent,
+        FrameType.Join or FrameType.Leave or FrameType.Update => Room.IsPresent && From.IsPresent,
         FrameType.Presence => Room.IsPresent && Count >= 0,
         _ => true,
     };

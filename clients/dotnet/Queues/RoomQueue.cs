@@ -40,7 +40,7 @@ internal sealed class RoomQueue(int maxItems, int maxBytes) : EventQueue<RoomEve
         {
             Since = before is null ? since : before.Since,
             Position = position ?? default,
-            Presence = before?.Presence == true || next is MemberJoined or MemberLeft or MemberCount or RoomMissed { Presence: true },
+            Presence = before?.Presence == true || next is MemberEvent or MemberCount or RoomMembers or RoomJoined { Users: not null } or RoomMissed { Presence: true },
             Reason = MissedReason.SlowConsumer,
         };
     }

@@ -10,7 +10,7 @@ internal sealed class RoomState
     private const int JoinTries = 3;
 
     private readonly Session _session;
-    private readonly int? _last;
+    private readonly JoinOptions _options;
     private readonly OwnMessages _own = new();
 
     /// <summary>The join whose answer counts; one for an earlier stay does not.</summary>
@@ -35,7 +35,8 @@ internal sealed class RoomState
 
     public RoomState(Session session, string name, JoinOptions options)
     {
-        (_session, Name, Position, _last, Echo, _rawSeen) = (session, name, options.Since, options.Last, options.Echo, session.RawCount);
+        (_session, Name, Position, _options, _rawSeen) = (session, name, options.Since, options, session.RawCount);
+        Data = Shown = options.Data;
         Events = new(session.Options.ReceiveMessages, session.Options.ReceiveBytes);
         Room = new(session, this);
     }
@@ -50,7 +51,13 @@ internal sealed class RoomState
     public Position? Position { get; private set; }
 
     /// <summary>Whether this client gets what it publishes here, unless a publish says otherwise.</summary>
-    public bool Echo { get; }
+    public bool Echo => _options.Echo;
+
+    /// <summary>What this client shows of itself here; each join brings it.</summary>
+    public JsonData Data { get; set; }
+
+    /// <summary>The same as the server has taken it last.</summary>
+    public JsonData Shown { get; set; }
 
     public bool IsJoined { get; private set; }
 
@@ -84,7 +91,7 @@ internal sealed class RoomState
         if (_session.IsLeaving(Name))
             return;
         var id = _joinId = _session.NewId();
-        _session.Send(id, FrameWriter.Join(id, Name, Position, _last, Echo), error =>
+        _session.Send(id, FrameWriter.Join(id, Name, Position, _options, Data), error =>
         {
             if (error is not null)
                 JoinFailed(id, error);
@@ -139,7 +146,14 @@ internal sealed class RoomState
         IsJoined = true;
         _attempt = _unanswered = 0;
         Members = Math.Max(frame.Count, 0);
-        Tell(new RoomJoined { Position = start with { Sequence = frame.Sequence }, Members = Members, Recovered = frame.Recovered, Last = (int)Math.Min(frame.Last, int.MaxValue) }, bytes);
+        Tell(new RoomJoined
+        {
+            Position = start with { Sequence = frame.Sequence },
+            Members = Members,
+            Recovered = frame.Recovered,
+            Last = (int)Math.Min(frame.Last, int.MaxValue),
+            Users = frame.Users.IsEmpty ? null : Pages.Members(in frame),
+        }, bytes);
         if (frame.Recovered == false)
             TellMissed(before, start);
         _waiting?.TrySetResult(Room);
@@ -315,15 +329,29 @@ internal sealed class RoomState
     {
         if (!IsJoined)
             return;
-        if (frame.Type == FrameType.Presence)
+        long? order = frame.Order >= 0 ? frame.Order : null;
+        switch (frame.Type)
         {
-            Members = frame.Count;
-            Tell(new MemberCount(frame.Count), bytes);
-            return;
+            case FrameType.Presence:
+                Members = frame.Count;
+                Tell(new MemberCount(frame.Count, order), bytes);
+                break;
+            case FrameType.Members:
+                Members = frame.Count;
+                Tell(new RoomMembers(Pages.Members(in frame)), bytes);
+                break;
+            case FrameType.Update:
+                Tell(new MemberUpdated(_session.Texts.Get(frame.From), new(frame.Data.ToArray()), order), bytes);
+                break;
+            case FrameType.Join:
+                Members++;
+                Tell(new MemberJoined(_session.Texts.Get(frame.From), new(frame.Data.ToArray()), order), bytes);
+                break;
+            case FrameType.Leave:
+                Members = Math.Max(Members - 1, 0);
+                Tell(new MemberLeft(_session.Texts.Get(frame.From), order), bytes);
+                break;
         }
-        var user = _session.Texts.Get(frame.From);
-        Members = Math.Max(Members + (frame.Type == FrameType.Join ? 1 : -1), 0);
-        Tell(frame.Type == FrameType.Join ? new MemberJoined(user) : new MemberLeft(user), bytes);
     }
 
     public bool MayPublish => IsJoined && !IsPaused;

@@ -65,7 +65,8 @@ internal sealed partial class Session
             case FrameType.Message when !frame.Room.IsPresent:
                 Direct(in frame, bytes.Length);
                 break;
-            case FrameType.Message or FrameType.Excluded or FrameType.Join or FrameType.Leave or FrameType.Presence:
+            case FrameType.Message or FrameType.Excluded or FrameType.Join or FrameType.Leave or FrameType.Update or FrameType.Presence:
+            case FrameType.Members when !frame.Id.IsPresent:
                 RoomOf(in frame)?.Arrived(in frame, bytes);
                 break;
             case FrameType.Ack:
@@ -91,7 +92,7 @@ internal sealed partial class Session
             case FrameType.Call:
                 Calls.Called(connection, in frame);
                 break;
-            default: // left, members, history, refreshed, result, pong
+            default: // left, members, updated, history, refreshed, result, pong
                 TakeRequest(frame.Id.Decode())?.Answer(in frame);
                 break;
         }

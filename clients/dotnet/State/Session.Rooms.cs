@@ -5,9 +5,13 @@ namespace Realtime.Client.State;
 /// <summary>The rooms and the inbox that are wanted.</summary>
 internal sealed partial class Session
 {
+    /// <summary>The most that a join has beside its data, or nearly so.</summary>
+    private const int JoinBytes = 256;
+
     public async Task<RealtimeRoom> JoinAsync(string name, JoinOptions options, CancellationToken cancellation)
     {
         cancellation.ThrowIfCancellationRequested();
+        CheckSize(options.Data.Utf8.Length + JoinBytes, name);
         RoomState? room;
         Task<RealtimeRoom> joined;
         lock (_gate)
@@ -71,6 +75,59 @@ internal sealed partial class Session
             else
                 left?.Fail(error);
         });
+    }
+
+    /// <summary>Shows something in a room: at once where this client is in it or about to be, or else by the join to come.</summary>
+    public async Task UpdateAsync(RoomState room, JsonData data, CancellationToken cancellation)
+    {
+        lock (_gate)
+        {
+            CheckIsIn(room);
+            room.Data = data;
+        }
+        while (true)
+        {
+            Task<RealtimeRoom>? joined = null;
+            lock (_gate)
+            {
+                CheckIsIn(room);
+                EnsureStarted();
+                if (!room.IsJoining)
+                    joined = room.Waiting;
+            }
+            if (joined is not null)
+            {
+                await joined.WaitAsync(cancellation).ConfigureAwait(false);
+                return;
+            }
+            try
+            {
+                await AskAsync(id => FrameWriter.Update(id, room.Name, data), static (scoped in _) => true, Options.AnswerTimeout, cancellation, waits: false).ConfigureAwait(false);
+                lock (_gate)
+                    room.Shown = data;
+                return;
+            }
+            catch (RealtimeException exception)
+            {
+                lock (_gate)
+                {
+                    // The join that was before it has failed, or the connection was lost: the next join brings it.
+                    if (exception.Code is RealtimeErrorCodes.Offline or RealtimeErrorCodes.NotJoined && !room.IsJoining && Has(room) && _loop is not null)
+                        continue;
+                    // What the server has refused is not brought by a join either.
+                    if (exception.Code is not (RealtimeErrorCodes.Offline or RealtimeErrorCodes.Timeout) && room.Data.Utf8.Equals(data.Utf8))
+                        room.Data = room.Shown;
+                }
+                throw;
+            }
+        }
+    }
+
+    private void CheckIsIn(RoomState room)
+    {
+        ObjectDisposedException.ThrowIf(_isDisposed, typeof(RealtimeClient));
+        if (!Has(room))
+            throw new RealtimeException(RealtimeErrorCodes.NotJoined, $"{room.Name} was left.") { Room = room.Name };
     }
 
     public async Task<InboxOpened> OpenInboxAsync(Position? since, CancellationToken cancellation)

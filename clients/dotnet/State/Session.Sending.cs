@@ -22,7 +22,7 @@ internal sealed partial class Session
         cancellation.ThrowIfCancellationRequested();
         var id = options?.Id ?? NewId();
         var frame = FrameWriter.Message(id, room?.Name ?? user!, room is null, options?.Echo, content, data);
-        CheckSize(frame, room?.Name);
+        CheckSize(frame.Length, room?.Name);
         Outgoing item;
         lock (_gate)
         {
@@ -59,7 +59,7 @@ internal sealed partial class Session
         cancellation.ThrowIfCancellationRequested();
         var id = NewId();
         var frame = write(id);
-        CheckSize(frame, null);
+        CheckSize(frame.Length, null);
         Task opened;
         lock (_gate)
         {
@@ -143,12 +143,12 @@ internal sealed partial class Session
         _sweep.Arm(request.Deadline);
     }
 
-    private void CheckSize(byte[] frame, string? room)
+    private void CheckSize(int bytes, string? room)
     {
-        if (frame.Length > Options.MaxMessageBytes)
+        if (bytes > Options.MaxMessageBytes)
         {
             throw new RealtimeException(RealtimeErrorCodes.TooBig,
-                $"The message has {frame.Length} bytes as a frame; it may have {Options.MaxMessageBytes} (the option {nameof(RealtimeClientOptions.MaxMessageBytes)}).")
+                $"The message has {bytes} bytes as a frame; it may have {Options.MaxMessageBytes} (the option {nameof(RealtimeClientOptions.MaxMessageBytes)}).")
             { Room = room };
         }
     }
