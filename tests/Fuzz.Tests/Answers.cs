@@ -15,7 +15,7 @@ internal static class Answers
 
     private static readonly HashSet<string> s_types =
     [
-        "joined", "left", "ack", "members", "history", "pong", "error", "message", "join", "leave", "presence", "dropped", "inbox",
+        "joined", "left", "ack", "members", "history", "pong", "error", "message", "join", "leave", "update", "updated", "presence", "dropped", "inbox",
     ];
 
     /// <summary>The <c>id</c> of an answer, empty when it has none; null for a frame that answers nothing.</summary>
@@ -33,7 +33,7 @@ internal static class Answers
             CheckCode(root, text);
             CheckWords(root.GetProperty("content").GetString()!);
         }
-        else if (type is "message" or "join" or "leave" or "presence" or "dropped" || (type == "joined" && !root.TryGetProperty("id", out _)))
+        else if (type is "message" or "join" or "leave" or "update" or "presence" or "dropped" || (type == "joined" && !root.TryGetProperty("id", out _)))
             return null;
         return root.TryGetProperty("id", out var id) ? id.GetString() : "";
     }

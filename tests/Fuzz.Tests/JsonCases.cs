@@ -14,6 +14,8 @@ internal static class JsonCases
     [
         [("type", "\"join\""), ("room", Room)],
         [("type", "\"join\""), ("room", Room), ("epoch", Epoch), ("seq", "0")],
+        [("type", "\"join\""), ("room", Room), ("data", "{\"a\":1}"), ("presence", "\"members\"")],
+        [("type", "\"update\""), ("room", Room), ("data", "[1]")],
         [("type", "\"leave\""), ("room", Room)],
         [("type", "\"message\""), ("room", Room), ("content", "\"hi\""), ("data", "{\"a\":[1,2]}")],
         [("type", "\"message\""), ("to", "\"$user\""), ("content", "\"psst\"")],
@@ -24,7 +26,7 @@ internal static class JsonCases
     ];
 
     private static readonly Gen<string> s_field = Gen.OneOf(
-        Gen.OneOf("type", "id", "room", "to", "content", "data", "epoch", "seq", "before", "after", "limit", "last", "echo", "ephemeral", "key", "from", "timestamp"),
+        Gen.OneOf("type", "id", "room", "to", "content", "data", "epoch", "seq", "before", "after", "limit", "last", "echo", "ephemeral", "key", "presence", "from", "timestamp"),
         Gen.OneOf("", "Type", "ID", "x", "\\ud83d", "r\\u006fom", "\\u0000", "$ref"));
 
     private static readonly Gen<string> s_id = Gen.Frequency(

@@ -92,6 +92,31 @@ public sealed class PresenceDataTests(Cluster cluster)
     }
 
     [Fact]
+    public async Task In_a_large_room_a_join_brings_the_first_page_and_members_the_others()
+    {
+        await using var front = await cluster.StartFront();
+        var shown = Encoding.UTF8.GetBytes($"\"{new string('x', 1022)}\"");
+        var grain = cluster.Client.GetGrain<IRoomGrain>(_room);
+        RoomCommand[] joins = [.. Enumerable.Range(0, 149).Select(i => new JoinCommand($"u{i:000}", $"c{i}", null) { Data = shown })];
+        Assert.All((await grain.Submit("another", 1, joins)).Replies, reply => Assert.IsType<JoinedReply>(reply));
+        await using var alice = await front.Connect("z");
+        var joined = await Join(alice, """ "presence":"members" """);
+        Assert.Equal((150, 100, "u099", 100), ((int)joined["members"]!, joined["users"]!.AsArray().Count, (string?)joined["next"], joined["data"]!.AsObject().Count));
+        var page = await alice.Ask(new JsonObject { ["type"] = "members", ["room"] = _room, ["after"] = "u099" });
+        Assert.Equal((50, (long)joined["order"]!, false), (page["users"]!.AsArray().Count, (long)page["order"]!, page.ContainsKey("next")));
+        // Of all that a page may have it brings no more than 128 KiB.
+        var large = await alice.Ask(new JsonObject { ["type"] = "members", ["room"] = _room, ["limit"] = 1000 });
+        Assert.Equal((128, "u127"), (large["users"]!.AsArray().Count, (string?)large["next"]));
+        await grain.Drop("another");
+        // It is small again.
+        JsonObject told;
+        while ((string?)(told = await alice.Receive())["type"] != "members")
+        {
+        }
+        Assert.Equal(Text("""{"type":"members","room":"ROOM","members":1,"users":["z"]}"""), Without(told, "order"));
+    }
+
+    [Fact]
     public async Task Who_knows_the_members_from_its_join_on_knows_them_in_the_end()
     {
         await using var one = await cluster.StartFront();
