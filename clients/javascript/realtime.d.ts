@@ -20,6 +20,13 @@ export interface RealtimeOptions {
   tokenIn?: 'subprotocol' | 'query';
   /** A class like the browser's, where there is no global one (Node before 22). */
   WebSocket?: any;
+  /**
+   * Whether it does without WebSockets where three in a row were cut on the way within 5 s: then frames come by server-sent events
+   * and go by posts, at `/api/session` beside the `/ws` of the url, with `fetch`. Default true, and false with an own `WebSocket`.
+   */
+  fallback?: boolean;
+  /** About how long it does so before it looks whether WebSockets pass again. Default 300,000 ms. */
+  webSocketAgain?: number;
   /** The wait before attempt n (0, 1, 2 ...) is random in 0 .. min(retryMax, retryBase * 2^n) ms. Default 1,000; 1 to retryMax. */
   retryBase?: number;
   /** Default 30,000 ms; 1 to 2^31 - 1, as with all times here. */
@@ -281,6 +288,8 @@ export class RealtimeClient {
   readonly status: StateEvent;
   /** The rooms that this client is in or keeps trying to be in. */
   readonly rooms: string[];
+  /** How frames come and go now; null while it is not online. See the option `fallback`. */
+  readonly transport: 'websocket' | 'events' | null;
 
   /** Where this client is in its user's inbox: keep it, and give it to `inbox` after a restart. Null when it has not been asked for, or not answered. */
   readonly inboxPosition: Position | null;

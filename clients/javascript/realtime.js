@@ -20,6 +20,7 @@
  *   limit. A direct message is not, as nothing deduplicates it: its promise is rejected with the code `unconfirmed`.
  * - A token from a function is renewed on the open connection before it runs out; with one that could not be, it reconnects.
  * - A connection that has gone silent is noticed by a ping and replaced.
+ * - Where something on the way cuts WebSockets, frames come by server-sent events and go by posts; now and then it looks whether that has passed.
  * - What the server would refuse is refused here, before it is sent. How a call ends may be left unread: only wrong
  *   arguments (TypeError, RangeError) are reported as unhandled.
  *
@@ -92,6 +93,8 @@ const defaults = {
   queueMessages: 1_000,
   /** Their size together. */
   queueBytes: 4 * 1024 * 1024,
+  /** How long it does without WebSockets, where they were cut, before it looks whether they pass again. */
+  webSocketAgain: 300_000,
   /** The longest message, as a frame: what a server takes by default (`Connections:MaxMessageSize`). */
   messageBytes: 160 * 1024,
 };
@@ -124,6 +127,16 @@ const joinTries = 3;
 
 /** In the place of the id of a join, where the server has joined. */
 const byServer = 'by the server';
+/** WebSockets in a row that were cut before they had lived for `stableAfter`, after which it is done without. */
+const cutTries = 3;
+/** About how soon (ms) it looks for the first time whether WebSockets pass. */
+const firstLook = 10_000;
+/** The most of a post to a session without a WebSocket: frames, and characters but for the last one. */
+const postFrames = 256;
+const postLength = 128 * 1024;
+/** How often a post is tried, which is recognised when it was taken. */
+const postTries = 6;
+
 /** Numbers of messages without an echo that are kept while others before them may come yet. */
 const ownMax = 1_000;
 /** Frames that have their place in the order of a room. */
@@ -176,8 +189,16 @@ export class RealtimeClient {
   /** Callers of `connect`. @type {Waiting[]} */
   #connecting = [];
 
-  /** @type {WebSocket|null} */
+  /** @type {WebSocket|EventSocket|null} */
   #socket = null;
+  /** Where a session without a WebSocket is; null where there is none. */
+  #sessions;
+  /** WebSockets in a row that something on the way has cut. */
+  #cut = 0;
+  /** @type {Timer} */
+  #again;
+  /** Whether a WebSocket beside the session was cut as well. */
+  #looked = false;
   /** Counts sockets: what a former one still reports is ignored. */
   #generation = 0;
   /** @type {Timer} */
@@ -214,11 +235,14 @@ export class RealtimeClient {
   /** @param {import('./realtime.d.ts').RealtimeOptions} options */
   constructor(options) {
     this.#options = checkOptions(options);
+    this.#sessions = this.#options.fallback ? sessionsOf(this.#options.url, this.#options.user) : null;
   }
 
   get state() { return this.#status.state; }
 
   get status() { return this.#status; }
+
+  get transport() { return !this.#isOnline ? null : this.#socket instanceof EventSocket ? 'events' : 'websocket'; }
 
   get rooms() { return [...this.#rooms.keys()]; }
 
@@ -464,7 +488,7 @@ export class RealtimeClient {
     if (bearer === null) return this.#stop(0, noToken);
     let socket;
     try {
-      socket = new this.#options.WebSocket(this.#address(bearer), this.#protocols(bearer));
+      socket = this.#sessions !== null && this.#cut >= cutTries ? new EventSocket(this.#sessions, bearer) : this.#webSocket(bearer);
     } catch (error) {
       // The address or the place does not allow it (mixed content, for one): it will not do so later either.
       return this.#stop(0, error instanceof Error ? error.message : String(error));
@@ -487,6 +511,8 @@ export class RealtimeClient {
     if (typeof given !== 'string') throw new TypeError(`the token function gave a ${typeof given}; it must give a string`);
     return given;
   }
+
+  #webSocket(/** @type {string|undefined} */ bearer) { return new this.#options.WebSocket(this.#address(bearer), this.#protocols(bearer)); }
 
   #address(/** @type {string|undefined} */ bearer) {
     const address = new URL(this.#options.url);
@@ -518,6 +544,7 @@ export class RealtimeClient {
       if (generation !== this.#generation) return;
       if (bearer === null) return this.#stop(0, noToken);
       if (bearer !== old) await this.#ask({ type: 'refresh', token: bearer });
+      if (generation === this.#generation && this.#socket instanceof EventSocket) this.#socket.bearer = bearer; // posts bring it
     } catch (error) {
       if (generation !== this.#generation) return;
       const { code, message } = /** @type {any} */ (error);
@@ -535,6 +562,7 @@ export class RealtimeClient {
     this.#raw = 0;
     this.#asked = false;
     this.#listen();
+    if (this.#socket instanceof EventSocket) this.#lookLater();
     const generation = this.#generation;
     this.#setStatus({ state: 'online', code: 0, reason: '' });
     for (const { resolve } of this.#connecting.splice(0)) resolve(undefined);
@@ -557,6 +585,7 @@ export class RealtimeClient {
 
     const lived = this.#isOnline ? performance.now() - this.#onlineSince : 0;
     const attempt = lived >= stableAfter ? 0 : this.#status.attempt;
+    this.#judge(code, lived);
     const hint = code === goingAway ? retryHint(reason) : null;
     const wait = hint !== null ? hint + backoff(0, this.#options.retryBase, this.#options.retryMax)
       : (whileCodes.has(code) ? whileMin : 0) + backoff(attempt, this.#options.retryBase, this.#options.retryMax);
@@ -572,6 +601,52 @@ export class RealtimeClient {
     }
     // Last: a listener may close the client, or connect it again at once.
     this.#setStatus({ state: 'reconnecting', attempt: attempt + 1, retryAt: Date.now() + wait, code, reason });
+  }
+
+  /** Whether what has ended was cut on the way: a server that ends a connection says so. */
+  #judge(/** @type {number} */ code, /** @type {number} */ lived) {
+    if (this.#socket === null) return;
+    if (!(this.#socket instanceof EventSocket)) this.#cut = lived >= stableAfter || (code !== 1006 && code !== 0) ? 0 : this.#cut + 1;
+    else if (!this.#isOnline) this.#cut = cutTries - 1; // it is no better without: then one of each in turn
+  }
+
+  /** The first look is soon: it may have been the server that was away, and not WebSockets that are cut. */
+  #lookLater() {
+    const { webSocketAgain } = this.#options;
+    const wait = (this.#looked ? webSocketAgain : Math.min(firstLook, webSocketAgain)) * (0.5 + Math.random());
+    clearTimeout(this.#again);
+    this.#again = setTimeout(() => this.#look(), Math.min(wait, timerMax));
+  }
+
+  /** Opens a WebSocket beside the session: when it lives, the client goes over to one. */
+  async #look() {
+    const generation = this.#generation;
+    let socket;
+    try {
+      const bearer = await this.#token();
+      if (generation !== this.#generation) return;
+      if (bearer === null) return this.#stop(0, noToken);
+      socket = this.#webSocket(bearer);
+    } catch {
+      if (generation === this.#generation) this.#lookLater();
+      return;
+    }
+    const lives = await livesOn(socket, this.#options.openTimeout);
+    if (generation !== this.#generation) return;
+    this.#looked = !lives;
+    if (lives) this.#goOver();
+    else this.#lookLater();
+  }
+
+  /** When nothing that was sent waits for its answer, as a direct message would be lost sight of. */
+  #goOver() {
+    if ([...this.#outbox.values()].some(({ sent }) => sent)) {
+      clearTimeout(this.#again);
+      this.#again = setTimeout(() => this.#goOver(), whileMin);
+      return;
+    }
+    this.#cut = 0;
+    this.#lost(0, 'WebSockets pass again.');
   }
 
   #stop(/** @type {number} */ code, /** @type {string} */ reason) {
@@ -593,6 +668,7 @@ export class RealtimeClient {
     this.#generation++;
     clearTimeout(this.#watchdog);
     clearTimeout(this.#renewal);
+    clearTimeout(this.#again);
     const socket = this.#socket;
     this.#socket = null;
     if (socket && socket.readyState <= 1) socket.close(1000);
@@ -1150,6 +1226,152 @@ function pageOf(/** @type {any} */ { users, members: total, next, data, order })
   return { users, total, next, ...(data !== undefined && { data }), ...(order !== undefined && { order }) };
 }
 
+/**
+ * In the place of a WebSocket: frames come as server-sent events, in the answer of one request, and go by posts, one at a time
+ * and numbered, so that none is lost, repeated or overtaken whichever server gets it.
+ */
+class EventSocket {
+  readyState = 0;
+  binaryType = 'arraybuffer';
+  /** @type {(() => void)|null} */
+  onopen = null;
+  /** @type {((event: any) => void)|null} */
+  onmessage = null;
+  /** @type {((event: any) => void)|null} */
+  onclose = null;
+  /** @type {(() => void)|null} */
+  onerror = null;
+  #sessions;
+  #abort = new AbortController();
+  #session = '';
+  /** @type {string[]} */
+  #queue = [];
+  #posting = false;
+  #number = 1;
+
+  constructor(/** @type {{address: string, query: string}} */ sessions, /** @type {string|undefined} */ bearer) {
+    this.#sessions = sessions;
+    this.bearer = bearer;
+    this.#receive();
+  }
+
+  send(/** @type {string} */ text) {
+    this.#queue.push(text);
+    if (!this.#posting) this.#post();
+  }
+
+  close() { this.#end(1000, ''); }
+
+  #headers() { return this.bearer === undefined ? {} : { authorization: `Bearer ${this.bearer}` }; }
+
+  async #receive() {
+    let [code, reason] = [1006, ''];
+    try {
+      const { address, query } = this.#sessions;
+      const response = await fetch(`${address}/events${query}`, { headers: { accept: 'text/event-stream', ...this.#headers() }, cache: 'no-store', signal: this.#abort.signal });
+      if (response.status !== 200 || !response.body) throw new Error(`The server answered ${response.status}.`);
+      for await (const { type, data } of eventsOf(response.body)) {
+        if (this.readyState > 1) return;
+        if (type === 'session') {
+          this.#session = JSON.parse(data).session;
+          this.readyState = 1;
+          this.onopen?.();
+        } else if (type === 'closed') {
+          ({ code, reason } = JSON.parse(data));
+          break;
+        } else this.onmessage?.({ data: type === 'binary' ? bytesOf(data) : data });
+      }
+    } catch {
+      // Cut, refused, or not an event stream at all: as a WebSocket, it does not say which.
+    }
+    this.#end(code, reason);
+  }
+
+  async #post() {
+    this.#posting = true;
+    await null; // what is sent in one go goes in one post
+    while (this.#queue.length > 0 && this.readyState === 1) {
+      let [count, length] = [0, 0];
+      while (count < Math.min(this.#queue.length, postFrames) && length < postLength) length += this.#queue[count++].length;
+      if (!await this.#posted(`[${this.#queue.splice(0, count).join()}]`)) return this.#end(1006, '');
+    }
+    this.#posting = false;
+  }
+
+  async #posted(/** @type {string} */ body) {
+    const { address, query } = this.#sessions;
+    const target = `${address}/${this.#session}${query}${query ? '&' : '?'}number=${this.#number++}`;
+    for (let attempt = 0; attempt < postTries && this.readyState === 1; attempt++) {
+      if (attempt > 0) await new Promise(resolve => setTimeout(resolve, backoff(attempt, 500, 5_000)));
+      try {
+        const { status } = await fetch(target, { method: 'POST', headers: { 'content-type': 'application/json', ...this.#headers() }, body, signal: this.#abort.signal });
+        if (status === 204) return true;
+        if (status < 500 && status !== 429 && status !== 408) return false; // the session is over
+      } catch {
+        // It may have been taken: the same number says so.
+      }
+    }
+    return false;
+  }
+
+  #end(/** @type {number} */ code, /** @type {string} */ reason) {
+    if (this.readyState === 3) return;
+    this.readyState = 3;
+    this.#abort.abort();
+    queueMicrotask(() => this.onclose?.({ code, reason }));
+  }
+}
+
+/** Reads server-sent events; see docs/protocol.md. @param {ReadableStream<Uint8Array>} body */
+async function* eventsOf(body) {
+  const reader = body.getReader();
+  const decoder = new TextDecoder();
+  let [rest, type] = ['', 'message'];
+  /** @type {string[]} */
+  let data = [];
+  for (;;) {
+    const { value, done } = await reader.read();
+    if (done) return;
+    const lines = (rest + decoder.decode(value, { stream: true })).split('\n');
+    rest = lines.pop() ?? '';
+    for (const line of lines) {
+      if (line.startsWith('data: ')) data.push(line.slice(6));
+      else if (line.startsWith('event: ')) type = line.slice(7);
+      if (line !== '') continue;
+      if (data.length > 0) yield { type, data: data.join('\n') };
+      [type, data] = ['message', []];
+    }
+  }
+}
+
+function bytesOf(/** @type {string} */ base64) { return Uint8Array.from(atob(base64), character => character.charCodeAt(0)).buffer; }
+
+/** Where sessions without a WebSocket are, beside the address of WebSockets; null when that is not one of ours. */
+function sessionsOf(/** @type {string} */ url, /** @type {string|undefined} */ user) {
+  const address = new URL(url);
+  if (!address.pathname.endsWith('/ws') || typeof globalThis.fetch !== 'function') return null;
+  const path = `${address.protocol.replace('ws', 'http')}//${address.host}${address.pathname.slice(0, -3)}/api/session`;
+  if (user !== undefined) address.searchParams.set('user', user);
+  return { address: path, query: address.search };
+}
+
+/** Whether a WebSocket opens, and is not cut for as long as a good one lives. */
+function livesOn(/** @type {WebSocket} */ socket, /** @type {number} */ openTimeout) {
+  return new Promise(resolve => {
+    let timer = setTimeout(() => end(false), openTimeout);
+    const end = (/** @type {boolean} */ lives) => {
+      clearTimeout(timer);
+      resolve(lives);
+      if (socket.readyState <= 1) socket.close(1000);
+    };
+    socket.onopen = () => {
+      clearTimeout(timer);
+      timer = setTimeout(() => end(true), stableAfter);
+    };
+    socket.onclose = socket.onerror = () => end(false);
+  });
+}
+
 /** A frame of the protocol is a JSON object with a type; anything else is an application's own. */
 function parse(/** @type {string} */ text) {
   try {
@@ -1234,8 +1456,10 @@ function outcome(call) {
 /** @param {import('./realtime.d.ts').RealtimeOptions} options */
 function checkOptions(options) {
   if (typeof options !== 'object' || options === null) throw new TypeError('The options are missing; at the least a url is needed: { url: "/ws" }.');
-  const { url, user, token, tokenIn = 'subprotocol', WebSocket = globalThis.WebSocket, ...rest } = options;
-  const all = { url: checkUrl(url), user, token, tokenIn, WebSocket, ...defaults };
+  // An own WebSocket is mostly there for what fetch has not: a proxy, other headers.
+  const { url, user, token, tokenIn = 'subprotocol', WebSocket = globalThis.WebSocket, fallback = options.WebSocket === undefined, ...rest } = options;
+  const all = { url: checkUrl(url), user, token, tokenIn, WebSocket, fallback, ...defaults };
+  checkFlag('fallback', fallback);
   if (typeof WebSocket !== 'function')
     throw new TypeError('There is no global WebSocket here (Node has one from version 22 on); give one as the option WebSocket.');
   if (user !== undefined) checkName(user, 'user');
@@ -1244,7 +1468,7 @@ function checkOptions(options) {
   if (tokenIn !== 'subprotocol' && tokenIn !== 'query') throw new TypeError("The option 'tokenIn' must be 'subprotocol' or 'query'.");
   for (const [name, value] of Object.entries(rest)) {
     if (!Object.hasOwn(defaults, name))
-      throw new TypeError(`There is no option '${name}'; there are url, user, token, tokenIn, WebSocket, ${Object.keys(defaults).join(', ')}.`);
+      throw new TypeError(`There is no option '${name}'; there are url, user, token, tokenIn, WebSocket, fallback, ${Object.keys(defaults).join(', ')}.`);
     if (value === undefined) continue;
     checkNumber(`option '${name}'`, value, 1, timerMax);
     all[/** @type {keyof typeof defaults} */ (name)] = value;

@@ -1,3 +1,4 @@
+using System.IO.Pipelines;
 using Microsoft.AspNetCore.Connections.Features;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Features;
@@ -12,18 +13,19 @@ namespace Realtime.Connections;
 /// <returns>What is written before the first event; null when the request was refused and has its answer: then the connection ends.</returns>
 public delegate ValueTask<ReadOnlyMemory<byte>?> BeginEvents(HttpContext context, ReadOnlyMemory<byte> first);
 
-/// <summary>Streams of server-sent events, for peers that only listen.</summary>
+/// <summary>Streams of server-sent events, for peers that only listen, or send by other requests.</summary>
 public sealed partial class Upgrader
 {
     /// <summary>
     /// Makes a connection of a request whose response is a stream of events (<see cref="ConnectionOptions.Events"/>), or refuses it. All that
-    /// holds for WebSockets holds for it, but that nothing comes from the peer: what its system acknowledges stands for the pongs.
+    /// holds for WebSockets holds for it, but that nothing comes from the peer on this way: what its system acknowledges stands for the pongs.
     /// </summary>
     /// <param name="context">The request; its method and what it accepts are the caller's business.</param>
     /// <param name="message">What the handler is to receive of the peer, once; a text message.</param>
+    /// <param name="posts">Where what the peer sends by other requests comes from; null when it sends nothing more. One for each connection.</param>
     /// <param name="begin">Called once, before the first event is written; not at all when the peer goes before.</param>
     /// <returns>Completes when the connection has ended. Whether there was one.</returns>
-    public async Task<bool> StreamAsync(HttpContext context, ReadOnlyMemory<byte> message, BeginEvents begin)
+    public async Task<bool> StreamAsync(HttpContext context, ReadOnlyMemory<byte> message, BeginEvents begin, PostedInput? posts = null)
     {
         ArgumentNullException.ThrowIfNull(context);
         ArgumentNullException.ThrowIfNull(begin);
@@ -48,7 +50,7 @@ public sealed partial class Upgrader
             if (context.Features.Get<IHttpMinResponseDataRateFeature>() is { } rate)
                 rate.MinDataRate = null; // slow peers are this library's business
             var acknowledged = Acknowledged(context, HttpProtocol.IsHttp2(context.Request.Protocol) || HttpProtocol.IsHttp3(context.Request.Protocol));
-            transport = new EventStreamTransport(_endpoint, context, polled, message.Span, begin, acknowledged);
+            transport = new EventStreamTransport(_endpoint, context, polled, InputOf(message.Span, posts), begin, acknowledged);
             connection = new Connection(_endpoint, transport, peer);
         }
         catch (Exception)
@@ -62,6 +64,17 @@ public sealed partial class Upgrader
         if (polled is not null && !transport.HasLeft)
             _endpoint.Services.UncountLeft();
         return true;
+    }
+
+    private static (PipeReader Reader, Action End) InputOf(ReadOnlySpan<byte> message, PostedInput? posts)
+    {
+        if (posts is null)
+        {
+            var input = new EventInput(message);
+            return (input, input.End);
+        }
+        posts.Begin(message);
+        return (posts.Reader, posts.End);
     }
 
     // Until the connection has ended, or has left the request.

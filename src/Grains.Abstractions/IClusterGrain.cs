@@ -34,6 +34,11 @@ public interface IClusterGrain : IGrainWithIntegerKey
     [Alias("Close")]
     Task<bool> Close(string connection, string? reason = null);
 
+    /// <summary>Gives a session of a front what its client posted to another one.</summary>
+    /// <remarks>A post may be repeated: it is recognised by its number. When the front does not answer the call fails.</remarks>
+    [Alias("Post")]
+    Task<SessionPostResult> Post(string front, SessionPost post);
+
     /// <summary>Sends a message to every connection of every front; returns how many fronts there are.</summary>
     [Alias("Broadcast")]
     Task<int> Broadcast(RoomMessage message);

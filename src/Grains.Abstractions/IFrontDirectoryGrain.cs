@@ -99,6 +99,10 @@ public interface IFrontObserver : IGrainObserver
     [Alias("ReauthorizeRoom"), ResponseTimeout("00:00:03")]
     Task<int> ReauthorizeRoom(string room);
 
+    /// <summary>Gives a session of this front, whose frames go down as server-sent events, what its client posted. Never waits.</summary>
+    [Alias("Post"), ResponseTimeout("00:00:03")]
+    Task<SessionPostResult> Post(SessionPost post);
+
     /// <summary>Calls a method of the user's connections at this front; the first result, or why there is none. Never fails by itself.</summary>
     [Alias("Call"), ResponseTimeout("00:02:10"), AlwaysInterleave] // it waits for clients
     Task<CallAnswer> Call(string user, string method, [Immutable] byte[]? data, TimeSpan timeout);

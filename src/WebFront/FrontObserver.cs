@@ -2,12 +2,13 @@ using Realtime.Connections;
 using Realtime.Grains;
 using Realtime.WebFront.Access;
 using Realtime.WebFront.Calls;
+using Realtime.WebFront.Http;
 using Realtime.WebFront.Tokens;
 
 namespace Realtime.WebFront;
 
 /// <summary>Answers what only this front knows, its connections and their rooms, and does with them what services want.</summary>
-internal sealed class FrontObserver(GrainCalls calls, ConnectionRegistry registry, Revocations revocations, ConnectionControl control, ServerJoins joins, ClientCalls clients)
+internal sealed class FrontObserver(GrainCalls calls, ConnectionRegistry registry, Revocations revocations, ConnectionControl control, ServerJoins joins, ClientCalls clients, PostedSessions posted)
     : IFrontObserver
 {
     Task<string[]> IFrontObserver.RoomsOf(string user)
@@ -49,6 +50,8 @@ internal sealed class FrontObserver(GrainCalls calls, ConnectionRegistry registr
     Task<int> IFrontObserver.ReauthorizeUser(string user) => Task.FromResult(control.ReauthorizeUser(user));
 
     Task<int> IFrontObserver.ReauthorizeRoom(string room) => Task.FromResult(control.ReauthorizeRoom(room));
+
+    Task<SessionPostResult> IFrontObserver.Post(SessionPost post) => Task.FromResult(posted.Post(post));
 
     Task<CallAnswer> IFrontObserver.Call(string user, string method, byte[]? data, TimeSpan timeout) => clients.CallUser(user, method, data, timeout);
 }

@@ -37,6 +37,7 @@ public static class RealtimeFrontExtensions
         services.AddRoomAccess();
         services.TryAddSingleton<Api>();
         services.TryAddSingleton<EventStreams>();
+        services.TryAddSingleton<PostedSessions>();
         services.TryAddSingleton<OpenApiDocument>();
         services.TryAddSingleton<MetricsText>();
         services.TryAddSingleton<FrontHealth>();
@@ -107,7 +108,7 @@ public static class RealtimeFrontExtensions
     }
 
     // Unless it is set: both fields of a message as long as they may be, and what stands around them.
-    private static int MaxMessageSize(ConnectionOptions connections, FrontOptions front, IConfiguration configuration)
+    internal static int MaxMessageSize(ConnectionOptions connections, FrontOptions front, IConfiguration configuration)
     {
         const int overhead = 32 * 1024;
         const string name = nameof(ConnectionOptions.MaxMessageSize);

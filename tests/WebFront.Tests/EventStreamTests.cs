@@ -281,6 +281,49 @@ public sealed class EventStreamTests(Cluster cluster) : IAsyncLifetime
         Assert.Equal((400, "bad_request"), await EventClient.Refused(front, $"/api/inbox/events?user={user}", "x"));
     }
 
+    [Fact]
+    public async Task A_whole_session_goes_down_as_events_and_comes_up_by_posts_to_any_front()
+    {
+        await using var other = await cluster.StartFront();
+        await using var stream = await EventClient.Open(_front, "/api/session/events?user=bob");
+        var session = (string)(await stream.Next("session")).Json["session"]!;
+        Assert.Equal("pong", (string?)(await stream.Next("message")).Json["type"]);
+        Assert.Equal(204, await Post(other, session, 1, new { type = "join", id = "1", room = Room }, new { type = "message", id = "2", room = Room, content = "a" }));
+        Assert.Equal(["ack", "joined", "message"], await Types(3));
+        // Twice, out of turn, by others: no harm.
+        Assert.Equal(204, await Post(_front, session, 1, new { type = "message", id = "9", room = Room, content = "again" }));
+        Assert.Equal(400, await Post(other, session, 3, new { type = "ping" }));
+        Assert.Equal(404, await Post(other, session[..^1] + (session[^2] == 'A' ? 'B' : 'A'), 2, new { type = "ping" }));
+        Assert.Equal(404, await PostAs(other, session, 2, "eve", new { type = "ping" }));
+        Assert.Equal(404, await Post(other, "x.y.z", 2, new { type = "ping" }));
+        Assert.Equal(404, await Post(other, "x", 2, new { type = "ping" }));
+        Assert.Equal(400, (await RawHttp.Send(other.Address, "POST", $"/api/session/{session}?user=bob", "[{}]")).Status);
+        Assert.Equal(400, (await RawHttp.Send(other.Address, "POST", $"/api/session/{session}?user=bob&number=2", "{}")).Status);
+        Assert.Equal(204, await Post(_front, session, 2, new { type = "message", id = "3", room = Room, content = "b" }, new { type = "nothing", id = "4" }));
+        Assert.Equal(["ack", "error", "message"], await Types(3));
+        var id = session.Split('.')[1];
+        using (await _front.Http.DeleteAsync($"/api/connections/{id}"))
+            Assert.Equal(4002, (int)(await stream.Next("closed")).Json["code"]!);
+        Assert.Null(await stream.Next());
+        Assert.Equal(404, await Post(other, session, 3, new { type = "ping" }));
+
+        async Task<string[]> Types(int count)
+        {
+            var types = new List<string>();
+            while (types.Count < count)
+                types.Add((string)(await stream.Next("message")).Json["type"]!);
+            return [.. types.Order(StringComparer.Ordinal)];
+        }
+
+        static Task<int> Post(Front front, string session, long number, params object[] frames) => PostAs(front, session, number, "bob", frames);
+    }
+
+    private static async Task<int> PostAs(Front front, string session, long number, string user, params object[] frames)
+    {
+        using var answer = await front.Http.PostAsJsonAsync($"/api/session/{session}?user={user}&number={number}", frames);
+        return (int)answer.StatusCode;
+    }
+
     private async Task<JsonArray> Connections() => (await _front.Http.GetFromJsonAsync<JsonObject>("/api/connections?limit=1000"))!["connections"]!.AsArray();
 
     private static (int, string?, string) Closed(Event closed) => ((int)closed.Json["code"]!, (string?)closed.Json["reason"], closed.Id);

@@ -9,14 +9,22 @@ internal sealed class EventInput : PipeReader
     private readonly TaskCompletionSource<ReadResult> _ended = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private ReadOnlySequence<byte> _rest;
 
-    /// <summary>A text message in a frame as a client sends it, with a mask that changes nothing.</summary>
     public EventInput(ReadOnlySpan<byte> message)
     {
-        Span<byte> head = stackalloc byte[FrameHeader.MaxClientSize];
-        int size = FrameHeader.Write(head, FrameHeader.Fin | (byte)MessageType.Text, message.Length) + sizeof(uint);
+        var bytes = new ArrayBufferWriter<byte>(FrameHeader.MaxClientSize + message.Length);
+        WriteFrame(bytes, message);
+        _rest = new(bytes.WrittenMemory);
+    }
+
+    /// <summary>Writes a text message in a frame as a client sends it, with a mask that changes nothing.</summary>
+    public static void WriteFrame(IBufferWriter<byte> output, ReadOnlySpan<byte> message)
+    {
+        var head = output.GetSpan(FrameHeader.MaxClientSize);
+        int size = FrameHeader.Write(head, FrameHeader.Fin | (byte)MessageType.Text, message.Length);
         head[1] |= FrameHeader.Masked;
-        head[(size - sizeof(uint))..size].Clear();
-        _rest = new([.. head[..size], .. message]);
+        head.Slice(size, sizeof(uint)).Clear();
+        output.Advance(size + sizeof(uint));
+        output.Write(message);
     }
 
     /// <summary>Nothing more comes. Never throws, any number of times.</summary>

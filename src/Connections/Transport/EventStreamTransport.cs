@@ -17,7 +17,7 @@ internal sealed class EventStreamTransport : StreamTransport, ITransport, IPolle
     private const int MostPassedOver = 64 * 1024;
 
     private readonly ConnectionEndpoint _endpoint;
-    private readonly EventInput _input;
+    private readonly Action _endInput;
     private readonly bool _isChunked; // HTTP/1.0 knows no chunks: its response ends with the connection
     private readonly TaskCompletionSource _begun = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private Request? _request; // until it is left
@@ -31,22 +31,17 @@ internal sealed class EventStreamTransport : StreamTransport, ITransport, IPolle
     /// <param name="endpoint">The connection's.</param>
     /// <param name="context">The request.</param>
     /// <param name="polled">What it leaves; null when it cannot.</param>
-    /// <param name="message">What comes from the peer.</param>
+    /// <param name="input">What comes from the peer.</param>
     /// <param name="begin">Begins the response.</param>
     /// <param name="acknowledged">Asks the socket, as long as the request is there.</param>
     public EventStreamTransport(
-        ConnectionEndpoint endpoint, HttpContext context, PolledConnection? polled, ReadOnlySpan<byte> message, BeginEvents begin, Func<long?> acknowledged)
-        : this(endpoint, new EventInput(message), new(context, polled, begin, acknowledged))
-    {
-    }
-
-    private EventStreamTransport(ConnectionEndpoint endpoint, EventInput input, Request request)
-        : base(input)
+        ConnectionEndpoint endpoint, HttpContext context, PolledConnection? polled, (PipeReader Reader, Action End) input, BeginEvents begin, Func<long?> acknowledged)
+        : base(input.Reader)
     {
         _endpoint = endpoint;
-        _input = input;
-        _request = request;
-        _isChunked = request.Polled is not null && HttpProtocol.IsHttp11(request.Context.Request.Protocol);
+        _endInput = input.End;
+        _request = new(context, polled, begin, acknowledged);
+        _isChunked = polled is not null && HttpProtocol.IsHttp11(context.Request.Protocol);
     }
 
     /// <summary>Completes when the response has begun, or will not: then it is known whether the stream leaves the request.</summary>
@@ -56,7 +51,7 @@ internal sealed class EventStreamTransport : StreamTransport, ITransport, IPolle
 
     public override long? Acknowledged => _leaves ? _left?.Acknowledged : _request?.Acknowledged();
 
-    public void EndInput() => _input.End();
+    public void EndInput() => _endInput();
 
     // The same value a second time says that nothing was acknowledged since, though a ping was sent; but that nothing is under way, where only
     // that is known (see Upgrader). Nobody knows over HTTP/2.

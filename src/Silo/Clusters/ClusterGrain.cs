@@ -53,6 +53,13 @@ internal sealed partial class ClusterGrain(TimeProvider time, FrontPublisher pub
         return await GrainFactory.AskFronts(front => front.Close(connection, null, reason)) > 0;
     }
 
+    public async Task<SessionPostResult> Post(string front, SessionPost post)
+    {
+        ArgumentNullException.ThrowIfNull(post);
+        var fronts = await Directory.Fronts();
+        return Array.Find(fronts, known => known.Front == front) is { Observer: { } observer } ? await observer.Post(post) : SessionPostResult.NotFound;
+    }
+
     public Task<int> Broadcast(RoomMessage message) =>
         Push(FrontEventKind.EveryoneMessage, MessageBody.Encode(message, options.Value.MaxContentBytes), message.From);
 

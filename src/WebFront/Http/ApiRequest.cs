@@ -35,6 +35,9 @@ internal sealed class ApiRequest(HttpContext context, IReadOnlyList<string> name
     /// <summary>The id of a connection in the path: whatever it is, there may be none of it.</summary>
     public string Connection => names[0];
 
+    /// <summary>The session in the path: whatever it is, there may be none of it.</summary>
+    public string Session => names[0];
+
     /// <summary>The query parameter <c>after</c>: a name, or an id.</summary>
     public string? After => Text("after");
 
@@ -80,6 +83,14 @@ internal sealed class ApiRequest(HttpContext context, IReadOnlyList<string> name
         var items = JsonBody.Split(await Json(Math.Max(BatchBytes, maxBody)), most);
         await context.RequestServices.GetRequiredService<RequestLimits>().CountMore(context, items.Count);
         return [.. items.Select(Posted)];
+    }
+
+    /// <summary>The frames of the array in the body, each as it was sent.</summary>
+    /// <param name="most">How many there may be.</param>
+    public async Task<byte[][]> Frames(int most)
+    {
+        RefuseKey("A post");
+        return [.. JsonBody.Split(await Json(Math.Max(BatchBytes, maxBody)), most).Select(frame => frame.ToArray())];
     }
 
     private static Posted Posted(ReadOnlyMemory<byte> json)

@@ -9,22 +9,23 @@ namespace Realtime.WebFront.Http;
 /// <summary>Server-sent events: <c>/api/rooms/{room}/events</c> and <c>/api/inbox/events</c>, for clients as <c>/ws</c> is.</summary>
 internal static class EventEndpoints
 {
+    // In one post.
+    private const int MostFrames = 256;
+
     private const string LastEventId = "Last-Event-ID", InAddress = "lastEventId";
 
     public static readonly ApiRoute[] Routes =
     [
         new("GET", "rooms/{room}/events", RealtimePolicies.Client, request => Serve(request, request.Room)) { IsStream = true },
         new("GET", "inbox/events", RealtimePolicies.Client, request => Serve(request, null)) { IsStream = true },
+        new("GET", "session/events", RealtimePolicies.Client, ServeSession) { IsStream = true },
+        new("POST", "session/{session}", RealtimePolicies.Client, Post),
     ];
 
     private static async Task Serve(ApiRequest request, string? room)
     {
         var context = request.Context;
-        if (RevocationEndpoints.ProblemOf(context) is var (problem, detail) && detail is not null)
-        {
-            await Problems.Write(context, problem, detail);
-            return;
-        }
+        RefuseRevoked(context);
         var last = room is null ? null : request.Number("last", 1, Limits.HistoryPage);
         var id = IdOf(request);
         if (id == ServerEvents.Over)
@@ -33,6 +34,48 @@ internal static class EventEndpoints
             return;
         }
         await context.RequestServices.GetRequiredService<EventStreams>().Serve(context, room, id is null ? null : PositionOf(id), last);
+    }
+
+    private static Task ServeSession(ApiRequest request)
+    {
+        RefuseRevoked(request.Context);
+        return request.Context.RequestServices.GetRequiredService<EventStreams>().ServeSession(request.Context);
+    }
+
+    /// <summary>A front that has not the session asks the one that has: so clients need not come to the same one.</summary>
+    private static async Task Post(ApiRequest request)
+    {
+        var (context, calls) = (request.Context, request.Calls);
+        RefuseRevoked(context);
+        var number = request.Number("number", 1, long.MaxValue) ?? throw new ApiException(Problems.BadRequest, "'number' is missing in the address; it counts the session's posts, from 1 on.");
+        var frames = await request.Frames(MostFrames);
+        var result = SessionPostResult.NotFound;
+        if (request.Session.Split('.') is [var front, var connection, var secret])
+        {
+            var post = new SessionPost { Connection = connection, Secret = secret, User = context.User.Identity!.Name!, Number = number, Frames = frames };
+            result = front == calls.Front
+                ? context.RequestServices.GetRequiredService<PostedSessions>().Post(post)
+                : await calls.Call(() => calls.Cluster.Post(front, post));
+        }
+        switch (result)
+        {
+            case SessionPostResult.Taken:
+                context.Response.StatusCode = StatusCodes.Status204NoContent;
+                return;
+            case SessionPostResult.Full:
+                context.Response.Headers.RetryAfter = "1"; // second
+                throw new ApiException(Problems.RateLimited, "The session has enough to do; post the same again later.");
+            case SessionPostResult.Missing:
+                throw new ApiException(Problems.BadRequest, "Posts before this one have not come: they count 1, 2, 3 .., one at a time.");
+            default:
+                throw new ApiException(Problems.ConnectionNotFound, "There is no such session of this user.");
+        }
+    }
+
+    private static void RefuseRevoked(HttpContext context)
+    {
+        if (RevocationEndpoints.ProblemOf(context) is var (problem, detail) && detail is not null)
+            throw new ApiException(problem, detail);
     }
 
     /// <summary>The header is of a browser that comes back, to the address that it has come to first: so it counts before that.</summary>

@@ -7,6 +7,7 @@ using Microsoft.Extensions.Options;
 using Realtime.Connections;
 using Realtime.WebFront.Limiting;
 using Realtime.WebFront.Protocol;
+using Realtime.WebFront.Rooms;
 
 namespace Realtime.WebFront.Http;
 
@@ -19,17 +20,24 @@ internal sealed class EventStreams : IDisposable
     // How long a browser waits until it comes back, spread for when a front has died.
     private const int LeastRetry = 1000, MostRetry = 3000; // milliseconds
 
-    private readonly Upgrader _rooms, _inboxes;
+    private readonly Upgrader _rooms, _inboxes, _sessions;
+    private readonly string _front;
     private readonly Meter _meter;
-    private int _open;
 
-    public EventStreams(IServiceProvider services, IOptions<FrontOptions> options, ConnectionLimits limits, IMeterFactory meters)
+    public EventStreams(IServiceProvider services, IOptions<FrontOptions> options, ConnectionLimits limits, GrainCalls calls, ConnectionRegistry registry, IConfiguration configuration, IMeterFactory meters)
     {
         var protocol = ActivatorUtilities.CreateInstance<RealtimeProtocol>(services);
         _rooms = new(services, protocol, connections => Configure(connections, ServerEvents.OfRoom));
         _inboxes = new(services, protocol, connections => Configure(connections, ServerEvents.OfInbox));
+        _sessions = new(services, protocol, connections =>
+        {
+            Configure(connections, ServerEvents.OfSession);
+            connections.State = context => context.Items[typeof(PostedSession)];
+            connections.MaxMessageSize = RealtimeFrontExtensions.MaxMessageSize(connections, options.Value, configuration);
+        });
+        _front = calls.Front;
         _meter = meters.Create("Realtime.WebFront");
-        _meter.CreateObservableGauge("realtime.front.event_streams", () => Volatile.Read(ref _open), "{stream}", "Streams of server-sent events that are open.");
+        _meter.CreateObservableGauge("realtime.front.event_streams", () => registry.Connections.Count(connection => connection.State is Session { IsStream: true } or Session { Posted: not null }), "{stream}", "Streams of server-sent events that are open.");
 
         void Configure(ConnectionOptions connections, ServerEvents format)
         {
@@ -52,15 +60,27 @@ internal sealed class EventStreams : IDisposable
     /// <param name="last">How many messages of before a room's stream begins with, unless it goes on.</param>
     public async Task Serve(HttpContext context, string? room, (string Epoch, long Sequence)? since, long? last)
     {
-        Interlocked.Increment(ref _open);
-        try
-        {
-            await (room is null ? _inboxes : _rooms).StreamAsync(context, Command(room, since, last), (begun, first) => Begin(begun, first, since));
-        }
-        finally
-        {
-            Interlocked.Decrement(ref _open);
-        }
+        var retry = Random.Shared.Next(LeastRetry, MostRetry);
+        // The id is that of the first event, unless it has one of its own: what was missed comes behind it.
+        var start = since is var (epoch, sequence)
+            ? string.Create(CultureInfo.InvariantCulture, $"retry: {retry}\nid: {epoch}:{sequence}\n")
+            : string.Create(CultureInfo.InvariantCulture, $"retry: {retry}\n");
+        await (room is null ? _inboxes : _rooms).StreamAsync(context, Command(room, since, last), (begun, first) => Begin(begun, first, () => Task.FromResult(start)));
+    }
+
+    /// <summary>Serves a whole session, whose client posts what it sends.</summary>
+    public async Task ServeSession(HttpContext context)
+    {
+        var posted = new PostedSession();
+        context.Items[typeof(PostedSession)] = posted;
+        await _sessions.StreamAsync(context, "{\"type\":\"ping\"}"u8.ToArray(), (begun, first) => Begin(begun, first, Start), posted.Input);
+
+        async Task<string> Start() => $$"""
+            event: session
+            data: {"session":"{{await posted.AddressAt(_front)}}"}
+
+
+            """.ReplaceLineEndings("\n");
     }
 
     public void Dispose() => _meter.Dispose();
@@ -87,7 +107,7 @@ internal sealed class EventStreams : IDisposable
     }
 
     /// <summary>The answer begins with the first event: until then it can be a problem, as for any request.</summary>
-    private static async ValueTask<ReadOnlyMemory<byte>?> Begin(HttpContext context, ReadOnlyMemory<byte> first, (string Epoch, long Sequence)? since)
+    private static async ValueTask<ReadOnlyMemory<byte>?> Begin(HttpContext context, ReadOnlyMemory<byte> first, Func<Task<string>> start)
     {
         if (ServerEvents.Refusal(first.Span) is var (close, code, reason))
         {
@@ -102,12 +122,7 @@ internal sealed class EventStreams : IDisposable
         response.ContentType = "text/event-stream; charset=utf-8";
         headers.CacheControl = "no-cache, no-store";
         headers["X-Accel-Buffering"] = "no"; // of nginx, which else waits for more
-        var retry = Random.Shared.Next(LeastRetry, MostRetry);
-        // The id is that of the first event, unless it has one of its own: what was missed comes behind it.
-        var start = since is var (epoch, sequence)
-            ? string.Create(CultureInfo.InvariantCulture, $"retry: {retry}\nid: {epoch}:{sequence}\n")
-            : string.Create(CultureInfo.InvariantCulture, $"retry: {retry}\n");
-        return Encoding.UTF8.GetBytes(start);
+        return Encoding.UTF8.GetBytes(await start());
     }
 
     private static Problem OfClose(ushort code) => code switch

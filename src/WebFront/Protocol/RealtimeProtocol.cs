@@ -42,8 +42,9 @@ internal sealed partial class RealtimeProtocol(
             _ = connection.CloseAsync(CloseCodes.PolicyViolation, "the user id is not a name that is allowed");
             return;
         }
-        var session = new Session(connection, user, clients) { IsStream = connection.State is EventStreams };
+        var session = new Session(connection, user, clients) { IsStream = connection.State is EventStreams, Posted = connection.State as PostedSession };
         connection.State = session;
+        session.Posted?.Attach(connection);
         events.Connected(connection);
         expiry.Watch(session);
         revocations.Check(connection);

@@ -11,20 +11,30 @@ namespace Realtime.WebFront.Protocol;
 /// Frames as server-sent events. <c>data</c> is the frame, <c>event</c> its type unless it is a message, and <c>id</c> the position from
 /// which a client that has had it resumes: only of what the stream is for, as others count elsewhere.
 /// </summary>
-/// <param name="ofRoom">Whether it is a stream of a room, or one of the inbox.</param>
-internal sealed class ServerEvents(bool ofRoom) : EventFormat
+/// <param name="kind">What it is for.</param>
+internal sealed class ServerEvents(ServerEvents.Kind kind) : EventFormat
 {
     /// <summary>The id of the last event when the client should not come back. A browser does all the same, and is told by 204 that it is over.</summary>
     public const string Over = "closed";
 
     private const string RetryAfter = "retry after ";
 
-    public static readonly ServerEvents OfRoom = new(ofRoom: true), OfInbox = new(ofRoom: false);
+    public static readonly ServerEvents OfRoom = new(Kind.Room), OfInbox = new(Kind.Inbox), OfSession = new(Kind.Session);
+
+    /// <summary>What a stream is for.</summary>
+    internal enum Kind
+    {
+        Room,
+        Inbox,
+
+        /// <summary>All that a WebSocket would carry, which its client tells apart and numbers by itself.</summary>
+        Session,
+    }
 
     /// <summary>Why a stream ends before it has begun, from its first event; null when that is what it is for.</summary>
     public static (ushort? Close, string Code, string Reason)? Refusal(ReadOnlySpan<byte> first)
     {
-        var isClose = first.IndexOf("event: closed\n"u8) >= 0;
+        var isClose = first.StartsWith("event: closed\n"u8);
         if (!isClose && !first.StartsWith("event: error\n"u8))
             return null;
         var data = first[(first.IndexOf("data: "u8) + "data: "u8.Length)..];
@@ -46,12 +56,14 @@ internal sealed class ServerEvents(bool ofRoom) : EventFormat
             output.Write("\n"u8);
             return;
         }
-        WriteHead(Read(payload), output);
+        if (kind != Kind.Session)
+            WriteHead(Read(payload), output);
         WriteData(payload, output);
     }
 
     protected override void WriteClose(ushort code, string reason, IBufferWriter<byte> output)
     {
+        output.Write("event: closed\n"u8);
         if (code == CloseCodes.GoingAway && RetryIn(reason) is { } retry)
         {
             output.Write("retry: "u8);
@@ -60,7 +72,7 @@ internal sealed class ServerEvents(bool ofRoom) : EventFormat
         }
         if (IsOver(code))
             output.Write("id: closed\n"u8);
-        output.Write("event: closed\ndata: {\"code\":"u8);
+        output.Write("data: {\"code\":"u8);
         output.WriteNumber(code);
         output.Write(",\"reason\":"u8);
         output.WriteString(reason);
@@ -92,7 +104,7 @@ internal sealed class ServerEvents(bool ofRoom) : EventFormat
             output.Write("\n"u8);
         }
         // What was missed comes behind a join that has recovered: until it has come, the position is the one of before.
-        if (head.Epoch is null || head.Sequence is not { } sequence || head.Recovered || head.HasRoom != ofRoom || head.Type is not ("message" or "joined" or "inbox"))
+        if (head.Epoch is null || head.Sequence is not { } sequence || head.Recovered || head.HasRoom != (kind == Kind.Room) || head.Type is not ("message" or "joined" or "inbox"))
             return;
         output.Write("id: "u8);
         output.Write(Encoding.UTF8.GetBytes(head.Epoch));

@@ -2,6 +2,7 @@ using System.Security.Claims;
 using Realtime.Connections;
 using Realtime.WebFront.Access;
 using Realtime.WebFront.Calls;
+using Realtime.WebFront.Http;
 using Realtime.WebFront.Limiting;
 using Realtime.WebFront.Users;
 
@@ -46,6 +47,9 @@ internal sealed class Session(Connection connection, string user, ClientCalls ca
 
     /// <summary>It is a stream of events of one room, or of the inbox: the client hears and cannot say anything.</summary>
     public bool IsStream { get; init; }
+
+    /// <summary>What its client sends comes by other requests; null for a WebSocket, and for a stream.</summary>
+    public PostedSession? Posted { get; init; }
 
     /// <summary>Ends a stream, which has nothing more to tell.</summary>
     public void EndStream(ushort code, string reason)

@@ -37,7 +37,7 @@ internal static class AddressToken
             if (end.EndsWith(own, StringComparison.OrdinalIgnoreCase))
                 return true;
         }
-        return end.EndsWith("/api/inbox/events", StringComparison.OrdinalIgnoreCase)
+        return end.EndsWith("/api/inbox/events", StringComparison.OrdinalIgnoreCase) || end.EndsWith("/api/session/events", StringComparison.OrdinalIgnoreCase)
             || (end.EndsWith("/events", StringComparison.OrdinalIgnoreCase) && end.Contains("/api/rooms/", StringComparison.OrdinalIgnoreCase));
     }
 
