@@ -2,8 +2,6 @@ using System.Buffers.Text;
 using System.Security.Cryptography;
 using System.Text;
 using Realtime.Connections;
-using Realtime.Grains;
-using Realtime.WebFront.Rooms;
 
 namespace Realtime.WebFront.Http;
 
@@ -22,21 +20,4 @@ internal sealed class PostedSession
     public async Task<string> AddressAt(string front) => $"{front}.{await _connection.Task}.{Base64Url.EncodeToString(_secret)}";
 
     public bool IsOf(string secret) => CryptographicOperations.FixedTimeEquals(Encoding.UTF8.GetBytes(secret), Encoding.UTF8.GetBytes(Base64Url.EncodeToString(_secret)));
-}
-
-/// <summary>Those of this front.</summary>
-internal sealed class PostedSessions(ConnectionRegistry registry)
-{
-    public SessionPostResult Post(SessionPost post)
-    {
-        if (registry.Get(post.Connection) is not { State: Session { Posted: { } posted } } connection || connection.UserId != post.User || !posted.IsOf(post.Secret))
-            return SessionPostResult.NotFound;
-        return posted.Input.Post(post.Number, post.Frames) switch
-        {
-            PostOutcome.Taken or PostOutcome.Repeated => SessionPostResult.Taken,
-            PostOutcome.Missing => SessionPostResult.Missing,
-            PostOutcome.Full => SessionPostResult.Full,
-            _ => SessionPostResult.NotFound,
-        };
-    }
 }
