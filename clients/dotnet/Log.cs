@@ -28,7 +28,7 @@ internal static partial class Log
     [LoggerMessage(8, LogLevel.Error, "The method {Method} failed.")]
     public static partial void CallFailed(ILogger logger, string method, Exception exception);
 
-    [LoggerMessage(9, LogLevel.Error, "A handler of StatusChanged failed.")]
+    [LoggerMessage(9, LogLevel.Error, "A handler of an event failed.")]
     public static partial void HandlerFailed(ILogger logger, Exception exception);
 
     [LoggerMessage(10, LogLevel.Warning, "The token was not renewed.")]

@@ -30,11 +30,23 @@ public sealed class RealtimeClient : IAsyncDisposable, IDisposable
     {
         ArgumentNullException.ThrowIfNull(options);
         _session = new(options.Checked(), logger ?? NullLogger<RealtimeClient>.Instance, time ?? TimeProvider.System);
-        _session.Feed.Handler = status => StatusChanged?.Invoke(this, status);
+        _session.Feed.Handler = its =>
+        {
+            if (its is RealtimeStatus status)
+                StatusChanged?.Invoke(this, status);
+            else if (its is RealtimeRoom room)
+                RoomEntered?.Invoke(this, room);
+        };
     }
 
     /// <summary>The state of the connection has changed. Handlers run on the thread pool, one change after the other; one that throws is logged.</summary>
     public event EventHandler<RealtimeStatus>? StatusChanged;
+
+    /// <summary>
+    /// The server has put this client into a room that it has not asked for, as a service or its token said. It is like one that was joined: its messages wait, and
+    /// it is asked for again after a reconnect. Handlers run as those of <see cref="StatusChanged"/>.
+    /// </summary>
+    public event EventHandler<RealtimeRoom>? RoomEntered;
 
     /// <summary>The state of the connection.</summary>
     public RealtimeStatus Status => _session.Status;

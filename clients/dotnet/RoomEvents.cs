@@ -74,6 +74,9 @@ public sealed class RoomJoined : RoomEvent
     {
     }
 
+    /// <summary>Whether the server has put this client there, without its asking.</summary>
+    public bool ByServer { get; internal init; }
+
     /// <summary>The last message of the room at that time.</summary>
     public Position Position { get; internal init; }
 

@@ -27,25 +27,25 @@ public sealed class DisposalTests(RealServer server)
         var address = random.Next(6) switch { 0 => new Uri("ws://127.0.0.1:1/ws"), 1 => new($"{through}-wrong"), _ => through };
         var client = Clients.Make(address, options => options.User = $"user-{random.Next(3)}");
         var rooms = new List<RealtimeRoom>();
-        var waiting = new List<Task>();
+        var waiting = new List<(string What, Task Task)>();
         for (var step = random.Next(12); step >= 0; step--)
         {
             var room = rooms.Count > 0 ? rooms[random.Next(rooms.Count)] : null;
             switch (random.Next(14))
             {
-                case 0: waiting.Add(client.ConnectAsync()); break;
-                case 1 or 2: waiting.Add(client.JoinAsync($"disposal-{random.Next(3)}")); break;
+                case 0: waiting.Add(("ConnectAsync", client.ConnectAsync())); break;
+                case 1 or 2: waiting.Add(("JoinAsync", client.JoinAsync($"disposal-{random.Next(3)}"))); break;
                 case 3 when await Within(client.JoinAsync($"disposal-{random.Next(3)}")) is { } joined: rooms.Add(joined); break;
-                case 4: waiting.Add(client.OpenInboxAsync()); break;
-                case 5: waiting.Add(client.SendToAsync("user-1", "psst")); break;
-                case 6: waiting.Add(client.CallAsync("nothing")); break;
-                case 7 when room is not null: waiting.Add(room.PublishAsync("x")); break;
-                case 8 when room is not null: waiting.Add(room.MessagesAsync().ToList()); break;
-                case 9 when room is not null: waiting.Add(room.LeaveAsync()); break;
-                case 10 when room is not null: waiting.Add(room.MembersAsync()); break;
-                case 11: waiting.Add(client.DirectMessagesAsync().ToList()); break;
+                case 4: waiting.Add(("OpenInboxAsync", client.OpenInboxAsync())); break;
+                case 5: waiting.Add(("SendToAsync", client.SendToAsync("user-1", "psst"))); break;
+                case 6: waiting.Add(("CallAsync", client.CallAsync("nothing"))); break;
+                case 7 when room is not null: waiting.Add(("PublishAsync", room.PublishAsync("x"))); break;
+                case 8 when room is not null: waiting.Add(("MessagesAsync", room.MessagesAsync().ToList())); break;
+                case 9 when room is not null: waiting.Add(("LeaveAsync", room.LeaveAsync())); break;
+                case 10 when room is not null: waiting.Add(("MembersAsync", room.MembersAsync())); break;
+                case 11: waiting.Add(("DirectMessagesAsync", client.DirectMessagesAsync().ToList())); break;
                 case 12: proxy.Cut(); break;
-                case 13 when random.Next(4) == 0: waiting.Add(client.CloseAsync()); break;
+                case 13 when random.Next(4) == 0: waiting.Add(("CloseAsync", client.CloseAsync())); break;
                 default: await Task.Delay(random.Next(15)); break;
             }
         }
@@ -55,7 +55,7 @@ public sealed class DisposalTests(RealServer server)
             case 1: await Task.WhenAll(client.DisposeAsync().AsTask(), client.DisposeAsync().AsTask()).Soon(); break;
             default: await client.DisposeAsync().AsTask().Soon(); break;
         }
-        foreach (var task in waiting)
+        foreach (var (what, task) in waiting)
         {
             try
             {
@@ -64,6 +64,10 @@ public sealed class DisposalTests(RealServer server)
             catch (Exception exception) when (exception is RealtimeException or ObjectDisposedException or InvalidOperationException)
             {
                 // It was closed, left, refused, or read by another already.
+            }
+            catch (TimeoutException)
+            {
+                Assert.Fail($"{what} does not end.");
             }
         }
         Assert.Equal(RealtimeState.Closed, client.Status.State);

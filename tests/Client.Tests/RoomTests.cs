@@ -166,6 +166,28 @@ public sealed class RoomTests(RealServer server)
     }
 
     [Fact]
+    public async Task A_room_that_the_server_puts_the_client_into_is_handed_out_and_resumed()
+    {
+        var user = Clients.Name("dora");
+        await using var proxy = new CutProxy(new UriBuilder(server.Address) { Scheme = "http", Path = "" }.Uri.ToString());
+        await using var dora = Clients.Make(new Uri(proxy.Address.Replace("http", "ws", StringComparison.Ordinal) + "/ws"), options => options.User = user);
+        var entered = new TaskCompletionSource<RealtimeRoom>();
+        dora.RoomEntered += (_, room) => entered.TrySetResult(room);
+        await dora.PingAsync().Soon();
+        await server.Grains.GetGrain<IUserGrain>(user).Join(_room);
+        var room = await entered.Task.Soon();
+        Assert.Same(room, await dora.JoinAsync(_room).Soon());
+        await Say("1");
+        var events = await room.EventsAsync().Take(2);
+        Assert.Equal((true, "1"), (Assert.IsType<RoomJoined>(events[0]).ByServer, Assert.IsType<RoomMessage>(events[1]).Content));
+        proxy.Cut();
+        await Say("2");
+        Assert.Equal("2", (await room.MessagesAsync().Take(1))[0].Content);
+        await server.Grains.GetGrain<IUserGrain>(user).Leave(_room);
+        await Clients.Fails(RealtimeErrorCodes.Removed, room.MessagesAsync().ToList());
+    }
+
+    [Fact]
     public async Task Who_is_taken_out_is_told_behind_the_last_message()
     {
         await using var bob = server.Client("bob-out");

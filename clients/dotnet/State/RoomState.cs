@@ -3,11 +3,14 @@ using Realtime.Client.Queues;
 
 namespace Realtime.Client.State;
 
-/// <summary>A room that the application wants to be in. Under the session's lock.</summary>
-internal sealed class RoomState
+/// <summary>A room that the application wants to be in. Under the session's lock. This file has joins, messages and their order.</summary>
+internal sealed partial class RoomState
 {
     /// <summary>Connections on which a join may stay without an answer before it is given up: more of the same would not help.</summary>
     private const int JoinTries = 3;
+
+    /// <summary>In the place of the id of a join, where the server has joined.</summary>
+    private const string ByServer = "by the server";
 
     private readonly Session _session;
     private readonly JoinOptions _options;
@@ -98,6 +101,9 @@ internal sealed class RoomState
         });
     }
 
+    /// <summary>The server joins: its word follows.</summary>
+    public void PutIn() => _joinId = ByServer;
+
     private void JoinFailed(string id, RealtimeException error)
     {
         // A lost connection joins again by itself; what was left or joined anew meanwhile is not this join's concern.
@@ -132,7 +138,7 @@ internal sealed class RoomState
     private void Joined(scoped in ServerFrame frame, int bytes)
     {
         var id = frame.Id.Decode();
-        if (id is null ? !IsJoined : id != _joinId)
+        if (id is null ? !IsJoined && _joinId != ByServer : id != _joinId)
             return;
         var before = Position;
         var start = new Position(_session.Texts.Get(frame.Epoch), frame.Sequence - frame.Last);
@@ -151,6 +157,7 @@ internal sealed class RoomState
             Position = start with { Sequence = frame.Sequence },
             Members = Members,
             Recovered = frame.Recovered,
+            ByServer = frame.By.Is("server"u8),
             Last = (int)Math.Min(frame.Last, int.MaxValue),
             Users = frame.Users.IsEmpty ? null : Pages.Members(in frame),
         }, bytes);
@@ -242,21 +249,6 @@ internal sealed class RoomState
             Tell(message, json.Length);
     }
 
-    private void Ephemeral(scoped in ServerFrame frame, int bytes)
-    {
-        if (!IsJoined)
-            return;
-        Tell(new EphemeralMessage
-        {
-            From = frame.From.IsPresent ? _session.Texts.Get(frame.From) : null,
-            IsService = frame.IsService,
-            Key = frame.Key.IsPresent ? _session.Texts.Get(frame.Key) : null,
-            Content = frame.Content.Decode(),
-            Data = new(frame.Data.ToArray()),
-            Timestamp = Pages.Time(frame.Timestamp),
-        }, bytes);
-    }
-
     /// <summary>The room has kept a message of this client's that it gets no echo of: its number counts as had.</summary>
     public void OwnKept(Position place)
     {
@@ -323,35 +315,6 @@ internal sealed class RoomState
         }
         if (!isRepeat || frame.HasPresence)
             TellMissed(before, Position.GetValueOrDefault(), MissedReason.SlowConnection, frame.HasPresence);
-    }
-
-    private void Present(scoped in ServerFrame frame, int bytes)
-    {
-        if (!IsJoined)
-            return;
-        long? order = frame.Order >= 0 ? frame.Order : null;
-        switch (frame.Type)
-        {
-            case FrameType.Presence:
-                Members = frame.Count;
-                Tell(new MemberCount(frame.Count, order), bytes);
-                break;
-            case FrameType.Members:
-                Members = frame.Count;
-                Tell(new RoomMembers(Pages.Members(in frame)), bytes);
-                break;
-            case FrameType.Update:
-                Tell(new MemberUpdated(_session.Texts.Get(frame.From), new(frame.Data.ToArray()), order), bytes);
-                break;
-            case FrameType.Join:
-                Members++;
-                Tell(new MemberJoined(_session.Texts.Get(frame.From), new(frame.Data.ToArray()), order), bytes);
-                break;
-            case FrameType.Leave:
-                Members = Math.Max(Members - 1, 0);
-                Tell(new MemberLeft(_session.Texts.Get(frame.From), order), bytes);
-                break;
-        }
     }
 
     public bool MayPublish => IsJoined && !IsPaused;

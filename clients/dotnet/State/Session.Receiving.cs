@@ -74,6 +74,8 @@ internal sealed partial class Session
                 break;
             case FrameType.Joined:
                 TakeRequest(frame.Id.Decode())?.Answer(in frame);
+                if (frame.By.Is("server"u8))
+                    PutIn(Texts.Get(frame.Room));
                 RoomOf(in frame)?.Arrived(in frame, bytes);
                 break;
             case FrameType.Inbox:

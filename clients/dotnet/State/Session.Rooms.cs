@@ -77,6 +77,20 @@ internal sealed partial class Session
         });
     }
 
+    /// <summary>
+    /// The server puts this client into a room that it has not asked for. One that it has, as after a reconnect, waits for the answer to its own join: that
+    /// brings what was missed.
+    /// </summary>
+    private void PutIn(string name)
+    {
+        if (_rooms.ContainsKey(name) || IsLeaving(name))
+            return;
+        var room = new RoomState(this, name, new());
+        _rooms.Add(name, room);
+        room.PutIn();
+        _feed.Post(room.Room);
+    }
+
     /// <summary>Shows something in a room: at once where this client is in it or about to be, or else by the join to come.</summary>
     public async Task UpdateAsync(RoomState room, JsonData data, CancellationToken cancellation)
     {

@@ -127,6 +127,8 @@ internal sealed partial class Session
     {
         lock (_gate)
         {
+            // It may have stopped since: then nobody connects.
+            EnsureStarted();
             opened = _opened.Task;
             if (_connection is null)
                 return false;

@@ -14,7 +14,7 @@ internal sealed partial class Session
 {
     private readonly Lock _gate = new();
     private readonly Dictionary<string, RoomState> _rooms = [];
-    private readonly StatusFeed _feed;
+    private readonly EventFeed _feed;
 
     // Ids are unique across the clients of one user, as the server deduplicates by user and id. 64 bits; not a secret.
     private readonly string _idPrefix = Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(8));
@@ -48,7 +48,7 @@ internal sealed partial class Session
 
     public DirectQueue Directs { get; }
 
-    public StatusFeed Feed => _feed;
+    public EventFeed Feed => _feed;
 
     public RealtimeStatus Status => Volatile.Read(ref _status);
 

@@ -2,24 +2,24 @@ using Microsoft.Extensions.Logging;
 
 namespace Realtime.Client.State;
 
-/// <summary>Tells the application of changes of the connection: in order, one at a time, on the thread pool, so that a handler may do anything.</summary>
-internal sealed class StatusFeed(ILogger logger) : IThreadPoolWorkItem
+/// <summary>Raises the events of a client: in order, one at a time, on the thread pool, so that a handler may do anything.</summary>
+internal sealed class EventFeed(ILogger logger) : IThreadPoolWorkItem
 {
-    /// <summary>Changes that wait for a handler that hangs; beyond it the oldest are forgotten.</summary>
+    /// <summary>Events that wait for a handler that hangs; beyond it the oldest are forgotten.</summary>
     private const int MaxWaiting = 256;
 
-    private readonly Queue<RealtimeStatus> _waiting = new();
+    private readonly Queue<object> _waiting = new();
     private bool _isRunning;
 
-    public Action<RealtimeStatus>? Handler { get; set; }
+    public Action<object>? Handler { get; set; }
 
-    public void Post(RealtimeStatus status)
+    public void Post(object its)
     {
         lock (_waiting)
         {
             if (_waiting.Count == MaxWaiting)
                 _waiting.Dequeue();
-            _waiting.Enqueue(status);
+            _waiting.Enqueue(its);
             if (_isRunning)
                 return;
             _isRunning = true;
@@ -31,10 +31,10 @@ internal sealed class StatusFeed(ILogger logger) : IThreadPoolWorkItem
     {
         while (true)
         {
-            RealtimeStatus? status;
+            object? its;
             lock (_waiting)
             {
-                if (!_waiting.TryDequeue(out status))
+                if (!_waiting.TryDequeue(out its))
                 {
                     _isRunning = false;
                     return;
@@ -42,7 +42,7 @@ internal sealed class StatusFeed(ILogger logger) : IThreadPoolWorkItem
             }
             try
             {
-                Handler?.Invoke(status);
+                Handler?.Invoke(its);
             }
             catch (Exception exception)
             {
