@@ -104,11 +104,12 @@ internal sealed class WebhookBacklog(string room)
 
     public WebhookState Save(string receiver) => new(receiver, [.. _events], LostFirst, LostLast, State == BacklogState.Sending ? Attempts + 1 : Attempts);
 
+    /// <summary>What it is here for already, of a room that was taken from this silo, is older.</summary>
     public void Load(WebhookState state)
     {
         foreach (var item in state.Events)
             Add(item);
-        (LostFirst, LostLast, Attempts) = (state.LostFirst, state.LostLast, state.Attempts);
+        (LostFirst, LostLast, Attempts) = (LostFirst ?? state.LostFirst, state.LostLast ?? LostLast, Math.Max(Attempts, state.Attempts));
     }
 }
 

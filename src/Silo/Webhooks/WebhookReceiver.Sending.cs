@@ -84,6 +84,7 @@ internal sealed partial class WebhookReceiver
         if (backlog.IsEmpty)
         {
             backlog.State = BacklogState.Idle;
+            _backlogs.Remove(backlog.Room);
             return true;
         }
         var hasLost = backlog.LostFirst is not null;

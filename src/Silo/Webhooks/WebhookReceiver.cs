@@ -26,6 +26,16 @@ internal sealed partial class WebhookReceiver(WebhookRule rule, WebhookOptions o
 
     public bool Wants(string type) => rule.Wants(type);
 
+    /// <summary>How many rooms have something that waits.</summary>
+    public int Rooms
+    {
+        get
+        {
+            lock (_gate)
+                return _backlogs.Count;
+        }
+    }
+
     /// <summary>Its name in a database.</summary>
     public string Hash { get; } = rule.Hash;
 
@@ -36,13 +46,14 @@ internal sealed partial class WebhookReceiver(WebhookRule rule, WebhookOptions o
     {
         lock (_gate)
         {
+            if (state is null && !_backlogs.ContainsKey(room))
+                return; // most rooms have nothing that waits
             var backlog = Find(room);
             backlog.IsPaused = false;
-            if (state is not null && backlog.IsEmpty)
-            {
+            var (count, bytes) = (backlog.Count, backlog.Bytes);
+            if (state is not null)
                 backlog.Load(state);
-                Count(backlog.Count, backlog.Bytes);
-            }
+            Count(backlog.Count - count, backlog.Bytes - bytes);
             Wake(backlog);
         }
     }

@@ -22,6 +22,9 @@ internal sealed class WebhookService : IDisposable
     /// <summary>The silo is in the cluster: rooms of which a receiver lacks something are looked for.</summary>
     public void Begin() => _cursors?.Begin([.. _receivers.Where(receiver => receiver.Wants(WebhookEvents.Message)).Select(receiver => receiver.Hash)]);
 
+    /// <summary>How many rooms have something that waits, for each receiver.</summary>
+    public int[] Waiting => [.. _receivers.Select(receiver => receiver.Rooms)];
+
     /// <summary>What a room tells its receivers by; null when it has none.</summary>
     public RoomWebhooks? For(string room)
     {

@@ -265,6 +265,7 @@ public sealed class WebhookReceiverTests : IAsyncLifetime
         while (Volatile.Read(ref _receiver.Requests) == 0)
             await Task.Delay(5);
         room.Add(Say("a", 2));
+        Assert.Equal(1, Assert.Single(Service.Waiting));
         await room.Pause(TimeSpan.FromMilliseconds(50)); // it hangs
         var state = Assert.Single(room.Close());
         Assert.Equal((5, 1), (state.Events.Length, state.Attempts));
@@ -280,6 +281,10 @@ public sealed class WebhookReceiverTests : IAsyncLifetime
         there.Add(Say("a"));
         state = Assert.Single(there.Close());
         Assert.Equal((1, 0), (state.Events.Length, state.Attempts));
+        // Rooms without anything that waits are not held.
+        other.For("b")!.Open([]);
+        await other.For("c")!.Pause(TimeSpan.FromSeconds(1));
+        Assert.Equal(0, Assert.Single(other.Waiting));
     }
 
     [Fact]

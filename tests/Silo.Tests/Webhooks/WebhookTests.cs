@@ -65,7 +65,13 @@ public sealed class WebhookTests(WebhookCluster cluster) : IClassFixture<Webhook
     private async Task Submit(string room, params RoomCommand[] commands) => await Room(room).Submit("f1", ++_batch, commands);
 
     [Fact]
-    public async Task A_receiver_is_told_what_it_asks_for_as_frames_tell_it()
+    public async Task A_receiver_is_told_what_it_asks_for_and_goes_on_in_order_when_a_silo_stops()
+    {
+        await IsToldAsFramesTellIt();
+        await GoesOnWhenASiloStops(); // last: from then on fronts that are played are taken for gone
+    }
+
+    private async Task IsToldAsFramesTellIt()
     {
         await Submit(_name, new JoinCommand("alice", "c1", null), new PublishCommand("alice", null, "\"content\":\"h\\\"i\",\"data\":{\"a\":[1]}"u8.ToArray()));
         await Room(_name).Broadcast(new RoomMessage { Content = "sold" });
@@ -98,8 +104,7 @@ public sealed class WebhookTests(WebhookCluster cluster) : IClassFixture<Webhook
         Assert.Equal(["join 2", "vacated 5"], (await _receiver.Events(comings, 2)).Select(item => $"{item["type"]} {item["order"]}"));
     }
 
-    [Fact]
-    public async Task A_silo_stops_and_each_rooms_events_arrive_in_order()
+    private async Task GoesOnWhenASiloStops()
     {
         var random = new Random(1);
         var isDown = true;
@@ -129,9 +134,10 @@ public sealed class WebhookTests(WebhookCluster cluster) : IClassFixture<Webhook
         }
         foreach (var room in rooms)
         {
+            // Alice's front is none, so that somewhere between them she may leave.
+            Assert.Equal(Enumerable.Range(1, 60).Select(i => (long)i), (await _receiver.Messages(room, 60)).Select(item => (long)item["seq"]!));
             var events = await _receiver.Events(room, 62);
-            Assert.Equal(Enumerable.Range(1, 62).Select(i => (long)i), events.Select(item => (long)item["order"]!));
-            Assert.Equal(Enumerable.Range(1, 60).Select(i => (long)i), events[2..].Select(item => (long)item["seq"]!));
+            Assert.Equal(Enumerable.Range(1, events.Length).Select(i => (long)i), events.Select(item => (long)item["order"]!));
             Assert.Single(events.Select(item => (string?)item["epoch"]).Distinct());
         }
     }
