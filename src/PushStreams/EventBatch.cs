@@ -36,6 +36,9 @@ internal sealed class EventBatch<T>(long first, int size, int most) : IPushBatch
 
     public bool IsFull => Count == most;
 
+    /// <summary>Of its events, where these tell it; otherwise 0.</summary>
+    public long Bytes { get; set; }
+
     public ReadOnlySpan<T> Events => _events is null ? new ReadOnlySpan<T>(in _one)[..Count] : _events.AsSpan(0, Count);
 
     /// <summary>What tells its items' tokens from those of other batches. Set by the subscriber's end.</summary>

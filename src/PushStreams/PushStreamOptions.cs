@@ -50,6 +50,9 @@ public sealed class PushStreamOptions : ISettings
     [Range(typeof(TimeSpan), "00:00:00", "00:01:00")]
     public TimeSpan DrainTimeout { get; set; } = TimeSpan.FromSeconds(5);
 
+    /// <summary>The most bytes that wait for one subscriber, of events that are <see cref="ISizedEvent"/>.</summary>
+    internal long MaxPendingBytes { get; set; } = 64 << 20;
+
     IEnumerable<SettingProblem> ISettings.Problems()
     {
         if (SubscriberTimeout < 3 * AnnouncePeriod)

@@ -23,7 +23,7 @@ internal sealed record TargetKind(
         _ => Peer("RawAspNet", "--urls=http://127.0.0.1:{0}", Dialect.Plain), () => null);
 
     public static readonly TargetKind SignalR = new("signalr", "SignalR, JSON",
-        _ => Peer("SignalR", "--urls=http://127.0.0.1:{0}", Dialect.SignalR), () => null, Dialect.SignalRDirect);
+        _ => Peer("PlainSignalR", "--urls=http://127.0.0.1:{0}", Dialect.SignalR), () => null, Dialect.SignalRDirect);
 
     public static readonly TargetKind Gorilla = new("gorilla", "gorilla/websocket (Go), batches", _ => GorillaPeer.Start(), GorillaPeer.Missing,
         Version: GorillaPeer.Version);

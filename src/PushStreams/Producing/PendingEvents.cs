@@ -9,6 +9,11 @@ namespace Realtime.PushStreams.Producing;
 /// <remarks>More than ten fields: the queue, its numbers and who waits for it are under one lock.</remarks>
 internal sealed partial class PendingEvents<T>(PushStreamProvider provider) : IDisposable
 {
+    /// <summary>A call takes no more of sized events: it has to stay below what a message of Orleans may have.</summary>
+    private const long MaxBatchBytes = 1 << 20;
+
+    private static readonly bool s_isSized = typeof(ISizedEvent).IsAssignableFrom(typeof(T));
+
     private readonly PushStreamOptions _options = provider.Options;
     private readonly TimeProvider _time = provider.Time;
     private readonly Lock _lock = new();
@@ -16,6 +21,7 @@ internal sealed partial class PendingEvents<T>(PushStreamProvider provider) : ID
     private readonly Queue<Waiter> _waiters = new();
     private EventBatch<T>? _last; // the batch that takes more
     private int _count;
+    private long _bytes; // of sized events
     private long _next = 1; // the number of the next event
     private long _told = 1; // less than _next where there is a gap that the subscriber was not told of yet
     private ITimer? _fullWait;
@@ -54,6 +60,8 @@ internal sealed partial class PendingEvents<T>(PushStreamProvider provider) : ID
         }
     }
 
+    private bool IsFull => _count >= _options.MaxPendingEvents || _bytes >= _options.MaxPendingBytes;
+
     /// <summary>There is something to tell the subscriber: events or a gap.</summary>
     private bool HasWork => _batches.Count > 0 || (_told < _next && !_isClosed);
 
@@ -65,13 +73,13 @@ internal sealed partial class PendingEvents<T>(PushStreamProvider provider) : ID
     {
         lock (_lock)
         {
-            if (_drops && _count >= _options.MaxPendingEvents)
+            if (_drops && IsFull)
             {
                 _next += events.Length;
                 PushMetrics.Drops.Add(events.Length, provider.Tag);
                 return Task.CompletedTask;
             }
-            if (_waiters.Count == 0 && _count < _options.MaxPendingEvents)
+            if (_waiters.Count == 0 && !IsFull)
             {
                 Append(events);
                 return Task.CompletedTask;
@@ -147,7 +155,8 @@ internal sealed partial class PendingEvents<T>(PushStreamProvider provider) : ID
                     _last = null;
                 _told = batch.End;
                 Change(-batch.Count);
-                if (_count < _options.MaxPendingEvents)
+                _bytes -= batch.Bytes;
+                if (!IsFull)
                     admitted = Admit();
             }
             else if (_told < _next && !_isClosed)
@@ -184,6 +193,7 @@ internal sealed partial class PendingEvents<T>(PushStreamProvider provider) : ID
             _isClosed = true;
             dropped = _count;
             Change(-_count);
+            _bytes = 0;
             _batches.Clear();
             _last = null;
             dropped += DropWaiters(out waiters);
@@ -234,10 +244,13 @@ internal sealed partial class PendingEvents<T>(PushStreamProvider provider) : ID
     {
         while (!events.IsEmpty)
         {
+            var size = s_isSized ? ((ISizedEvent)events[0]!).Size : 0;
             // After a gap a new batch begins: numbers within a batch are consecutive.
-            if (_last is null || _last.IsFull || _last.End != _next)
+            if (_last is null || _last.IsFull || _last.End != _next || _last.Bytes + size > MaxBatchBytes)
                 _batches.Enqueue(_last = new EventBatch<T>(_next, events.Length, _options.MaxBatchEvents));
-            var added = _last.Add(events);
+            var added = _last.Add(s_isSized ? events[..1] : events);
+            _last.Bytes += size;
+            _bytes += size;
             _next += added;
             Change(added);
             events = events[added..];
@@ -248,7 +261,7 @@ internal sealed partial class PendingEvents<T>(PushStreamProvider provider) : ID
     {
         _drops = false;
         List<Waiter>? admitted = null;
-        while (_count < _options.MaxPendingEvents && _waiters.TryDequeue(out var waiter))
+        while (!IsFull && _waiters.TryDequeue(out var waiter))
         {
             Append(waiter.Events);
             (admitted ??= []).Add(waiter);

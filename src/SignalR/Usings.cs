@@ -1,0 +1,10 @@
+global using System.Collections.Concurrent;
+global using Microsoft.AspNetCore.SignalR;
+global using Microsoft.AspNetCore.SignalR.Protocol;
+global using Microsoft.Extensions.Logging;
+global using Orleans;
+global using Orleans.Runtime;
+global using Orleans.Streams;
+global using Realtime.PushStreams;
+global using Realtime.SignalR.Cluster;
+global using Realtime.SignalR.Local;
