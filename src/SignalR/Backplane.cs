@@ -62,9 +62,9 @@ internal sealed partial class Backplane
 
     public async Task Connect(HubConnectionContext context)
     {
-        await EnsureStarted();
         var connection = new LocalConnection(context);
         _connections[connection.Id] = connection;
+        await EnsureStarted();
         var all = Enter(Topic.All, connection);
         if (!string.IsNullOrEmpty(context.UserIdentifier))
             await Enter(Topic.User(context.UserIdentifier), connection);

@@ -36,6 +36,7 @@ internal sealed class UserOfQuery : IUserIdProvider
 internal sealed class HubServer : IAsyncDisposable
 {
     private readonly System.Collections.Concurrent.ConcurrentDictionary<string, TaskCompletionSource> _gone = new();
+    private readonly System.Collections.Concurrent.ConcurrentDictionary<string, TaskCompletionSource> _here = new();
     private readonly WebApplication _app;
 
     private HubServer(IServiceProvider process, Action<BackplaneOptions>? configure, string? environment)
@@ -77,12 +78,15 @@ internal sealed class HubServer : IAsyncDisposable
     {
         var client = new HubClient($"{Address}/hub?user={user}", messagePack);
         await client.Start();
+        // The client may go on before the hub has it.
+        await _here.GetOrAdd(client.Id, _ => NewSignal()).Task.WaitAsync(Wait.Bound);
         return client;
     }
 
     public Task Connected(string connection)
     {
-        _gone.TryAdd(connection, new(TaskCreationOptions.RunContinuationsAsynchronously));
+        _gone.TryAdd(connection, NewSignal());
+        _here.GetOrAdd(connection, _ => NewSignal()).TrySetResult();
         return Task.CompletedTask;
     }
 
@@ -94,7 +98,7 @@ internal sealed class HubServer : IAsyncDisposable
     /// <summary>The connections that are here.</summary>
     public string[] Present => [.. _gone.Where(entry => !entry.Value.Task.IsCompleted).Select(entry => entry.Key)];
 
-    public Task Stop() => _app.StopAsync();
+    private static TaskCompletionSource NewSignal() => new(TaskCreationOptions.RunContinuationsAsynchronously);
 
     public async ValueTask DisposeAsync()
     {

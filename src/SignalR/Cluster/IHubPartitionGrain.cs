@@ -50,7 +50,7 @@ internal sealed record HubBatch
     [Id(3)]
     public bool IsRepeat { get; init; }
 
-    /// <summary>An activation has known the server's topics: if this one does not, others are lost as well.</summary>
+    /// <summary>An activation has known the server of late: if this one does not, others are lost as well.</summary>
     [Id(4)]
     public bool WasKnown { get; init; }
 

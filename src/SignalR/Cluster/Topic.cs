@@ -10,7 +10,7 @@ internal static class Topic
     public const string All = "a";
 
     /// <summary>A hub's topics are divided by hash among so many grains. All servers must have the same number.</summary>
-    public const int Partitions = 16;
+    public const int Partitions = 8;
 
     private const int MaxLength = 128;
 

@@ -11,17 +11,23 @@ internal sealed partial class Partition(Backplane backplane, IHubPartitionGrain 
     private static readonly TimeSpan s_firstPause = TimeSpan.FromMilliseconds(50);
     private static readonly TimeSpan s_longestPause = TimeSpan.FromMilliseconds(500);
 
+    // Shorter than Orleans leaves a grain that nobody calls: who was answered since, and is not known any more, has met the loss of a silo.
+    private static readonly TimeSpan s_memory = TimeSpan.FromMinutes(10);
+
+    // Without the callers' own: what is sent for many callers belongs to the trace of none.
+    private static readonly ExecutionContext? s_context = NewContext();
+
     private readonly Lock _lock = new();
     private readonly Dictionary<string, LocalTopic> _topics = [];
     private readonly Queue<PendingBatch> _batches = new();
     private PendingBatch? _last; // the batch that takes more
     private bool _isRunning;
     private bool _isAnnounced; // the grain knows the topics, as far as is known here
-    private bool _wasKnown; // it knew some when it was called last
+    private bool _hasTopics; // it knew some when it was called last
     private long _calls;
     private long _number;
     private long _events;
-    private long _renewed;
+    private long _renewed; // timestamp; 0 before the first time
 
     /// <summary>The connections of this server in a topic, as they are now; not to be changed.</summary>
     public LocalConnection[] Members(string topic)
@@ -97,7 +103,7 @@ internal sealed partial class Partition(Backplane backplane, IHubPartitionGrain 
         lock (_lock)
         {
             _topics.Clear();
-            if (!_wasKnown && !_isRunning)
+            if (!_hasTopics && !_isRunning)
                 return Task.CompletedTask;
             _isAnnounced = false;
             _batches.Enqueue(_last = last = new PendingBatch());
@@ -125,8 +131,20 @@ internal sealed partial class Partition(Backplane backplane, IHubPartitionGrain 
                 return;
             _isRunning = true;
         }
-        // Without the caller's context: what is sent for many callers belongs to the trace of none.
-        ThreadPool.UnsafeQueueUserWorkItem(this, preferLocal: false);
+        // At once, unless the caller is a grain, whose scheduler this must not run on.
+        if (s_context is null || TaskScheduler.Current != TaskScheduler.Default || SynchronizationContext.Current is not null)
+            ThreadPool.UnsafeQueueUserWorkItem(this, preferLocal: true);
+        else
+            ExecutionContext.Run(s_context, static partition => _ = ((Partition)partition!).Run(), this);
+    }
+
+    private static ExecutionContext? NewContext()
+    {
+        ExecutionContext? context = null;
+        var thread = new Thread(() => context = ExecutionContext.Capture());
+        thread.UnsafeStart();
+        thread.Join();
+        return context;
     }
 
     private async Task Run()
@@ -176,7 +194,8 @@ internal sealed partial class Partition(Backplane backplane, IHubPartitionGrain 
                 lock (_lock)
                 {
                     hasTopics = _topics.Count > 0;
-                    batch = batch with { Call = ++_calls, WasKnown = _wasKnown, Topics = _isAnnounced && hasTopics ? null : [.. _topics.Keys] };
+                    var wasKnown = _renewed != 0 && backplane.Time.GetElapsedTime(_renewed) < s_memory;
+                    batch = batch with { Call = ++_calls, WasKnown = wasKnown, Topics = _isAnnounced && hasTopics ? null : [.. _topics.Keys] };
                 }
                 var reply = await grain.Apply(batch);
                 if (Answered(reply, batch, hasTopics))
@@ -205,7 +224,9 @@ internal sealed partial class Partition(Backplane backplane, IHubPartitionGrain 
         lock (_lock)
         {
             _isAnnounced = reply.Outcome != HubOutcome.Unknown && (_isAnnounced || batch.Topics is not null);
-            _wasKnown = reply.Outcome == HubOutcome.Unknown ? _wasKnown : hasTopics;
+            if (reply.Outcome == HubOutcome.Unknown)
+                return false;
+            _hasTopics = hasTopics;
             _renewed = backplane.Time.GetTimestamp();
             return reply.Outcome == HubOutcome.Applied;
         }
