@@ -11,7 +11,7 @@ internal static class Measurement
 
     private const int Groups = 20;
     private const int MembersPerServer = 2; // of a group
-    private const int Publishers = 16;
+    private const int Publishers = 64;
 
     private static readonly string s_text = new('x', 200);
     private static readonly TimeSpan s_duration = TimeSpan.FromSeconds(8);

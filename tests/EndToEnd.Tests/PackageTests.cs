@@ -20,7 +20,7 @@ public sealed class PackageTests : IDisposable
     {
         await Dotnet(ScriptFolder.Repository(), "pack", "Realtime.sln", "--configuration", "Release", "--no-build", "--output", Packages);
         Assert.Equal(
-            ["Realtime.Client", "Realtime.Connections", "Realtime.Grains.Abstractions", "Realtime.PushStreams", "Realtime.Settings", "Realtime.Silo", "Realtime.Templates", "Realtime.WebFront"],
+            ["Realtime.Client", "Realtime.Connections", "Realtime.Grains.Abstractions", "Realtime.PushStreams", "Realtime.Settings", "Realtime.SignalR", "Realtime.Silo", "Realtime.Templates", "Realtime.WebFront"],
             Directory.EnumerateFiles(Packages, "*.nupkg").Select(Id).Order());
         Assert.All(Directory.EnumerateFiles(Packages, "*.nupkg"), AssertHasWhatAPackageHas);
 
