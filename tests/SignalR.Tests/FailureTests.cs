@@ -48,6 +48,43 @@ public sealed class FailureTests(SharedServers servers)
     }
 
     [Fact]
+    public async Task A_silo_that_is_killed_costs_a_delay_and_neither_order_nor_a_repeat()
+    {
+        await using var cluster = await SharedServers.Deploy(2);
+        await using var server = await HubServer.Start(cluster.Silos[0].ServiceProvider);
+        await using var client = await server.Connect();
+        // One in each partition: so on both silos.
+        string[] groups = [.. Enumerable.Range(0, 1000).Select(i => $"group-{i}").DistinctBy(group => Topic.PartitionOf(Topic.Group(group)))];
+        Assert.Equal(Topic.Partitions, groups.Length);
+        foreach (var group in groups)
+            await client.Connection.InvokeAsync("Join", group);
+        const int Messages = 100;
+        var sent = groups.Select((group, number) => Task.Run(async () =>
+        {
+            for (var i = 0; i < Messages; i++)
+            {
+                await server.Clients.Group(group).SendAsync("say", $"{number} {i}").WaitAsync(Wait.Bound);
+                if (number == 0 && i == Messages / 2)
+                    await cluster.KillSiloAsync(cluster.Silos[1]);
+            }
+        }));
+        await Task.WhenAll(sent);
+        List<string> seen = [];
+        var last = groups.Select((_, number) => $"{number} {Messages - 1}").ToHashSet();
+        while (last.Count > 0)
+        {
+            seen.Add(await client.Next());
+            last.Remove(seen[^1]);
+        }
+        for (var number = 0; number < groups.Length; number++)
+        {
+            var own = seen.Where(text => text.StartsWith($"{number} ", StringComparison.Ordinal)).Select(text => int.Parse(text.Split(' ')[1])).ToArray();
+            Assert.Equal(own.Distinct().Order(), own);
+            Assert.InRange(own.Length, Messages - 1, Messages); // what the silo had answered, and not yet put on its way, is lost
+        }
+    }
+
+    [Fact]
     public async Task A_server_that_stops_is_out_at_once_and_who_waits_for_its_clients_is_told()
     {
         var server = await HubServer.Start(servers.Cluster.Client.ServiceProvider);

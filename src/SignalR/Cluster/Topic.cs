@@ -9,8 +9,11 @@ internal static class Topic
     /// <summary>Every connection of the hub.</summary>
     public const string All = "a";
 
-    /// <summary>A hub's topics are divided by hash among so many grains. All servers must have the same number.</summary>
-    public const int Partitions = 8;
+    /// <summary>
+    /// A hub's topics are divided by hash among so many grains. Few, as what a server has for one of them goes with one call. All
+    /// servers must have the same number.
+    /// </summary>
+    public const int Partitions = 4;
 
     private const int MaxLength = 128;
 
