@@ -46,8 +46,8 @@ internal static class Measurement
 
     private static async Task<(double P50, double P99)> Latency(Servers servers)
     {
-        const int WarmUp = 1500;
-        const int Messages = 3000;
+        const int warmUp = 1500;
+        const int messages = 3000;
         await using var sender = await Connect(servers.Hubs[0]);
         await using var receiver = await Connect(servers.Hubs[1]);
         TaskCompletionSource got = new();
@@ -55,18 +55,18 @@ internal static class Measurement
         // Over many groups: one of them may have its place with the sender, with the receiver, or with neither.
         for (var i = 0; i < Groups; i++)
             await receiver.InvokeAsync("Join", $"latency-{i}");
-        var times = new List<double>(Messages);
-        for (var i = 0; i < WarmUp + Messages; i++)
+        var times = new List<double>(messages);
+        for (var i = 0; i < warmUp + messages; i++)
         {
             Volatile.Write(ref got, new(TaskCreationOptions.RunContinuationsAsynchronously));
             var began = Stopwatch.GetTimestamp();
             await sender.SendAsync("Send", $"latency-{i % Groups}", s_text);
             await got.Task.WaitAsync(TimeSpan.FromSeconds(30));
-            if (i >= WarmUp)
+            if (i >= warmUp)
                 times.Add(Stopwatch.GetElapsedTime(began).TotalMilliseconds);
         }
         times.Sort();
-        return (times[Messages / 2], times[Messages * 99 / 100]);
+        return (times[messages / 2], times[messages * 99 / 100]);
     }
 
     private static async Task<(double Cpu, double Rate)> Measure(Servers servers, Func<Task<long>> load)

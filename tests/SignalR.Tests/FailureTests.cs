@@ -10,22 +10,22 @@ public sealed class FailureTests(SharedServers servers)
     [Fact]
     public async Task Groups_are_known_again_after_the_loss_of_the_grains_that_knew_them_and_nothing_is_lost_or_twice()
     {
-        const int Messages = 200;
+        const int messages = 200;
         var group = SharedServers.NewName();
         await using var alice = await servers.A.Connect();
         await using var carol = await servers.C.Connect();
         await alice.Connection.InvokeAsync("Join", group);
         await carol.Connection.InvokeAsync("Join", group);
 
-        for (var i = 0; i < Messages; i++)
+        for (var i = 0; i < messages; i++)
         {
-            if (i == Messages / 2)
+            if (i == messages / 2)
                 await Lose(group);
             await servers.B.Clients.Group(group).SendAsync("say", $"{i}"); // which has no members
         }
-        var expected = Enumerable.Range(0, Messages).Select(i => $"{i}");
-        Assert.Equal(expected, await alice.Next(Messages));
-        Assert.Equal(expected, await carol.Next(Messages));
+        var expected = Enumerable.Range(0, messages).Select(i => $"{i}");
+        Assert.Equal(expected, await alice.Next(messages));
+        Assert.Equal(expected, await carol.Next(messages));
     }
 
     [Fact]
@@ -58,19 +58,19 @@ public sealed class FailureTests(SharedServers servers)
         Assert.Equal(Topic.Partitions, groups.Length);
         foreach (var group in groups)
             await client.Connection.InvokeAsync("Join", group);
-        const int Messages = 100;
+        const int messages = 100;
         var sent = groups.Select((group, number) => Task.Run(async () =>
         {
-            for (var i = 0; i < Messages; i++)
+            for (var i = 0; i < messages; i++)
             {
                 await server.Clients.Group(group).SendAsync("say", $"{number} {i}").WaitAsync(Wait.Bound);
-                if (number == 0 && i == Messages / 2)
+                if (number == 0 && i == messages / 2)
                     await cluster.KillSiloAsync(cluster.Silos[1]);
             }
         }));
         await Task.WhenAll(sent);
         List<string> seen = [];
-        var last = groups.Select((_, number) => $"{number} {Messages - 1}").ToHashSet();
+        var last = groups.Select((_, number) => $"{number} {messages - 1}").ToHashSet();
         while (last.Count > 0)
         {
             seen.Add(await client.Next());
@@ -80,7 +80,7 @@ public sealed class FailureTests(SharedServers servers)
         {
             var own = seen.Where(text => text.StartsWith($"{number} ", StringComparison.Ordinal)).Select(text => int.Parse(text.Split(' ')[1])).ToArray();
             Assert.Equal(own.Distinct().Order(), own);
-            Assert.InRange(own.Length, Messages - 1, Messages); // what the silo had answered, and not yet put on its way, is lost
+            Assert.InRange(own.Length, messages - 1, messages); // what the silo had answered, and not yet put on its way, is lost
         }
     }
 

@@ -124,7 +124,7 @@ public sealed class MessageTests(SharedServers servers)
     [Fact]
     public async Task All_members_of_a_group_see_one_order_whoever_sends()
     {
-        const int Messages = 300;
+        const int messages = 300;
         var group = SharedServers.NewName();
         var clients = await Task.WhenAll(servers.All.SelectMany(server => new[] { server.Connect(), server.Connect(messagePack: true) }));
         foreach (var client in clients)
@@ -132,15 +132,15 @@ public sealed class MessageTests(SharedServers servers)
 
         await Task.WhenAll(servers.All.Select((server, number) => Task.Run(async () =>
         {
-            var sends = Enumerable.Range(0, Messages).Select(i => server.Clients.Group(group).SendAsync("say", $"{number} {i}"));
+            var sends = Enumerable.Range(0, messages).Select(i => server.Clients.Group(group).SendAsync("say", $"{number} {i}"));
             foreach (var send in sends.Chunk(25))
                 await Task.WhenAll(send); // not one after the other
         }))).WaitAsync(Wait.Bound);
 
-        var seen = await Task.WhenAll(clients.Select(client => client.Next(servers.All.Length * Messages)));
+        var seen = await Task.WhenAll(clients.Select(client => client.Next(servers.All.Length * messages)));
         Assert.All(seen, all => Assert.Equal(seen[0], all));
         for (var number = 0; number < servers.All.Length; number++)
-            Assert.Equal(Enumerable.Range(0, Messages).Select(i => $"{number} {i}"), seen[0].Where(text => text.StartsWith($"{number} ", StringComparison.Ordinal)));
+            Assert.Equal(Enumerable.Range(0, messages).Select(i => $"{number} {i}"), seen[0].Where(text => text.StartsWith($"{number} ", StringComparison.Ordinal)));
         foreach (var client in clients)
             await client.DisposeAsync();
     }
