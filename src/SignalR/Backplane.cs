@@ -12,8 +12,9 @@ namespace Realtime.SignalR;
 /// <remarks>More than ten fields: it has what all parts of a hub need.</remarks>
 internal sealed partial class Backplane
 {
-    // A third of the shortest lease, so that a late or lost call costs none.
-    private static readonly TimeSpan s_period = TimeSpan.FromSeconds(1);
+    // A server that is there calls at least once in less than twice this, also when its last call was just too fresh to be repeated: several
+    // times within PartitionTable.HoldTime and the shortest lease.
+    private static readonly TimeSpan s_period = TimeSpan.FromMilliseconds(500);
 
     private readonly IGrainFactory _grains;
     private readonly IStreamProvider _streams;

@@ -41,7 +41,7 @@ public sealed class BackplaneOptions
 public sealed class BackplaneSiloOptions
 {
     /// <summary>
-    /// A server that has not renewed its lease for so long gets nothing any more; servers renew once a second. The same on all silos.
+    /// A server that has not renewed its lease for so long gets nothing any more; servers renew twice a second. The same on all silos.
     /// 3 s to 5 min.
     /// </summary>
     [Range(typeof(TimeSpan), "00:00:03", "00:05:00")]

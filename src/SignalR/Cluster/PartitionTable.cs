@@ -4,7 +4,7 @@ namespace Realtime.SignalR.Cluster;
 internal sealed class PartitionTable(TimeSpan lease, TimeProvider time)
 {
     /// <summary>So long after the loss of an activation the next one holds what is sent: by then all servers have renewed their leases.</summary>
-    public static readonly TimeSpan HoldTime = TimeSpan.FromSeconds(1.5);
+    public static readonly TimeSpan HoldTime = TimeSpan.FromSeconds(2);
 
     private readonly Dictionary<string, HubServer> _servers = [];
     private readonly Dictionary<string, HubServer[]> _topics = [];
