@@ -63,6 +63,28 @@ public sealed class BackPressureTests(SharedCluster shared)
     }
 
     [Fact]
+    public async Task Events_that_tell_their_size_wait_and_go_bounded_in_bytes_too()
+    {
+        var provider = PushStreamProvider.Of(Cluster.Silos[0].ServiceProvider, PushCluster.Default);
+        provider.Options.MaxPendingBytes = 1000; // no other events of these tests tell their size
+        using var pending = new Producing.PendingEvents<Sized>(provider);
+        Assert.True(pending.Add([new Sized(600)]).IsCompletedSuccessfully);
+        Assert.True(pending.Add([new Sized(600)]).IsCompletedSuccessfully); // below the bound it is taken whole
+        var waits = pending.Add([new Sized(700_000)]);
+        Assert.False(waits.IsCompleted);
+        Assert.True(pending.TryTake(out var batch));
+        Assert.Equal(2, batch.Count);
+        await waits.Soon();
+
+        provider.Options.MaxPendingBytes = 10 << 20;
+        Assert.True(pending.Add([new Sized(700_000), new Sized(1), new Sized(1)]).IsCompletedSuccessfully);
+        Assert.True(pending.TryTake(out batch));
+        Assert.Equal((1, 700_000), (batch.Count, batch.Bytes));
+        Assert.True(pending.TryTake(out batch));
+        Assert.Equal((3, 700_002), (batch.Count, batch.Bytes));
+    }
+
+    [Fact]
     public async Task A_gap_is_told_even_if_nothing_follows_it()
     {
         var stream = Cluster.Silos[0].Stream(_id, PushCluster.Small);
@@ -129,4 +151,6 @@ public sealed class BackPressureTests(SharedCluster shared)
         await subscriber.Calls.Reader.ReadAsync().AsTask().Soon();
         return subscriber;
     }
+
+    private sealed record Sized(int Size) : ISizedEvent;
 }
