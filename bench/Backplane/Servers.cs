@@ -48,7 +48,8 @@ internal sealed class Servers : IAsyncDisposable
         {
             var redis = Ports.Free();
             _all.Add(ServerProcess.Start(new("redis-server", Path.GetTempPath(), RedisProgram,
-                "--bind", "127.0.0.1", "--port", $"{redis}", "--save", "", "--appendonly", "no") { User = Environment.IsPrivilegedProcess ? "nobody" : null }));
+                "--bind", "127.0.0.1", "--port", $"{redis}", "--save", "", "--appendonly", "no")
+            { User = Environment.IsPrivilegedProcess ? "nobody" : null }));
             await Listens(_all[0], redis);
             ports = [[redis], [redis]];
         }

@@ -20,7 +20,6 @@ internal sealed partial class Backplane
     private readonly IStreamProvider _streams;
     private readonly Partition[] _partitions;
     private readonly ConcurrentDictionary<string, LocalConnection> _connections = new();
-    private readonly ConcurrentDictionary<string, Question> _questions = new();
     private readonly CancellationTokenSource _stopping = new();
     private readonly SemaphoreSlim _starting = new(1);
     private StreamSubscriptionHandle<HubEvent>? _subscription;
@@ -127,65 +126,14 @@ internal sealed partial class Backplane
             BackplaneMetrics.Sends.Add(1);
             await PartitionOf(Topic.All).Send(new HubEvent
             {
-                Kind = HubEventKind.Message, Topic = Topic.All, Server = Server, Payloads = payloads, Connections = [.. elsewhere], IsForConnections = true,
+                Kind = HubEventKind.Message,
+                Topic = Topic.All,
+                Server = Server,
+                Payloads = payloads,
+                Connections = [.. elsewhere],
+                IsForConnections = true,
             }).WaitAsync(cancellation);
         }
-    }
-
-    /// <summary>A connection enters or leaves a group; one that no server has is passed over.</summary>
-    public async Task ChangeGroup(HubEventKind change, string connectionId, string group, CancellationToken cancellation)
-    {
-        if (Find(connectionId) is { } local)
-        {
-            await (change == HubEventKind.Enter ? Enter(group, local) : Leave(group, local)).WaitAsync(cancellation);
-            return;
-        }
-        var id = ClientResults.NewId();
-        var question = new Question();
-        _questions[id] = question;
-        try
-        {
-            await Ask(question, new HubEvent
-            {
-                Kind = change, Topic = Topic.All, Server = Server, Connections = [connectionId], IsForConnections = true, Question = id, Group = group,
-            }, cancellation);
-        }
-        finally
-        {
-            _questions.TryRemove(id, out _);
-        }
-    }
-
-    /// <summary>Has a connection answer; see <see cref="HubLifetimeManager{THub}.InvokeConnectionAsync"/>.</summary>
-    /// <exception cref="IOException">There is no such connection, or it, or its server, has gone.</exception>
-    /// <exception cref="HubException">The client's error, or the wait was cancelled.</exception>
-    public async Task<T> Invoke<T>(string connectionId, string method, object?[] args, CancellationToken cancellation)
-    {
-        var id = ClientResults.NewId();
-        var awaited = new AwaitedResult<T>(id, connectionId);
-        Results.Add(awaited);
-        using var canceled = cancellation.UnsafeRegister(static state => ((AwaitedResult<T>)state!).Fail(new HubException("Invocation canceled by the server.")), awaited);
-        try
-        {
-            if (Find(connectionId) is not { } local)
-                return await InvokeElsewhere(awaited, new InvocationMessage(id, method, args));
-            using var aborted = local.Context.ConnectionAborted.UnsafeRegister(
-                static state => ((AwaitedResult<T>)state!).Fail(new IOException($"Connection '{((AwaitedResult<T>)state!).ConnectionId}' disconnected.")), awaited);
-            await local.Context.WriteAsync(new InvocationMessage(id, method, args), cancellation);
-            return await awaited.Result;
-        }
-        finally
-        {
-            Results.Remove(id);
-        }
-    }
-
-    public void Answer(string server, HubEvent answer) => _ = SendDirect(server, answer);
-
-    public void Answered(string question, string server, bool isFound)
-    {
-        if (_questions.TryGetValue(question, out var asked))
-            asked.Answered(server, isFound);
     }
 
     /// <summary>Gives a message to connections, in the order of the calls.</summary>
@@ -236,16 +184,6 @@ internal sealed partial class Backplane
 
     public void Release(long bytes) => Interlocked.Add(ref _pendingBytes, -bytes);
 
-    /// <summary>The cluster has told which servers there are.</summary>
-    public void Told(HubReply reply)
-    {
-        if (reply.Servers is null || !reply.IsSettled || _questions.IsEmpty)
-            return;
-        var living = reply.Servers.ToHashSet();
-        foreach (var (_, question) in _questions)
-            question.Compare(living);
-    }
-
     /// <summary>The cluster is told that this server goes, and its stream ends.</summary>
     public async Task Stop()
     {
@@ -280,60 +218,6 @@ internal sealed partial class Backplane
         return cancellation.CanBeCanceled ? sent.WaitAsync(cancellation) : sent;
     }
 
-    /// <summary>Whether a server has the connection that is asked for.</summary>
-    private async Task<bool> Ask(Question question, HubEvent asks, CancellationToken cancellation)
-    {
-        await EnsureStarted(); // for the answers
-        var reply = await PartitionOf(Topic.All).Send(asks).WaitAsync(cancellation);
-        question.Asked(reply.Servers?.Where(server => server != Server) ?? []);
-        return await question.Found.WaitAsync(Options.CallTimeout, Time, cancellation);
-    }
-
-    private async Task<T> InvokeElsewhere<T>(AwaitedResult<T> awaited, InvocationMessage message)
-    {
-        var payloads = Serializer.Serialize(message);
-        Check(payloads);
-        var question = new Question();
-        _questions[awaited.InvocationId] = question;
-        try
-        {
-            var asked = Ask(question, new HubEvent
-            {
-                Kind = HubEventKind.Invoke, Topic = Topic.All, Server = Server, Payloads = payloads,
-                Connections = [awaited.ConnectionId], IsForConnections = true, Question = awaited.InvocationId,
-            }, CancellationToken.None);
-            // The result may come before all servers have answered, and so may a cancellation.
-            if (await Task.WhenAny(asked, awaited.Result) == asked && !await asked)
-                throw new IOException($"Connection '{awaited.ConnectionId}' does not exist.");
-            if (await Task.WhenAny(awaited.Result, question.Lost) == question.Lost && !awaited.Result.IsCompleted)
-                throw new IOException($"Connection '{awaited.ConnectionId}' disconnected.");
-            return await awaited.Result;
-        }
-        catch (HubException) when (question.Holder is { } holder)
-        {
-            // If it was cancelled, the client may answer what nobody awaits any more.
-            Answer(holder, new HubEvent { Kind = HubEventKind.Cancel, Server = Server, Question = awaited.InvocationId });
-            throw;
-        }
-        finally
-        {
-            _questions.TryRemove(awaited.InvocationId, out _);
-        }
-    }
-
-    /// <summary>From server to server, on the other's stream.</summary>
-    private async Task SendDirect(string server, HubEvent sent)
-    {
-        try
-        {
-            await _streams.GetStream<HubEvent>(HubStreams.Of(server)).OnNextAsync(sent);
-        }
-        catch (Exception exception)
-        {
-            SafeLog.Write(() => LogNotSent(Log, server, exception));
-        }
-    }
-
     /// <summary>Once: this server hears its stream before it has connections, and renews its leases from then on.</summary>
     private async Task EnsureStarted()
     {
@@ -363,12 +247,21 @@ internal sealed partial class Backplane
             while (await timer.WaitForNextTickAsync(_stopping.Token))
             {
                 foreach (var partition in _partitions)
-                    partition.Renew(s_period * 0.75);
+                    TryRenew(partition);
             }
         }
         catch (OperationCanceledException)
         {
             // The server stops.
+        }
+    }
+
+    /// <summary>Nothing ends the renewing: without it the server would get nothing any more.</summary>
+    private void TryRenew(Partition partition)
+    {
+        try
+        {
+            partition.Renew(s_period * 0.75);
         }
         catch (Exception exception)
         {
@@ -379,9 +272,6 @@ internal sealed partial class Backplane
     [LoggerMessage(1, LogLevel.Warning, "Connection {Connection} is closed: more than {Bytes} bytes waited for it.")]
     private static partial void LogSlow(ILogger log, string connection, int bytes);
 
-    [LoggerMessage(2, LogLevel.Warning, "Server {Server} could not be answered.")]
-    private static partial void LogNotSent(ILogger log, string server, Exception exception);
-
-    [LoggerMessage(3, LogLevel.Error, "The server's leases are not renewed any more.")]
+    [LoggerMessage(3, LogLevel.Error, "A lease of the server could not be renewed; it is tried again.")]
     private static partial void LogNotRenewed(ILogger log, Exception exception);
 }

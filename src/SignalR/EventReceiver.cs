@@ -115,7 +115,10 @@ internal sealed partial class EventReceiver(Backplane backplane) : IAsyncBatchOb
             aborted.Dispose();
             backplane.Answer(server, new HubEvent
             {
-                Kind = HubEventKind.Result, Server = backplane.Server, Question = id, Payloads = [HubSerializer.Write(context.Protocol, result)],
+                Kind = HubEventKind.Result,
+                Server = backplane.Server,
+                Question = id,
+                Payloads = [HubSerializer.Write(context.Protocol, result)],
             });
         }));
         aborted = context.ConnectionAborted.UnsafeRegister(_ =>
@@ -134,7 +137,10 @@ internal sealed partial class EventReceiver(Backplane backplane) : IAsyncBatchOb
                 await (received.Kind == HubEventKind.Enter ? backplane.Enter(received.Group!, connection) : backplane.Leave(received.Group!, connection));
             backplane.Answer(received.Server, new HubEvent
             {
-                Kind = HubEventKind.Answer, Server = backplane.Server, Question = received.Question, IsFound = connection is not null,
+                Kind = HubEventKind.Answer,
+                Server = backplane.Server,
+                Question = received.Question,
+                IsFound = connection is not null,
             });
         }
         catch (Exception exception)
