@@ -62,6 +62,11 @@ internal sealed partial class Backplane
 
     public async Task Connect(HubConnectionContext context)
     {
+        if (IsStopping)
+        {
+            context.Abort(); // the cluster has been told that this server is gone
+            return;
+        }
         var connection = new LocalConnection(context);
         _connections[connection.Id] = connection;
         await EnsureStarted();
