@@ -82,11 +82,15 @@ internal sealed class HeadlessFront : IFrontObserver, IAsyncObserver<FrontEvent>
 
     Task<int> IFrontObserver.Remove(string room, string user) => Task.FromResult(0);
 
+    Task<int> IFrontObserver.Join(string room, string user) => Task.FromResult(0);
+
     Task<int> IFrontObserver.Close(string connection, string? user, string? reason) => Task.FromResult(0);
 
     Task<int> IFrontObserver.ReauthorizeUser(string user) => Task.FromResult(0);
 
     Task<int> IFrontObserver.ReauthorizeRoom(string room) => Task.FromResult(0);
+
+    Task<SessionPostResult> IFrontObserver.Post(SessionPost post) => Task.FromResult(SessionPostResult.NotFound);
 
     Task<CallAnswer> IFrontObserver.Call(string user, string method, byte[]? data, TimeSpan timeout) =>
         Task.FromResult(new CallAnswer(null, CallException.UserNotFound));
