@@ -18,7 +18,8 @@ public interface IRoomGrain : IGrainWithStringKey
 {
     /// <summary>Sends a message to every member. The receipt is given once the message is in the room's log.</summary>
     /// <exception cref="RoomException">
-    /// <see cref="RoomException.IdConflict"/>: the id stands for another message. <see cref="RoomException.Unavailable"/>: the
+    /// <see cref="RoomException.IdConflict"/>: the id stands for another message. <see cref="RoomException.VersionConflict"/>,
+    /// <see cref="RoomException.StateFull"/>: of a message with a key of the state. <see cref="RoomException.Unavailable"/>: the
     /// message may be kept or not; sent again with the same id it is kept once.
     /// </exception>
     [Alias("Broadcast")]
@@ -56,6 +57,13 @@ public interface IRoomGrain : IGrainWithStringKey
     /// </exception>
     [Alias("History"), ReadOnly]
     Task<HistoryPage> History(long? before = null, int limit = Limits.HistoryPage, string? epoch = null);
+
+    /// <summary>A page of the room's state: the keys that messages have set, with what they have now.</summary>
+    /// <param name="after">The page begins after this key; none, or an empty one, for the first page.</param>
+    /// <param name="limit">1 to <see cref="Limits.PageSize"/> entries; there are fewer when they are over <see cref="Limits.StateBytes"/> together.</param>
+    /// <exception cref="RoomException"><see cref="RoomException.Unavailable"/>.</exception>
+    [Alias("State"), ReadOnly]
+    Task<StatePage> State(string? after = null, int limit = Limits.PageSize);
 
     /// <summary>
     /// The user ids in the room with what they show of themselves, in ordinal order, those after <paramref name="after"/> only.

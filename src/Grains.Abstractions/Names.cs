@@ -48,6 +48,15 @@ public static class Limits
     /// </summary>
     public const int HistoryBytes = 256 * 1024;
 
+    /// <summary>The most bytes of entries on a page of a room's state, unless its only one has more.</summary>
+    public const int StateBytes = 64 * 1024;
+
+    /// <summary>The shortest time after which a key of a room's state may be gone, in milliseconds.</summary>
+    public const long LeastStateTtl = 100;
+
+    /// <summary>The longest such time, in milliseconds: 365 days.</summary>
+    public const long MostStateTtl = 365L * 24 * 60 * 60 * 1000;
+
     /// <summary>The most characters of an error of a call that the other side is told.</summary>
     public const int CallErrorChars = 1024;
 

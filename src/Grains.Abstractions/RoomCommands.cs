@@ -39,6 +39,9 @@ public sealed record JoinCommand(
 
     /// <summary>What the member wants to know of the others.</summary>
     [Id(8)] public PresenceMode Presence { get; init; }
+
+    /// <summary>The room's state comes with the answer, unless all that was missed does.</summary>
+    [Id(9)] public bool WithState { get; init; }
 }
 
 /// <summary>What a member has asked to know of the others in a room.</summary>
@@ -74,8 +77,20 @@ public sealed record PublishCommand(
     /// <summary>It goes to who is there now, without a sequence and past the log. Its receipt has the sequence 0.</summary>
     [Id(4)] public bool IsEphemeral { get; init; }
 
-    /// <summary>For an ephemeral message, as <see cref="RoomMessage.Key"/>.</summary>
+    /// <summary>As <see cref="RoomMessage.Key"/>.</summary>
     [Id(5)] public string? Key { get; init; }
+
+    /// <summary>As <see cref="RoomMessage.IfVersion"/>.</summary>
+    [Id(6)] public long? IfVersion { get; init; }
+
+    /// <summary>The epoch that <see cref="IfVersion"/> is of, as far as the front knows it: in another one it is another version.</summary>
+    [Id(7)] public string? IfEpoch { get; init; }
+
+    /// <summary>As <see cref="RoomMessage.Ttl"/>, in milliseconds.</summary>
+    [Id(8)] public long? Ttl { get; init; }
+
+    /// <summary>As <see cref="RoomMessage.IsDeleted"/>; <see cref="Body"/> is empty.</summary>
+    [Id(9)] public bool IsDeleted { get; init; }
 }
 
 /// <summary>
@@ -94,6 +109,12 @@ public sealed record SyncCommand(
 
     /// <summary>Some of the members have asked to know of the others: <see cref="PresenceMode"/>.</summary>
     [Id(3)] public bool FollowsPresence { get; init; }
+
+    /// <summary>Some of the members have asked for the room's state: it comes with the answer when messages are lost.</summary>
+    [Id(4)] public bool FollowsState { get; init; }
+
+    /// <summary>One of them has not got it: it comes with the answer in any case.</summary>
+    [Id(5)] public bool NeedsState { get; init; }
 }
 
 /// <summary>A connection in a room.</summary>
@@ -145,6 +166,9 @@ public sealed record JoinedReply(
     /// For <see cref="PresenceMode.Members"/>: the first page of who is in the room at the end of the turn. Changes up to its order are in it.
     /// </summary>
     [Id(5)] public MembersPage? Presence { get; init; }
+
+    /// <summary>For <see cref="JoinCommand.WithState"/>: the room's state at <see cref="Position"/>, in ordinal order of its keys; null when it was not asked for, or is not needed.</summary>
+    [Id(6)] public StateEntry[]? State { get; init; }
 }
 
 /// <summary>The front is in step with the room.</summary>
@@ -166,6 +190,9 @@ public sealed record SyncedReply(
     /// was lost: then it comes as an event.
     /// </summary>
     [Id(5)] public MembersPage? Presence { get; init; }
+
+    /// <summary>The room's state at <see cref="Position"/>, as <see cref="JoinedReply.State"/>, where the front asked for it and it is needed.</summary>
+    [Id(6)] public StateEntry[]? State { get; init; }
 }
 
 /// <summary>The connection is not in the room (any more).</summary>

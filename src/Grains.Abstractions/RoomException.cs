@@ -16,6 +16,12 @@ public sealed class RoomException : Exception
     /// <summary>As many connections are in the room as may be, or they show as much of themselves as they may.</summary>
     public const string RoomFull = "room_full";
 
+    /// <summary>The key of the room's state has another version than the one that it was to have.</summary>
+    public const string VersionConflict = "version_conflict";
+
+    /// <summary>The room's state has as many keys or bytes as it may, or that of all rooms of the silo.</summary>
+    public const string StateFull = "state_full";
+
     /// <summary>A hook of the application does not want the message; hooks may give codes of their own instead.</summary>
     public const string Refused = "refused";
 

@@ -27,8 +27,8 @@ public sealed record RoomMessage
     [Id(4)] public bool IsEphemeral { get; init; }
 
     /// <summary>
-    /// For an ephemeral message, 1 to <see cref="Limits.IdBytes"/> bytes of UTF-8: of those that wait for a slow reader with this key, room and
-    /// sender only the newest stays.
+    /// For rooms, 1 to <see cref="Limits.IdBytes"/> bytes of UTF-8. The message sets this key of the room's state, which is given to who joins.
+    /// Of an ephemeral message it is no state: of those that wait for a slow reader with this key, room and sender only the newest stays.
     /// </summary>
     [Id(5)] public string? Key { get; init; }
 
@@ -37,6 +37,18 @@ public sealed record RoomMessage
     /// done. All others get it. Who resumes from before it, and who asks for history, has it all the same. One that is not there excludes nobody.
     /// </summary>
     [Id(6)] public string? Exclude { get; init; }
+
+    /// <summary>
+    /// With a key of the state: the message is kept only if this is the key's version, the number of the message that has set it, or 0 for a key that is
+    /// not there. Else it is <see cref="RoomException.VersionConflict"/>.
+    /// </summary>
+    [Id(7)] public long? IfVersion { get; init; }
+
+    /// <summary>With a key of the state: after so long it is gone, <see cref="Limits.LeastStateTtl"/> to <see cref="Limits.MostStateTtl"/> milliseconds.</summary>
+    [Id(8)] public TimeSpan? Ttl { get; init; }
+
+    /// <summary>With a key of the state: it is deleted. There is neither content nor data.</summary>
+    [Id(9)] public bool IsDeleted { get; init; }
 }
 
 /// <summary>What a publisher gets back: where in the room its message stands.</summary>

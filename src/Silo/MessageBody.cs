@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text;
 using System.Text.Encodings.Web;
 using System.Text.Json;
@@ -28,8 +29,11 @@ internal static class MessageBody
         ArgumentNullException.ThrowIfNull(message);
         if (message.From is not null)
             Names.Check(message.From, "sender");
-        if ((PublishId.Problem(message.Id) ?? PlaceProblem(message, isForRoom) ?? (message.Content is null && message.Data is null ? "A message needs content or data." : null)) is { } problem)
+        var hasBody = message.Content is not null || message.Data is not null;
+        if ((PublishId.Problem(message.Id) ?? PlaceProblem(message, isForRoom, hasBody) ?? (hasBody || message.IsDeleted ? null : "A message needs content or data.")) is { } problem)
             throw BadRequest(problem);
+        if (!hasBody)
+            return [];
         var content = message.Content is null ? [] : EncodeContent(message.Content, bound);
         var data = message.Data is null ? [] : JsonData.Encode(message.Data, bound);
         return (content.Length, data.Length) switch
@@ -40,11 +44,27 @@ internal static class MessageBody
         };
     }
 
-    private static string? PlaceProblem(RoomMessage message, bool isForRoom) => isForRoom
-        ? EphemeralKey.Problem(message.Key, message.IsEphemeral) ?? (PublishId.Problem(message.Exclude) is null ? null
+    /// <summary>The members with the key of the room's state in front; of a deletion that is all.</summary>
+    /// <param name="change">Names the key.</param>
+    /// <param name="members">As <see cref="Encode"/> makes them.</param>
+    /// <param name="expires">From when on the key is gone; 0 for never.</param>
+    public static byte[] WithKey(Rooms.StateChange change, byte[] members, long expires)
+    {
+        byte[] key = [.. "\"key\":\""u8, .. JsonEncodedText.Encode(change.Key, s_encoder).EncodedUtf8Bytes, (byte)'"', (byte)','];
+        if (change.IsDeleted)
+            return [.. key, .. "\"deleted\":true"u8];
+        return expires == 0 ? [.. key, .. members]
+            : [.. key, .. "\"expires\":"u8, .. Encoding.ASCII.GetBytes(expires.ToString(CultureInfo.InvariantCulture)), (byte)',', .. members];
+    }
+
+    private static string? PlaceProblem(RoomMessage message, bool isForRoom, bool hasBody) => isForRoom
+        ? KeyRules.Problem(message.Key, message.IsEphemeral, message.IfVersion, TtlOf(message), message.IsDeleted, hasBody) ?? (PublishId.Problem(message.Exclude) is null ? null
             : $"'exclude' is the id of a connection: 1 to {Limits.IdBytes} bytes of UTF-8.")
-        : message.IsEphemeral || message.Key is not null || message.Exclude is not null
+        : message.IsEphemeral || message.Key is not null || message.Exclude is not null || message.IfVersion is not null || message.Ttl is not null || message.IsDeleted
             ? "Only a message to a room may be ephemeral, have a key, or exclude a connection." : null;
+
+    /// <summary>How long a key of the room's state lives, milliseconds.</summary>
+    public static long? TtlOf(RoomMessage message) => message.Ttl is { } ttl ? (long)Math.Clamp(ttl.TotalMilliseconds, -1, long.MaxValue / 2) : null;
 
     /// <summary>A text frame of a service.</summary>
     /// <exception cref="RequestException">It is too long, or not Unicode.</exception>

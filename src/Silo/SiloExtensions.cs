@@ -40,6 +40,7 @@ public static class SiloExtensions
         silo.Services.TryAddSingleton<FrontPublisher>();
         silo.Services.TryAddSingleton<RoomRegistry>();
         silo.Services.TryAddSingleton<HistoryBudget>();
+        silo.Services.TryAddSingleton<StateBudget>();
         silo.Services.TryAddSingleton<HookRunner>();
         silo.Services.TryAddSingleton<WebhookCatchUp>();
         silo.Services.AddHostedService(provider => provider.GetRequiredService<WebhookCatchUp>());

@@ -57,6 +57,8 @@ internal sealed partial class HookRunner(IEnumerable<RoomHook> hooks, IOptions<H
                 continue;
             if (publish.Kind is FrontEventKind.Text or FrontEventKind.Binary)
                 throw new InvalidOperationException($"A {publish.Kind} frame cannot be replaced by a message.");
+            if (publish.IsDeleted)
+                throw new InvalidOperationException("A message that deletes a key cannot be replaced.");
             body = MessageBody.Encode(new RoomMessage { Content = message.Content, Data = message.Data }, bound);
             publish = publish with { Body = body }; // the next hook reads it anew
         }

@@ -36,7 +36,7 @@ public sealed class PublishDecision
         return new() { Refusal = new RefusedReply(code, reason[..length]) };
     }
 
-    /// <summary>Another content and data are kept. Sender, publish id and who gets it stay. A text or binary frame of a service cannot be replaced.</summary>
+    /// <summary>Another content and data are kept. Sender, publish id and who gets it stay. A text or binary frame of a service, and a message that deletes a key, cannot be replaced.</summary>
     /// <param name="message">Its <see cref="RoomMessage.Content"/> and <see cref="RoomMessage.Data"/> count.</param>
     public static PublishDecision Replace(RoomMessage message)
     {

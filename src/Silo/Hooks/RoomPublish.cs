@@ -25,6 +25,12 @@ public sealed record RoomPublish
     /// <summary>The id of the publish; null for none.</summary>
     public string? Id { get; init; }
 
+    /// <summary>The key of the room's state that the message sets; of an ephemeral message its key. Null for none.</summary>
+    public string? Key { get; init; }
+
+    /// <summary>The message deletes the key; it has neither content nor data, and cannot be replaced.</summary>
+    public bool IsDeleted { get; init; }
+
     /// <summary>Of a message its JSON members without braces, <c>"content":"hi","data":{}</c>; of a frame its payload. Not to be changed.</summary>
     public required ReadOnlyMemory<byte> Body { get; init; }
 

@@ -40,6 +40,32 @@ internal static class LogRow
 
     public static short KindOf(FrontEvent message) => (short)((byte)message.Kind | (message.IsService ? ServiceFlag : 0));
 
+    public static short KindOf(StateEntry entry) => (short)((byte)FrontEventKind.Message | (entry.IsService ? ServiceFlag : 0));
+
+    public static StateEntry State(string key, long sequence, short kind, string? from, long timestamp, long expires, byte[] body) => new(key, sequence, body)
+    {
+        From = from,
+        IsService = (kind & ServiceFlag) != 0,
+        Timestamp = timestamp,
+        Expires = expires,
+    };
+
+    /// <summary>What appends make of the state of their rooms: each key once, as it is at the end.</summary>
+    public static List<(long Room, StateEntry Entry)> StateOf(List<PendingAppend> group)
+    {
+        List<(long, StateEntry)> rows = [];
+        HashSet<(long, string)>? seen = null;
+        foreach (var append in group)
+        {
+            for (var i = append.Entries.Length - 1; i >= 0; i--)
+            {
+                if (append.Entries[i].State is { } entry && (seen ??= []).Add((append.Mark.Room, entry.Key)))
+                    rows.Add((append.Mark.Room, entry));
+            }
+        }
+        return rows;
+    }
+
     public static FrontEvent Message(string room, string epoch, LogMark mark, long sequence, short kind, string? from, long timestamp, byte[] body) => new()
     {
         Kind = (FrontEventKind)(kind & ~ServiceFlag),

@@ -49,7 +49,14 @@ public interface IRoomLog
 /// <param name="Message">To be given again as it is, but for <see cref="FrontEvent.Order"/>: kind, sender, whether it is of a service, sequence, time, body.</param>
 /// <param name="Id">Any text, up to 128 bytes of UTF-8.</param>
 /// <param name="BodyHash">Of the message's body, to be kept with the id.</param>
-public readonly record struct LogEntry(FrontEvent Message, string? Id, ulong BodyHash);
+public readonly record struct LogEntry(FrontEvent Message, string? Id, ulong BodyHash)
+{
+    /// <summary>
+    /// What a key of the room's state has from this message on; with an empty body the key is deleted. Null for most messages. It is kept with the
+    /// message or not at all, replaces what the key had, and stays when the message goes.
+    /// </summary>
+    public StateEntry? State { get; init; }
+}
 
 /// <summary>An opening of a room's log.</summary>
 /// <param name="Room">The log's own number for the room.</param>
@@ -70,4 +77,11 @@ public readonly record struct LogMark([property: Id(0)] long Room, [property: Id
 /// <param name="Sequence">Of the last message.</param>
 /// <param name="Messages">The newest ones, without holes up to <paramref name="Sequence"/>; their order is that of the opening.</param>
 /// <param name="Publishes">The ids of the dedupe window, oldest first.</param>
-public sealed record OpenedLog(IRoomLog Log, string Epoch, long Sequence, FrontEvent[] Messages, KnownPublish[] Publishes);
+public sealed record OpenedLog(IRoomLog Log, string Epoch, long Sequence, FrontEvent[] Messages, KnownPublish[] Publishes)
+{
+    /// <summary>
+    /// What the keys of the room's state have, each once, in any order; what has expired may be left out. A log that keeps none of it gives none:
+    /// then the state is lost whenever the room is opened anew.
+    /// </summary>
+    public StateEntry[] State { get; init; } = [];
+}

@@ -12,6 +12,7 @@ internal static class LogExtensions
 {
     public static void AddRoomLogs(this ISiloBuilder silo, LogSettings settings)
     {
+        silo.Services.AddSingleton(settings);
         if (settings.UsesSqlite)
             silo.AddSqlite(settings);
         else if (settings.UsesPostgres)
@@ -22,7 +23,6 @@ internal static class LogExtensions
 
     private static void AddPostgres(this ISiloBuilder silo, LogSettings settings)
     {
-        silo.Services.AddSingleton(settings);
         silo.Services.TryAddSingleton<SiloState>();
         silo.Services.TryAddSingleton<DatabaseWait>();
         silo.Services.AddSingleton<PostgresDatabase>();
@@ -49,7 +49,6 @@ internal static class LogExtensions
 
     private static void AddSqlite(this ISiloBuilder silo, LogSettings settings)
     {
-        silo.Services.AddSingleton(settings);
         silo.Services.AddSingleton<SqliteFile>();
         silo.Services.AddSingleton<SqliteDatabase>();
         silo.Services.AddSingleton<ILogDatabase>(services => services.GetRequiredService<SqliteDatabase>());

@@ -23,7 +23,7 @@ internal sealed class PostgresDatabase : ILogDatabase, IAsyncDisposable
             CommandTimeout = (int)LogOpenings.StatementTimeout.TotalSeconds,
             CancellationTimeout = -1, // a server that does not answer is not asked to cancel either
             NoResetOnClose = true, // nothing of a session is changed
-            MaxAutoPrepare = 8, // there are few statements, and the same ones each time
+            MaxAutoPrepare = 12, // there are few statements, and the same ones each time
             AutoPrepareMinUsages = 2,
         };
         Source = NpgsqlDataSource.Create(connection);
@@ -57,7 +57,29 @@ internal sealed class PostgresDatabase : ILogDatabase, IAsyncDisposable
     /// The room's row is locked and its term compared first, so an append that is late, of a silo that lost the room, writes
     /// nothing, and who opens the room waits for one that is under way.
     /// </summary>
-    private const string Sql = """
+    private const string Sql = $"""
+        {Append}
+        SELECT id FROM held
+        """;
+
+    // A key is there once in a statement, with what it has at the end.
+    private const string SqlWithState = $"""
+        {Append}, state AS (
+            SELECT s.*
+            FROM unnest($14, $15, $16, $17, $18, $19, $20, $21) AS s (room, key, sequence, kind, sender, timestamp, expires, body)
+            JOIN held ON held.id = s.room
+        ), kept AS (
+            INSERT INTO realtime_state (room, key, sequence, version, kind, sender, timestamp, expires, body)
+            SELECT room, key, sequence, $13, kind, sender, timestamp, expires, body FROM state WHERE body IS NOT NULL
+            ON CONFLICT (room, key) DO UPDATE SET sequence = excluded.sequence, version = excluded.version, kind = excluded.kind, sender = excluded.sender,
+                timestamp = excluded.timestamp, expires = excluded.expires, body = excluded.body
+        ), deleted AS (
+            DELETE FROM realtime_state r USING state s WHERE r.room = s.room AND r.key = s.key AND s.body IS NULL
+        )
+        SELECT id FROM held
+        """;
+
+    private const string Append = """
         WITH batch AS (
             SELECT * FROM unnest($1, $2, $3, $4) AS b (room, term, first, last)
         ), held AS (
@@ -77,7 +99,6 @@ internal sealed class PostgresDatabase : ILogDatabase, IAsyncDisposable
             SELECT room, sequence, CASE WHEN kind >= 256 THEN chr(1) || coalesce(sender, '') ELSE sender END, id, hash, timestamp
             FROM entries WHERE id IS NOT NULL
         )
-        SELECT id FROM held
         """;
 
     public async Task<HashSet<long>> Insert(List<PendingAppend> group, CancellationToken cancellation)
@@ -103,7 +124,8 @@ internal sealed class PostgresDatabase : ILogDatabase, IAsyncDisposable
             }
         }
         await using var connection = await Source.OpenConnectionAsync(cancellation);
-        await using var command = new NpgsqlCommand(Sql, connection);
+        var state = LogRow.StateOf(group);
+        await using var command = new NpgsqlCommand(state.Count == 0 ? Sql : SqlWithState, connection);
         Add(rooms);
         Add(terms);
         Add(firsts);
@@ -117,6 +139,17 @@ internal sealed class PostgresDatabase : ILogDatabase, IAsyncDisposable
         Add(ids);
         Add(hashes);
         command.Parameters.Add(new NpgsqlParameter<short> { TypedValue = LogRow.Version });
+        if (state.Count > 0)
+        {
+            Add(state.Select(row => row.Room).ToArray());
+            Add(state.Select(row => Encoding.UTF8.GetBytes(row.Entry.Key)).ToArray());
+            Add(state.Select(row => row.Entry.Sequence).ToArray());
+            Add(state.Select(row => LogRow.KindOf(row.Entry)).ToArray());
+            Add(state.Select(row => row.Entry.From).ToArray());
+            Add(state.Select(row => row.Entry.Timestamp).ToArray());
+            Add(state.Select(row => row.Entry.Expires).ToArray());
+            Add(state.Select(row => row.Entry.Body is [] ? null : row.Entry.Body).ToArray());
+        }
         var committed = new HashSet<long>(group.Count);
         await using var reader = await command.ExecuteReaderAsync(cancellation);
         while (await reader.ReadAsync(cancellation))

@@ -70,6 +70,11 @@ internal sealed partial class PostgresLogs : IRoomLogs, IAsyncDisposable
         ORDER BY sequence DESC
         """;
 
+    private const string StateSql = """
+        SELECT key, sequence, version, kind, sender, timestamp, expires, body FROM realtime_state
+        WHERE room = (SELECT id FROM realtime_rooms WHERE service = $1 AND name = $2) AND (expires = 0 OR expires > $3)
+        """;
+
     private async Task<OpenedLog?> Read(string room, Retention retention, string sql, CancellationToken cancellation)
     {
         await using var connection = await _database.Source.OpenConnectionAsync(cancellation);
@@ -94,6 +99,7 @@ internal sealed partial class PostgresLogs : IRoomLogs, IAsyncDisposable
                         Number((_time.GetUtcNow() - _rooms.DedupeWindow).ToUnixTimeMilliseconds()), Number(_rooms.DedupeEntries),
                     },
                 },
+                new(StateSql) { Parameters = { Text(_service), Text(room), Number(_time.GetUtcNow().ToUnixTimeMilliseconds()) } },
             },
         };
         await using var reader = await batch.ExecuteReaderAsync(cancellation);
@@ -125,7 +131,17 @@ internal sealed partial class PostgresLogs : IRoomLogs, IAsyncDisposable
                 unchecked((ulong)reader.GetInt64(3)), new Receipt(epoch, reader.GetInt64(0), reader.GetInt64(4))));
         }
         publishes.Reverse();
-        return new OpenedLog(new DatabaseLog(_writer, Trims, mark, sequence - found.Count + 1), epoch, sequence, [.. found], [.. publishes]);
+
+        await reader.NextResultAsync(cancellation);
+        var state = new List<StateEntry>();
+        while (await reader.ReadAsync(cancellation))
+        {
+            if (reader.GetInt16(2) > LogRow.Version)
+                throw Newer(room, reader.GetInt16(2));
+            state.Add(LogRow.State(Encoding.UTF8.GetString(reader.GetFieldValue<byte[]>(0)), reader.GetInt64(1), reader.GetInt16(3),
+                reader.IsDBNull(4) ? null : reader.GetString(4), reader.GetInt64(5), reader.GetInt64(6), reader.GetFieldValue<byte[]>(7)));
+        }
+        return new OpenedLog(new DatabaseLog(_writer, Trims, mark, sequence - found.Count + 1), epoch, sequence, [.. found], [.. publishes]) { State = [.. state] };
     }
 
     private LogException Newer(string room, short version)

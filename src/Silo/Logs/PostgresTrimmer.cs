@@ -50,6 +50,11 @@ internal sealed class PostgresTrimmer(
         _swept = until;
         await Delete("realtime_messages", isInbox, DateTimeOffset.UnixEpoch, Ago(inboxes.Value.Age));
         await Delete("realtime_publishes", "true", DateTimeOffset.UnixEpoch, Ago(rooms.Value.DedupeWindow));
+        await Repeat("""
+            DELETE FROM realtime_state WHERE ctid = ANY (ARRAY(
+                SELECT s.ctid FROM realtime_state s JOIN realtime_rooms r ON r.id = s.room
+                WHERE s.expires > 0 AND s.expires < $1 AND r.service = $2 LIMIT $3 FOR UPDATE OF s SKIP LOCKED))
+            """, cancellation, At(Time.GetUtcNow()), Service());
         await Repeat($"""
             DELETE FROM realtime_rooms WHERE ctid = ANY (ARRAY(
                 SELECT r.ctid FROM realtime_rooms r

@@ -49,6 +49,20 @@ internal sealed class SqliteDatabase(SqliteFile file, TimeProvider time) : ILogD
             }
             committed.Add(room);
         }
+        foreach (var (room, entry) in LogRow.StateOf([.. appends.Where(append => committed.Contains(append.Mark.Room))]))
+        {
+            if (entry.Body is [])
+            {
+                file.Execute("DELETE FROM state WHERE room = $1 AND key = $2", room, Encoding.UTF8.GetBytes(entry.Key));
+                continue;
+            }
+            file.Execute("""
+                INSERT INTO state (room, key, sequence, version, kind, sender, timestamp, expires, body) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+                ON CONFLICT (room, key) DO UPDATE SET sequence = excluded.sequence, version = excluded.version, kind = excluded.kind,
+                    sender = excluded.sender, timestamp = excluded.timestamp, expires = excluded.expires, body = excluded.body
+                """, room, Encoding.UTF8.GetBytes(entry.Key), entry.Sequence, LogRow.Version, LogRow.KindOf(entry), entry.From, entry.Timestamp,
+                entry.Expires, entry.Body);
+        }
         return committed;
     }
 

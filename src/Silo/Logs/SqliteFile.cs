@@ -49,6 +49,26 @@ internal sealed class SqliteFile : IAsyncDisposable
         CREATE INDEX publishes_timestamp ON publishes (timestamp);
         """;
 
+    // Made where it is missing, and passed over by releases that do not know it: so the version stays.
+    private const string StateSchema = """
+        CREATE TABLE IF NOT EXISTS state (
+            room      INTEGER NOT NULL,
+            key       BLOB NOT NULL, -- UTF-8
+            sequence  INTEGER NOT NULL, -- of the message that has set it
+            version   INTEGER NOT NULL, -- this and the next: as in messages
+            kind      INTEGER NOT NULL,
+            sender    TEXT,
+            timestamp INTEGER NOT NULL,
+            expires   INTEGER NOT NULL, -- 0 for never
+            body      BLOB NOT NULL,
+            PRIMARY KEY (room, key)
+        ) STRICT;
+        CREATE INDEX IF NOT EXISTS state_expires ON state (expires) WHERE expires > 0;
+        CREATE TRIGGER IF NOT EXISTS state_rooms AFTER DELETE ON rooms BEGIN
+            DELETE FROM state WHERE room = old.id;
+        END;
+        """;
+
     private readonly BlockingCollection<Action> _work = [];
     private readonly Dictionary<string, SqliteCommand> _commands = [];
     private readonly SqliteConnection _connection;
@@ -129,6 +149,7 @@ internal sealed class SqliteFile : IAsyncDisposable
             Scalar($"PRAGMA application_id = {ApplicationId}");
             Scalar($"PRAGMA user_version = {SchemaVersion}");
         }
+        Scalar(StateSchema);
         Scalar("COMMIT");
 
         StartException Refused(string why)

@@ -108,7 +108,20 @@ internal sealed partial class SqliteLogs : IRoomLogs, IAsyncDisposable
                     unchecked((ulong)reader.GetInt64(3)), new Receipt(epoch, reader.GetInt64(0), reader.GetInt64(4))));
             }
         }
-        return new OpenedLog(new DatabaseLog(_writer, Trims, mark, sequence - found.Count + 1), epoch, sequence, [.. found], [.. publishes]);
+        var state = new List<StateEntry>();
+        using (var reader = file.Query("""
+            SELECT key, sequence, version, kind, sender, timestamp, expires, body FROM state WHERE room = $1 AND (expires = 0 OR expires > $2)
+            """, mark.Room, now.ToUnixTimeMilliseconds()))
+        {
+            while (reader.Read())
+            {
+                if (reader.GetInt16(2) > LogRow.Version)
+                    throw Newer(room, reader.GetInt16(2));
+                state.Add(LogRow.State(Encoding.UTF8.GetString(reader.GetFieldValue<byte[]>(0)), reader.GetInt64(1), reader.GetInt16(3),
+                    reader.IsDBNull(4) ? null : reader.GetString(4), reader.GetInt64(5), reader.GetInt64(6), reader.GetFieldValue<byte[]>(7)));
+            }
+        }
+        return new OpenedLog(new DatabaseLog(_writer, Trims, mark, sequence - found.Count + 1), epoch, sequence, [.. found], [.. publishes]) { State = [.. state] };
     }
 
     private LogException Newer(string room, short version)

@@ -58,6 +58,10 @@ internal sealed class SqliteTrimmer(
                 AND NOT EXISTS (SELECT 1 FROM messages m WHERE m.room = r.id) AND NOT EXISTS (SELECT 1 FROM publishes p WHERE p.room = r.id)
                 LIMIT $3)
             """, Ago(inboxes.Value.Age), Ago(settings.RoomAge), cancellation);
+        await Repeat("""
+            DELETE FROM state WHERE rowid IN (
+                SELECT rowid FROM state WHERE expires > $1 AND expires < $2 LIMIT $3)
+            """, DateTimeOffset.UnixEpoch, Time.GetUtcNow(), cancellation);
     }
 
     private DateTimeOffset Ago(TimeSpan age) => Time.GetUtcNow() - age;

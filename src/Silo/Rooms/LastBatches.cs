@@ -10,7 +10,7 @@ internal sealed class LastBatches
 
     public bool IsEmpty => _batches.Length == 0;
 
-    /// <summary>The bodies that the replies hold for who resumed, and the data of members for who asked for that.</summary>
+    /// <summary>The bodies that the replies hold for who resumed, and the data of members and the state for who asked for that.</summary>
     public long MissedBytes { get; private set; }
 
     /// <summary>The reply to the front's last batch, if this is its repeat; null for a new batch.</summary>
@@ -51,10 +51,10 @@ internal sealed class LastBatches
                 continue;
             RoomReply[] replies = [.. last.Reply.Replies.Select(reply => reply switch
             {
-                JoinedReply { Missed.Length: > 0 } joined => joined with { Recovered = false, Missed = [], Presence = null },
-                SyncedReply { Missed.Length: > 0 } synced => synced with { Complete = false, Missed = [], Presence = null },
-                JoinedReply { Presence: not null } joined => joined with { Presence = null },
-                SyncedReply { Presence: not null } synced => synced with { Presence = null },
+                JoinedReply { Missed.Length: > 0 } joined => joined with { Recovered = false, Missed = [], Presence = null, State = null },
+                SyncedReply { Missed.Length: > 0 } synced => synced with { Complete = false, Missed = [], Presence = null, State = null },
+                JoinedReply joined => joined with { Presence = null, State = null },
+                SyncedReply synced => synced with { Presence = null, State = null },
                 _ => reply,
             })];
             last = last with { Reply = last.Reply with { Replies = replies } };
@@ -75,16 +75,23 @@ internal sealed class LastBatches
     {
         var bytes = 0L;
         MembersPage? counted = null; // one page is for all replies
+        StateEntry[]? countedState = null; // and so is one state
         foreach (var answer in reply.Replies)
         {
-            var (missed, page) = answer switch
+            var (missed, page, state) = answer switch
             {
-                JoinedReply joined => (joined.Missed, joined.Presence),
-                SyncedReply synced => (synced.Missed, synced.Presence),
-                _ => ([], null),
+                JoinedReply joined => (joined.Missed, joined.Presence, joined.State),
+                SyncedReply synced => (synced.Missed, synced.Presence, synced.State),
+                _ => ([], null, null),
             };
             foreach (var message in missed)
                 bytes += message.Body.Length;
+            if (state is not null && !ReferenceEquals(state, countedState))
+            {
+                countedState = state;
+                foreach (var entry in state)
+                    bytes += StateTable.BytesOf(entry);
+            }
             if (page?.Data is null || ReferenceEquals(page, counted))
                 continue;
             counted = page;

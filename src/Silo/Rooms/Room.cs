@@ -73,6 +73,7 @@ internal sealed partial class Room(string name, RoomOptions options, TimeProvide
         Untold = _fold?.Save() ?? [],
         Facts = Facts?.Save(),
         IsFollowed = _isFollowed,
+        State = State(),
     };
 
     /// <summary>Takes over the state of a room on another silo; before anything else.</summary>
@@ -81,6 +82,7 @@ internal sealed partial class Room(string name, RoomOptions options, TimeProvide
         (Epoch, _sequence, _order, IsWritable) = (state.Epoch, state.Sequence, state.Order, state.Log is not null);
         _members.Load(state.Members);
         LoadData(state);
+        LoadState(state.State);
         _history.Load(state.History, state.Sequence);
         _dedupe.Load(state.Publishes);
         if (_count.Replaces(_members.Users))
@@ -98,6 +100,7 @@ internal sealed partial class Room(string name, RoomOptions options, TimeProvide
         (Epoch, _sequence, _order, IsWritable) = (opened.Epoch, opened.Sequence, opened.Log.Mark.FirstOrder, true);
         _history.Load(opened.Messages, opened.Sequence);
         _dedupe.Load(opened.Publishes);
+        LoadState(opened.State);
         Facts?.Open(opened.Log.Mark.Term);
     }
 
@@ -111,6 +114,7 @@ internal sealed partial class Room(string name, RoomOptions options, TimeProvide
             now = entry.Message.Timestamp;
         }
         _pending.Clear();
+        _state?.Commit();
         _history.Trim(now);
         return _history.First;
     }
@@ -135,6 +139,7 @@ internal sealed partial class Room(string name, RoomOptions options, TimeProvide
         var committed = _sequence -= _pending.Count;
         _pending.Clear();
         _dedupe.RollBackTo(committed);
+        _state?.RollBack();
         _events.RemoveAll(item => item.Sequence > committed);
         Facts?.RollBackTo(committed);
         foreach (ref var reply in replies)
@@ -142,8 +147,8 @@ internal sealed partial class Room(string name, RoomOptions options, TimeProvide
             reply = reply switch
             {
                 PublishedReply { Receipt: var receipt } when receipt.Epoch == Epoch && receipt.Sequence > committed => s_unavailable,
-                JoinedReply joined => joined with { Position = Until(joined.Position), Missed = Only(joined.Missed) },
-                SyncedReply synced => synced with { Position = Until(synced.Position), Missed = Only(synced.Missed) },
+                JoinedReply joined => joined with { Position = Until(joined.Position), Missed = Only(joined.Missed), State = Committed(joined.State) },
+                SyncedReply synced => synced with { Position = Until(synced.Position), Missed = Only(synced.Missed), State = Committed(synced.State) },
                 _ => reply,
             };
         }
@@ -175,9 +180,6 @@ internal sealed partial class Room(string name, RoomOptions options, TimeProvide
         }
         if (!TryTakeData(front, join, out var data, out var wrong))
             return wrong;
-        if (_members.IsHidden(front, join.Connection) is { } wasHidden && wasHidden != join.IsHidden)
-            Remove(front, join.Connection);
-        Add(front, join, data);
         var missed = join.Since is { } since && since.Epoch == Epoch ? After(since.Sequence, join.MaxBytes) : null;
         if (!TryTakeResume(join.User, missed))
             missed = null;
@@ -188,13 +190,21 @@ internal sealed partial class Room(string name, RoomOptions options, TimeProvide
             if (!TryTakeResume(join.User, missed))
                 missed = null;
         }
-        return new JoinedReply(Position, _order, _members.Users, recovered, missed ?? []);
+        var state = join.WithState && recovered != true ? State() : null;
+        if (state is { Length: > 0 } && !TryTakeResume(join.User, StateBytes))
+            return s_tooMuchState;
+        if (_members.IsHidden(front, join.Connection) is { } wasHidden && wasHidden != join.IsHidden)
+            Remove(front, join.Connection);
+        Add(front, join, data);
+        return new JoinedReply(Position, _order, _members.Users, recovered, missed ?? []) { State = state };
     }
 
     /// <summary>What a join brings of the past counts for how much its user may have of it.</summary>
-    private bool TryTakeResume(string user, FrontEvent[]? messages)
+    private bool TryTakeResume(string user, FrontEvent[]? messages) => messages is null or [] || TryTakeResume(user, BodiesOf(messages));
+
+    private bool TryTakeResume(string user, long bytes)
     {
-        if (messages is null or [] || (_resumes ??= new(options.ResumeBytesPerSecond, options.ResumeBurstBytes)).TryTake(user, BodiesOf(messages), NowMs()))
+        if ((_resumes ??= new(options.ResumeBytesPerSecond, options.ResumeBurstBytes)).TryTake(user, bytes, NowMs()))
             return true;
         SiloLimits.Met(SiloLimits.Resume);
         return false;
@@ -216,7 +226,8 @@ internal sealed partial class Room(string name, RoomOptions options, TimeProvide
         // A front of another epoch has no message of this one.
         var after = sync.Since is { } since && since.Epoch == Epoch ? since.Sequence : 0;
         var missed = After(after, sync.MaxBytes);
-        return new SyncedReply(Position, _order, missed ?? [], missed is not null, _members.Users);
+        var needsState = sync.NeedsState || (sync.FollowsState && (missed is null || sync.Since?.Epoch != Epoch));
+        return new SyncedReply(Position, _order, missed ?? [], missed is not null, _members.Users) { State = needsState ? State() : null };
     }
 
     /// <summary>A front is gone, and all its connections with it.</summary>
@@ -238,15 +249,17 @@ internal sealed partial class Room(string name, RoomOptions options, TimeProvide
     public RoomReply Publish(PublishCommand publish, byte[]? body = null) =>
         Problem(publish) ?? (publish.IsEphemeral
             ? SendEphemeral(publish.User, publish.Key, body ?? publish.Body, except: publish.Except)
-            : Publish(FrontEventKind.Message, publish.User, publish.Id, body ?? publish.Body, except: publish.Except, named: publish.Body));
+            : Publish(FrontEventKind.Message, publish.User, publish.Id, body ?? publish.Body, except: publish.Except, named: publish.Body, change: ChangeOf(publish)));
 
     /// <summary>What is wrong with it. Checked here too: a log may refuse a message with all others of the turn, those of other fronts included.</summary>
     public RefusedReply? Problem(PublishCommand publish)
     {
         if (NameProblem(publish.User) is { } refused)
             return refused;
-        if ((PublishId.Problem(publish.Id) ?? EphemeralKey.Problem(publish.Key, publish.IsEphemeral)) is { } problem)
+        if ((PublishId.Problem(publish.Id) ?? KeyRules.Problem(publish.Key, publish.IsEphemeral, publish.IfVersion, publish.Ttl, publish.IsDeleted, publish.Body.Length > 0)) is { } problem)
             return new RefusedReply(RequestException.BadRequest, problem);
+        if (publish.IsDeleted)
+            return null;
         return MessageBody.Problem(publish.Body, options.MaxContentBytes) is { } wrong ? new RefusedReply(wrong.Code, wrong.Message) : null;
     }
 
@@ -256,17 +269,24 @@ internal sealed partial class Room(string name, RoomOptions options, TimeProvide
     private static RefusedReply? NameProblem(string user) =>
         Names.Problem(user, "user") is { } problem ? new RefusedReply(RequestException.NameInvalid, problem) : null;
 
-    /// <summary>Numbers a message, or recognises a repeat, by the body that was sent (<paramref name="named"/>) whatever a hook has made of it.</summary>
-    public RoomReply Publish(FrontEventKind kind, string? from, string? id, byte[] body, bool isService = false, string? except = null, byte[]? named = null)
+    /// <summary>
+    /// Numbers a message, or recognises a repeat, by the body that was sent (<paramref name="named"/>) whatever a hook has made of it. With a
+    /// <paramref name="change"/> of the state it has the key in its body, for whoever gets it.
+    /// </summary>
+    public RoomReply Publish(
+        FrontEventKind kind, string? from, string? id, byte[] body, bool isService = false, string? except = null, byte[]? named = null, StateChange? change = null)
     {
         var sender = isService ? KnownPublish.OfService(from) : from; // ids of a service are not those of a user of its name
         var now = NowMs();
-        var hash = id is null ? 0 : PublishDedupe.Hash(named ?? body);
+        var hash = id is null ? 0 : PublishDedupe.Hash(change is null ? named ?? body : MessageBody.WithKey(change, named ?? body, expires: 0));
         if (id is not null && _dedupe.TryGet(sender, id, now, out var known))
             return known.BodyHash == hash ? new PublishedReply(known.Receipt) : s_conflict;
         if (!IsWritable)
             return s_unavailable;
+        if (change is not null && Problem(change, from, body, now) is { } refused)
+            return refused;
         var receipt = new Receipt(Epoch, ++_sequence, now);
+        var entry = change is null ? null : Change(change, from, isService, body, now);
         var message = new FrontEvent
         {
             Kind = kind,
@@ -276,11 +296,11 @@ internal sealed partial class Room(string name, RoomOptions options, TimeProvide
             Sequence = _sequence,
             Order = ++_order,
             Timestamp = now,
-            Body = body,
+            Body = entry is null ? body : MessageBody.WithKey(change!, body, entry.Expires),
             IsService = isService,
             Except = except,
         };
-        _pending.Add(new LogEntry(message, id, hash));
+        _pending.Add(new LogEntry(message, id, hash) { State = entry });
         if (id is not null)
             _dedupe.Add(new KnownPublish(sender, id, hash, receipt));
         _events.Add(message);
@@ -343,6 +363,9 @@ internal sealed partial class Room(string name, RoomOptions options, TimeProvide
 
     private static readonly RefusedReply s_unavailable =
         new(RoomException.Unavailable, "The room's log cannot be written now; try again, with the same id.");
+
+    private static readonly RefusedReply s_tooMuchState = new(
+        RoomException.Unavailable, "The user has had as much of what the room has kept as it may for now (Rooms:ResumeBytesPerSecond); try again later.");
 
     internal long NowMs() => time.GetUtcNow().ToUnixTimeMilliseconds();
 }

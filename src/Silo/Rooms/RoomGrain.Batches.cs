@@ -39,7 +39,7 @@ internal sealed partial class RoomGrain
         return await Turn(messages[0].From, isKept, async () =>
         {
             var judgements = _hooks is null ? null : await Judge([.. messages.Select((message, i) =>
-                bodies[i] is { } body ? PublishOf(KindOf(message), message.From, message.Id, body, isService: true) : null)]);
+                bodies[i] is { } body ? PublishOf(KindOf(message), message.From, message.Id, body, isService: true, message.Key, message.IsDeleted) : null)]);
             return [.. messages.Select((message, i) => bodies[i] is not { } body ? refused[i]
                 : judgements?[i].Refusal ?? Publish(KindOf(message), message, body, judgements?[i].Body))];
         });
@@ -53,7 +53,10 @@ internal sealed partial class RoomGrain
     /// <param name="replaced">What a hook has made of it; null for nothing.</param>
     private RoomReply Publish(FrontEventKind kind, RoomMessage message, byte[] body, byte[]? replaced = null) => kind == FrontEventKind.Ephemeral
         ? _room.SendEphemeral(message.From, message.Key, replaced ?? body, isService: true, except: message.Exclude)
-        : _room.Publish(kind, message.From, message.Id, replaced ?? body, isService: true, except: message.Exclude, named: body);
+        : _room.Publish(kind, message.From, message.Id, replaced ?? body, isService: true, except: message.Exclude, named: body, change: ChangeOf(message));
+
+    private static StateChange? ChangeOf(RoomMessage message) => message.Key is null ? null
+        : new(message.Key, message.IsDeleted) { IfVersion = message.IfVersion, Ttl = MessageBody.TtlOf(message) };
 
     private async Task<Receipt> Send(FrontEventKind kind, RoomMessage message, byte[] body)
     {

@@ -41,6 +41,7 @@ internal sealed partial class RoomGrain
 
     private void UpdateMemory()
     {
+        CountState();
         if (_memory is null && _room.KeptBytes + _batches.MissedBytes == 0)
             return;
         _memory ??= new RoomMemory(_room, _batches, budget, () => GrainContext.Scheduler.QueueAction(Release));

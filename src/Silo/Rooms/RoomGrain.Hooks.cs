@@ -48,7 +48,7 @@ internal sealed partial class RoomGrain
         }
         // First all answers: nothing may be pending while the turn waits.
         var judgements = await Judge([.. commands.Select(command => command is PublishCommand publish && _room.Problem(publish) is null
-            ? PublishOf(publish.IsEphemeral ? FrontEventKind.Ephemeral : FrontEventKind.Message, publish.User, publish.Id, publish.Body, isService: false) : null)]);
+            ? PublishOf(publish.IsEphemeral ? FrontEventKind.Ephemeral : FrontEventKind.Message, publish.User, publish.Id, publish.Body, isService: false, publish.Key, publish.IsDeleted) : null)]);
         for (var i = 0; i < commands.Length; i++)
         {
             replies[i] = judgements[i].Refusal
@@ -56,8 +56,8 @@ internal sealed partial class RoomGrain
         }
     }
 
-    private RoomPublish PublishOf(FrontEventKind kind, string? from, string? id, byte[] body, bool isService) =>
-        new() { Room = this.GetPrimaryKeyString(), Kind = kind, From = from, IsService = isService, Id = id, Body = body };
+    private RoomPublish PublishOf(FrontEventKind kind, string? from, string? id, byte[] body, bool isService, string? key, bool isDeleted) =>
+        new() { Room = this.GetPrimaryKeyString(), Kind = kind, From = from, IsService = isService, Id = id, Body = body, Key = key, IsDeleted = isDeleted };
 
     /// <summary>Asks hooks about messages, all at once; those that are null, and what is repeated or will be refused as the room's log is away, pass.</summary>
     private async ValueTask<Judgement[]> Judge(RoomPublish?[] publishes)
@@ -75,7 +75,7 @@ internal sealed partial class RoomGrain
     /// <summary>Publishes for a service, as hooks want it.</summary>
     private async ValueTask<RoomReply> PublishHooked(FrontEventKind kind, RoomMessage message, byte[] body)
     {
-        var judgement = (await Judge([PublishOf(kind, message.From, message.Id, body, isService: true)]))[0];
+        var judgement = (await Judge([PublishOf(kind, message.From, message.Id, body, isService: true, message.Key, message.IsDeleted)]))[0];
         return judgement.Refusal ?? Publish(kind, message, body, judgement.Body);
     }
 

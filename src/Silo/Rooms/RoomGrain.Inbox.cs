@@ -21,7 +21,7 @@ internal sealed partial class RoomGrain
 
     /// <summary>How long it stays in memory when nobody is in it.</summary>
     private TimeSpan IdleTime =>
-        _owner is null || !_room.HasPast ? _room.ExpiresIn
+        _owner is null || !_room.HasPast ? (StateTime > _room.ExpiresIn ? StateTime : _room.ExpiresIn)
         : _log?.Mark.Term > 0 ? s_inboxIdle
         : inboxes.Value.Age; // it is nowhere else, and neither is what tells that the user has one
 

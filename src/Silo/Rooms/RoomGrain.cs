@@ -50,7 +50,7 @@ internal sealed partial class RoomGrain(
         var name = this.GetPrimaryKeyString();
         _owner = InboxKey.UserOf(name);
         Names.Check(_owner ?? name, _owner is null ? "room" : "user");
-        _room = new Room(name, options.Value, time, Retention);
+        _room = new Room(name, options.Value, time, Retention) { StateBudget = ServiceProvider.GetRequiredService<StateBudget>() };
         FindHooks();
         if (_migrated is { } state)
         {
@@ -76,6 +76,7 @@ internal sealed partial class RoomGrain(
         var moves = this.MigrateIfSiloStops(reason);
         registry.Remove(this);
         _memory?.Remove();
+        EndState();
         EndOpen();
         foreach (var front in _room.Fronts)
             lease.UnwatchRoom(front, this.GetPrimaryKeyString());

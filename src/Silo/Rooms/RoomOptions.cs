@@ -94,6 +94,23 @@ public sealed class RoomOptions
     [Range(1024, 1024 * 1024 * 1024)]
     public int DedupeBytes { get; set; } = DefaultDedupeBytes;
 
+    /// <summary>The most keys that the state of a room has; a message that would add one is refused with <c>state_full</c>. 0 to 100,000.</summary>
+    [Range(0, 100_000)]
+    public int MaxStateKeys { get; set; } = 1000;
+
+    /// <summary>
+    /// What the state of a room may take in memory, its text and 240 bytes for each key; a message that would add to it beyond is refused with
+    /// <c>state_full</c>. Who joins gets all of it. 1,024 to 64 MiB.
+    /// </summary>
+    [Range(1024, 64 * 1024 * 1024)]
+    public int MaxStateBytes { get; set; } = 1024 * 1024;
+
+    /// <summary>
+    /// The same for all rooms of a silo together. By default an eighth of the memory that the process may use. 64 KiB to 1 PiB.
+    /// </summary>
+    [Range(typeof(long), "65536", "1125899906842624")]
+    public long? TotalStateBytes { get; set; }
+
     /// <summary>The most connections in a room; a join beyond is refused with <c>room_full</c>. 1 to 10,000,000.</summary>
     [Range(1, 10_000_000)]
     public int MaxMembers { get; set; } = 100_000;

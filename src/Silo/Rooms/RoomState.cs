@@ -37,6 +37,9 @@ internal sealed record RoomState
 
     /// <summary>Members have asked to know of the others.</summary>
     [Id(11)] public bool IsFollowed { get; init; }
+
+    /// <summary>What its keys have.</summary>
+    [Id(12)] public StateEntry[] State { get; init; } = [];
 }
 
 /// <summary>Whether a user was last told to be in the room.</summary>

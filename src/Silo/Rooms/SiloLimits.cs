@@ -13,6 +13,7 @@ internal static class SiloLimits
     public const string Presence = "presence";
     public const string PresenceBytes = "presence_bytes";
     public const string Resume = "resume";
+    public const string State = "state";
     public const string Openings = "openings";
 
     private static readonly Meter s_meter = new("Realtime.Silo");

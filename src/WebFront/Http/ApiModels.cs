@@ -23,8 +23,17 @@ internal record SendRequest
     /// <summary>To a room: it goes to who is there now, and is neither numbered nor kept.</summary>
     public bool? Ephemeral { get; init; }
 
-    /// <summary>Of an ephemeral message: the newest with it and its sender takes the place of older ones that wait.</summary>
+    /// <summary>To a room: the key of its state that the message sets. Of an ephemeral message: the newest with it and its sender takes the place of older ones that wait.</summary>
     public string? Key { get; init; }
+
+    /// <summary>The version that the key must have.</summary>
+    public long? If { get; init; }
+
+    /// <summary>How long the key lives, milliseconds.</summary>
+    public long? Ttl { get; init; }
+
+    /// <summary>The key is deleted.</summary>
+    public bool? Deleted { get; init; }
 
     /// <summary>To a room: the id of a connection that does not get it.</summary>
     public string? Exclude { get; init; }
@@ -72,7 +81,11 @@ internal sealed record HistoryResponse(string Room, string? Epoch, IReadOnlyList
 /// <summary>A message as the members of the room got it.</summary>
 /// <param name="Type"><c>message</c>, or how a service sent it unwrapped: <c>text</c>, in <paramref name="Content"/>, or <c>binary</c>, as base64 in <paramref name="Data"/>.</param>
 /// <param name="Service">True for a message of a service.</param>
-internal sealed record HistoryMessage(string Type, string? From, bool? Service, string? Content, JsonElement? Data, long Seq, long Timestamp)
+/// <param name="Key">The key of the room's state that it has set.</param>
+/// <param name="Expires">From when on the key is gone, Unix milliseconds.</param>
+/// <param name="Deleted">True when it has deleted the key.</param>
+internal sealed record HistoryMessage(
+    string Type, string? From, bool? Service, string? Content, JsonElement? Data, long Seq, long Timestamp, string? Key = null, long? Expires = null, bool? Deleted = null)
 {
     public static HistoryMessage Of(FrontEvent message)
     {
@@ -89,7 +102,32 @@ internal sealed record HistoryMessage(string Type, string? From, bool? Service, 
             "message", message.From, message.IsService ? true : null,
             body.RootElement.TryGetProperty("content", out var content) ? content.GetString() : null,
             body.RootElement.TryGetProperty("data", out var data) ? data.Clone() : null,
-            message.Sequence, message.Timestamp);
+            message.Sequence, message.Timestamp,
+            body.RootElement.TryGetProperty("key", out var key) ? key.GetString() : null,
+            body.RootElement.TryGetProperty("expires", out var expires) ? expires.GetInt64() : null,
+            body.RootElement.TryGetProperty("deleted", out _) ? true : null);
+    }
+}
+
+/// <summary>A page of what the keys of a room's state have.</summary>
+/// <param name="Epoch">Absent when the room is unused.</param>
+/// <param name="Seq">The room's last message, up to which the page has all changes.</param>
+internal sealed record StateResponse(string Room, string? Epoch, long Seq, IReadOnlyList<StateItem> Entries, string? Next);
+
+/// <summary>What a key has.</summary>
+/// <param name="Seq">The key's version: the message that has set it.</param>
+/// <param name="Expires">From when on it is gone, Unix milliseconds.</param>
+internal sealed record StateItem(string Key, string? From, bool? Service, string? Content, JsonElement? Data, long Seq, long Timestamp, long? Expires)
+{
+    public static StateItem Of(StateEntry entry)
+    {
+        byte[] json = [(byte)'{', .. entry.Body, (byte)'}'];
+        using var body = JsonDocument.Parse(json);
+        return new(
+            entry.Key, entry.From, entry.IsService ? true : null,
+            body.RootElement.TryGetProperty("content", out var content) ? content.GetString() : null,
+            body.RootElement.TryGetProperty("data", out var data) ? data.Clone() : null,
+            entry.Sequence, entry.Timestamp, entry.Expires > 0 ? entry.Expires : null);
     }
 }
 
@@ -185,6 +223,7 @@ internal sealed record BroadcastResponse(int Fronts);
 [JsonSerializable(typeof(RoomsResponse))]
 [JsonSerializable(typeof(RoomResponse))]
 [JsonSerializable(typeof(HistoryResponse))]
+[JsonSerializable(typeof(StateResponse))]
 [JsonSerializable(typeof(MembersResponse))]
 [JsonSerializable(typeof(UserResponse))]
 [JsonSerializable(typeof(DisconnectRequest))]

@@ -111,8 +111,11 @@ internal sealed class ApiRequest(HttpContext context, IReadOnlyList<string> name
     {
         if (request.From is not null)
             Checked(request.From, "sender");
-        if (request.Content is null && request.Data.ValueKind == JsonValueKind.Undefined)
+        var hasBody = request.Content is not null || request.Data.ValueKind != JsonValueKind.Undefined;
+        if (!hasBody && request.Deleted != true)
             throw new ApiException(Problems.BadRequest, "A message needs content or data.");
+        if (KeyRules.Problem(request.Key, request.Ephemeral == true, request.If, request.Ttl, request.Deleted == true, hasBody) is { } problem)
+            throw new ApiException(Problems.BadRequest, problem);
         return new RoomMessage
         {
             Content = request.Content,
@@ -121,6 +124,9 @@ internal sealed class ApiRequest(HttpContext context, IReadOnlyList<string> name
             Id = id,
             IsEphemeral = request.Ephemeral == true,
             Key = request.Key,
+            IfVersion = request.If,
+            Ttl = request.Ttl is { } ttl ? TimeSpan.FromMilliseconds(ttl) : null,
+            IsDeleted = request.Deleted == true,
             Exclude = request.Exclude,
         };
     }

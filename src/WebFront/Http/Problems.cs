@@ -126,7 +126,7 @@ internal static partial class Problems
         ErrorCodes.Forbidden => Forbidden,
         ErrorCodes.RateLimited => RateLimited,
         ErrorCodes.RoomFull => new(StatusCodes.Status503ServiceUnavailable, code),
-        ErrorCodes.IdConflict => new(StatusCodes.Status409Conflict, code),
+        ErrorCodes.IdConflict or ErrorCodes.VersionConflict or ErrorCodes.StateFull => new(StatusCodes.Status409Conflict, code),
         ErrorCodes.ContentTooLong => new(StatusCodes.Status413PayloadTooLarge, code),
         ErrorCodes.RevocationsFull => new(StatusCodes.Status503ServiceUnavailable, code),
         ErrorCodes.Unavailable => new(StatusCodes.Status503ServiceUnavailable, code),

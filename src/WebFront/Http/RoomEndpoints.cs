@@ -13,6 +13,7 @@ internal static class RoomEndpoints
         new("GET", "rooms/{room}", RealtimePolicies.Read, Describe),
         new("GET", "rooms/{room}/members", RealtimePolicies.Read, Members),
         new("GET", "rooms/{room}/messages", RealtimePolicies.Read, History),
+        new("GET", "rooms/{room}/state", RealtimePolicies.Read, State),
         new("POST", "rooms/{room}/messages", RealtimePolicies.Publish, Send),
         new("DELETE", "rooms/{room}/members/{user}", RealtimePolicies.Admin, Remove),
         new("POST", "rooms/{room}/members/{user}/unblock", RealtimePolicies.Admin, Unblock),
@@ -54,6 +55,15 @@ internal static class RoomEndpoints
         var page = await calls.Call(() => calls.Room(room).History(before, limit, epoch));
         await request.Ok(
             new HistoryResponse(room, page.Epoch.Length == 0 ? null : page.Epoch, [.. page.Messages.Select(HistoryMessage.Of)], page.More), ApiJson.Default.HistoryResponse);
+    }
+
+    private static async Task State(ApiRequest request)
+    {
+        var (calls, room, after, limit) = (request.Calls, request.Room, request.After, request.Limit(Limits.PageSize));
+        var page = await calls.Call(() => calls.Room(room).State(after, limit));
+        await request.Ok(
+            new StateResponse(room, page.Position.Epoch.Length == 0 ? null : page.Position.Epoch, page.Position.Sequence, [.. page.Entries.Select(StateItem.Of)], page.Next),
+            ApiJson.Default.StateResponse);
     }
 
     private static async Task Send(ApiRequest request)

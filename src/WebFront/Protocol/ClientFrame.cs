@@ -42,6 +42,10 @@ internal ref struct ClientFrame
         Ephemeral = 65536,
         Key = 131072,
         Presence = 262144,
+        If = 524288,
+        Ttl = 1048576,
+        Deleted = 2097152,
+        State = 4194304,
     }
 
     public ClientFrameType Type { get; private set; }
@@ -59,6 +63,10 @@ internal ref struct ClientFrame
     public bool? Ephemeral { get; private set; }
     public string? Key { get; private set; }
     public string? Presence { get; private set; }
+    public long? If { get; private set; }
+    public long? Ttl { get; private set; }
+    public bool? Deleted { get; private set; }
+    public bool? State { get; private set; }
     public string? Token { get; private set; }
     public string? Method { get; private set; }
     public string? Code { get; private set; }
@@ -226,6 +234,18 @@ internal ref struct ClientFrame
             case Fields.Presence:
                 Presence = ReadString(ref reader, field);
                 break;
+            case Fields.If:
+                If = ReadNumber(ref reader, field);
+                break;
+            case Fields.Ttl:
+                Ttl = ReadNumber(ref reader, field);
+                break;
+            case Fields.Deleted:
+                Deleted = ReadBoolean(ref reader, field);
+                break;
+            case Fields.State:
+                State = ReadBoolean(ref reader, field);
+                break;
             case Fields.Token:
                 Token = ReadString(ref reader, field);
                 break;
@@ -273,6 +293,14 @@ internal ref struct ClientFrame
             return Fields.Key;
         if (reader.ValueTextEquals("presence"u8))
             return Fields.Presence;
+        if (reader.ValueTextEquals("if"u8))
+            return Fields.If;
+        if (reader.ValueTextEquals("ttl"u8))
+            return Fields.Ttl;
+        if (reader.ValueTextEquals("deleted"u8))
+            return Fields.Deleted;
+        if (reader.ValueTextEquals("state"u8))
+            return Fields.State;
         if (reader.ValueTextEquals("token"u8))
             return Fields.Token;
         if (reader.ValueTextEquals("method"u8))

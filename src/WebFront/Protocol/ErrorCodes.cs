@@ -35,6 +35,12 @@ public static class ErrorCodes
     /// <summary>The publish id was used for another message.</summary>
     public const string IdConflict = RoomException.IdConflict;
 
+    /// <summary>The key of the room's state has another version than <c>if</c> says.</summary>
+    public const string VersionConflict = RoomException.VersionConflict;
+
+    /// <summary>The room's state has as many keys or bytes as it may.</summary>
+    public const string StateFull = RoomException.StateFull;
+
     /// <summary>A hook of the application does not want the message; it may give a code of its own instead.</summary>
     public const string Refused = RoomException.Refused;
 

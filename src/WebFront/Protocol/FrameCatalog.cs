@@ -27,10 +27,10 @@ internal static class FrameCatalog
     /// <summary>What clients send. Any other field is passed over.</summary>
     public static readonly FrameForm[] Client =
     [
-        new("join", "room", "id epoch seq last echo data presence"),
+        new("join", "room", "id epoch seq last echo data presence state"),
         new("leave", "room", "id"),
         new("update", "room data", "id"),
-        new("message", "room", "id content data echo ephemeral key"),
+        new("message", "room", "id content data echo ephemeral key if ttl deleted"),
         new("message", "to", "id content data"),
         new("members", "room", "id after limit"),
         new("history", "room", "id before limit epoch"),
@@ -60,11 +60,12 @@ internal static class FrameCatalog
         new("refreshed", "", "id expires"),
         new("call", "id method", "data"),
         new("result", "id", "data"),
-        new("message", "room epoch seq timestamp", "from service content data"),
+        new("message", "room epoch seq timestamp", "from service content data key expires deleted"),
         new("message", "room ephemeral timestamp", "from service content data key"),
         new("message", "timestamp", "to from service content data"),
         new("message", "to epoch seq timestamp", "from service content data"),
         new("excluded", "room epoch seq"),
+        new("state", "room entries more"),
         new("join", "room from", "data order"),
         new("leave", "room from", "order"),
         new("update", "room from", "data order"),
@@ -77,10 +78,13 @@ internal static class FrameCatalog
     /// <summary>What stands in the <c>messages</c> of <c>history</c>.</summary>
     public static readonly FrameForm[] History =
     [
-        new("message", "room epoch seq timestamp", "from service content data"),
+        new("message", "room epoch seq timestamp", "from service content data key expires deleted"),
         new("text", "room content epoch seq timestamp"),
         new("binary", "room data epoch seq timestamp"),
     ];
+
+    /// <summary>The fields of what stands in the <c>entries</c> of <c>state</c>; that it has no type.</summary>
+    public static readonly FrameForm StateEntry = new("", "key seq timestamp", "from service content data expires");
 
     /// <summary>The types that a client may send, in words: "join, leave or ping".</summary>
     public static string ClientTypes { get; } = InWords([.. Client.Select(form => form.Type).Distinct()]);

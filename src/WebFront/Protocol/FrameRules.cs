@@ -59,18 +59,17 @@ internal static class FrameRules
 
     public static Refusal? BodyProblem(in ClientFrame frame, int maxBytes)
     {
-        if (!frame.HasBody)
+        if (!frame.HasBody && frame.Deleted != true)
             return Refusal.BadRequest("A message needs 'content' or 'data'.");
         return SizeProblem(frame, maxBytes);
     }
 
     /// <summary>Of a message to a room.</summary>
-    public static Refusal? EphemeralProblem(in ClientFrame frame) => frame.Key is not null && frame.Ephemeral != true
-        ? Refusal.BadRequest("'key' is for a message with 'ephemeral' only.")
-        : EphemeralKey.Problem(frame.Key, isEphemeral: true) is { } problem ? Refusal.BadRequest(problem) : null;
+    public static Refusal? KeyProblem(in ClientFrame frame) =>
+        KeyRules.Problem(frame.Key, frame.Ephemeral == true, frame.If, frame.Ttl, frame.Deleted == true, frame.HasBody) is { } problem ? Refusal.BadRequest(problem) : null;
 
     /// <summary>Of a message to a user.</summary>
-    public static Refusal? DirectProblem(in ClientFrame frame) => frame.Ephemeral == true || frame.Key is not null
+    public static Refusal? DirectProblem(in ClientFrame frame) => frame.Ephemeral == true || (frame.Key, frame.If, frame.Ttl) is not (null, null, null) || frame.Deleted == true
         ? Refusal.BadRequest("Only a message to a 'room' may be 'ephemeral', or have a 'key'; one with 'to' may not.")
         : null;
 

@@ -27,6 +27,7 @@ internal sealed partial class RealtimeProtocol
             IsHidden = isHidden,
             Data = frame.CopyData(),
             Presence = frame.Presence switch { null => PresenceMode.Changes, "members" => PresenceMode.Members, _ => PresenceMode.Count },
+            WithState = frame.State == true,
         };
 
     private ValueTask RefuseRooms(Session session, in ClientFrame frame) =>

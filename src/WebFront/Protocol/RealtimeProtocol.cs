@@ -226,7 +226,7 @@ internal sealed partial class RealtimeProtocol(
 
     private ValueTask Publish(Session session, in ClientFrame frame)
     {
-        if ((MembershipProblem(session, frame, out var membership) ?? EphemeralProblem(frame) ?? BodyProblem(frame, _options.MaxContentBytes)) is { } refusal)
+        if ((MembershipProblem(session, frame, out var membership) ?? KeyProblem(frame) ?? BodyProblem(frame, _options.MaxContentBytes)) is { } refusal)
             return Refuse(session, frame, refusal);
         if (membership.Gate is { } gate)
             return Publish(session, membership, gate, CommandOf(session, membership, frame));
@@ -243,6 +243,10 @@ internal sealed partial class RealtimeProtocol(
             Except = frame.Echo ?? membership.HasEcho ? null : session.Connection.Id,
             IsEphemeral = frame.Ephemeral == true,
             Key = frame.Key,
+            IfVersion = frame.If,
+            IfEpoch = frame.If is null ? null : membership.Room.Epoch,
+            Ttl = frame.Ttl,
+            IsDeleted = frame.Deleted == true,
         };
 
     private ValueTask Publish(Session session, Membership membership, AccessGate gate, PublishCommand command)

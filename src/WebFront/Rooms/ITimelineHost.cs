@@ -23,6 +23,9 @@ internal interface ITimelineHost
     /// <summary>Tells the members who have asked for it who is in the room: what has changed may not have come here.</summary>
     void RenewPresence(SyncedReply reply) { }
 
+    /// <summary>Gives the members who have asked for it the room's state, where it came with the sync: messages that have changed it may be lost.</summary>
+    void RenewState(SyncedReply reply, bool isLoss) { }
+
     /// <summary>Sends the room a sync; its answer goes to <see cref="RoomTimeline.EndSync"/>.</summary>
     void RequestSync();
 

@@ -41,7 +41,7 @@ internal sealed partial class LocalRoom
                 var (session, membership) = (Session.Of(member), Session.Of(member).MembershipIn(this));
                 return new Member(session.User, member.Id, membership is { IsHidden: true }) { Data = membership?.Data, DataTime = membership?.DataTime ?? 0 };
             })];
-            return new SyncCommand(members, _timeline.Position) { MaxBytes = _services.Options.MaxResumeBytes, FollowsPresence = _audience.IsFollowed };
+            return new SyncCommand(members, _timeline.Position) { MaxBytes = _services.Options.MaxResumeBytes, FollowsPresence = _audience.IsFollowed, FollowsState = _followsState, NeedsState = TakeNeedsState() };
         }
     }
 

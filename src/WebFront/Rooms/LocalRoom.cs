@@ -276,6 +276,8 @@ internal sealed partial class LocalRoom : ITimelineHost
         var wasAdmitted = membership.IsAdmitted;
         membership.IsAdmitted = true;
         membership.Presence = join.Presence;
+        membership.HasState = join.WithState;
+        BeginState(session, join, reply, admission.IsAtAnswer);
         BeginPresence(membership, join);
         foreach (var item in admission.Since)
         {
@@ -331,6 +333,7 @@ internal sealed partial class LocalRoom : ITimelineHost
         {
             _pacer.Flush(); // to what is held
             _timeline.EndSync(reply);
+            EndStateSync(reply);
             if (reply is null)
                 _commands.ForgetSilo(); // so that it is repeated
         }

@@ -45,6 +45,9 @@ internal sealed class Membership(LocalRoom room, AccessGate? gate = null)
     /// <summary>What its connection has asked to know of the others.</summary>
     public PresenceMode Presence { get; set; }
 
+    /// <summary>Its connection has asked for the room's state.</summary>
+    public bool HasState { get; set; }
+
     /// <summary>What its connection shows of itself, as the room has it: so that another silo can be told. Read and written under the room's lock.</summary>
     public byte[]? Data { get; set; }
 

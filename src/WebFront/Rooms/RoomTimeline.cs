@@ -185,6 +185,7 @@ internal sealed class RoomTimeline(ITimelineHost host, long capacity)
     /// <summary>Delivers what was missed, then goes on from where the room was when it answered.</summary>
     private void CatchUp(SyncedReply reply)
     {
+        var isLoss = !reply.Complete || reply.Position.Epoch != _epoch;
         if (reply.Position.Epoch != _epoch)
             ChangeEpoch(reply.Position.Epoch, reply.Members);
         if (!reply.Complete)
@@ -204,6 +205,7 @@ internal sealed class RoomTimeline(ITimelineHost host, long capacity)
         _sequence = Math.Max(_sequence, reply.Position.Sequence);
         KeepForJoins(missed);
         host.RenewPresence(reply);
+        host.RenewState(reply, isLoss);
         if (reply.Presence is { } page && page.Order > _order)
             _latestJoin = Math.Max(_latestJoin, page.Order); // as for newcomers
     }
