@@ -135,6 +135,23 @@ public sealed class PostgresLogTests(PostgresFixture postgres) : IAsyncLifetime
     }
 
     [Fact]
+    public async Task State_that_has_expired_goes_and_that_of_a_forgotten_room_too()
+    {
+        await using var logs = new TestLogs(_database, null, _time);
+        var at = _time.GetUtcNow().ToUnixTimeMilliseconds();
+        var log = await logs.Open();
+        await Append(log, Entries.Of(log, 1, at: at) with { State = new("stays", 1, Entries.Body("x")) },
+            Entries.Of(log, 2, at: at) with { State = new("goes", 2, Entries.Body("y")) { Expires = at + 60_000 } });
+        Assert.Equal(2, (await logs.Open()).State.Length);
+        _time.Advance(TimeSpan.FromMilliseconds(60_001));
+        Assert.Equal(["stays"], (await logs.Open()).State.Select(entry => entry.Key));
+        await logs.Trimmer.TrimAges().WaitAsync(TestLogs.Bound);
+        Assert.Equal(1L, await logs.Execute("SELECT count(*) FROM realtime_state"));
+        await logs.Execute("DELETE FROM realtime_rooms");
+        Assert.Equal(0L, await logs.Execute("SELECT count(*) FROM realtime_state"));
+    }
+
+    [Fact]
     public async Task Rooms_that_nobody_used_for_long_are_forgotten_with_their_epoch()
     {
         var log = await _logs.Open();

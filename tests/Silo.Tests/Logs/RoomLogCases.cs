@@ -95,6 +95,39 @@ public abstract class RoomLogCases : IAsyncLifetime
     }
 
     [Fact]
+    public async Task The_state_is_kept_with_the_messages_that_change_it_and_stays_when_they_go()
+    {
+        var first = await Open();
+        var now = DateTimeOffset.UtcNow.ToUnixTimeMilliseconds();
+        StateEntry Set(string key, long sequence, string? content, long expires = 0) => new(key, sequence, content is null ? [] : Body(content))
+        {
+            From = sequence == 2 ? null : "alice", IsService = sequence == 2, Timestamp = now, Expires = expires,
+        };
+        LogEntry Change(OpenedLog log, StateEntry entry) => Entry(log, entry.Sequence) with { State = entry };
+        await Append(first, Change(first, Set("a\0", 1, "one")), Change(first, Set("b", 2, "two")), Entry(first, 3), Change(first, Set("a\0", 4, "four")));
+        await Append(first, Change(first, Set("b", 5, null)), Change(first, Set("c", 6, null)), Change(first, Set("c", 7, "seven", now + 3_600_000)));
+        await Append(first, Change(first, Set("d", 8, "eight", now - 1)), Change(first, Set("e", 9, "nine")), Change(first, Set("e", 10, null)), Change(first, Set("b", 11, "eleven")));
+        var other = await Open("other");
+        await Append(other, Entry(other, 1) with { State = Set("a\0", 1, "of another room") });
+        var lost = await Open("lost");
+        await Open("lost");
+        await Assert.ThrowsAsync<LogFencedException>(() => Append(lost, Entry(lost, 1) with { State = Set("a", 1, "lost") }));
+        first.Log.Trim(12);
+
+        await Restart();
+        var second = await Open();
+        Assert.Equal(
+            [("a\0", 4, "four", 0), ("b", 11, "eleven", 0), ("c", 7, "seven", now + 3_600_000)],
+            second.State.Where(entry => entry.Expires == 0 || entry.Expires >= now).OrderBy(entry => entry.Key, StringComparer.Ordinal)
+                .Select(entry => (entry.Key, entry.Sequence, Encoding.UTF8.GetString(entry.Body)[11..^1], entry.Expires)));
+        Assert.All(second.State, entry => Assert.Equal(("alice", false, now), (entry.From, entry.IsService, entry.Timestamp)));
+        Assert.Empty((await Open("lost")).State);
+        await Append(second, Change(second, Set("a\0", 12, null)));
+        Assert.DoesNotContain((await Open()).State, entry => entry.Key == "a\0");
+        Assert.Equal("of another room", Encoding.UTF8.GetString(Assert.Single((await Open("other")).State).Body)[11..^1]);
+    }
+
+    [Fact]
     public async Task A_log_is_found_where_there_is_one_and_else_none_is_made()
     {
         Assert.Null(await _logs.Find("nobody", s_retention).AsTask().WaitAsync(s_bound));

@@ -197,6 +197,29 @@ public sealed class SqliteLogTests : IAsyncDisposable
     }
 
     [Fact]
+    public async Task A_file_of_an_earlier_release_takes_state_and_what_has_expired_or_is_of_a_forgotten_room_goes()
+    {
+        await _file.Execute("DROP TRIGGER state_rooms");
+        await _file.Execute("DROP TABLE state");
+        await _file.DisposeAsync();
+        await using var next = NewFile();
+        next.File.Open();
+        var at = _time.GetUtcNow().ToUnixTimeMilliseconds();
+        var log = await next.Open();
+        await Append(log, Entries.Of(log, 1, at: at) with { State = new("stays", 1, Entries.Body("x")) });
+        await Append(log, Entries.Of(log, 2, at: at) with { State = new("goes", 2, Entries.Body("y")) { Expires = at + 60_000 } });
+        Assert.Equal(["goes", "stays"], (await next.Open()).State.Select(entry => entry.Key).Order());
+        _time.Advance(TimeSpan.FromMinutes(1));
+        Assert.Equal(["stays"], (await next.Open()).State.Select(entry => entry.Key));
+        _time.Advance(TimeSpan.FromMilliseconds(1));
+        await next.Trimmer.TrimAges().WaitAsync(TestLogs.Bound);
+        Assert.Equal(1, await next.Count("state"));
+        _time.Advance(TimeSpan.FromDays(31));
+        await next.Trimmer.TrimAges().WaitAsync(TestLogs.Bound);
+        Assert.Equal((0, 0), (await next.Count("rooms"), await next.Count("state")));
+    }
+
+    [Fact]
     public async Task Messages_of_a_newer_release_are_not_misread_and_a_hole_is_where_the_history_begins()
     {
         var log = await _file.Open();

@@ -107,12 +107,17 @@ public sealed class FrameCatalogTests(Cluster cluster) : IAsyncLifetime
         seen.Add(await bob.Receive("message"));
         await grain.Broadcast(new RoomMessage { Content = "x", IsEphemeral = true });
         seen.Add(await bob.Receive("message"));
+        await Ask(alice, $$"""{"type":"message","room":"{{_room}}","data":1,"key":"k","ttl":60000}""");
+        seen.Add(await bob.Receive("message"));
+        await Ask(alice, $$"""{"type":"message","room":"{{_room}}","key":"gone","deleted":true}""");
+        seen.Add(await bob.Receive("message"));
         var connection = (string)(await Ask(bob, """{"type":"ping"}"""))["connection"]!;
         await grain.Broadcast(new RoomMessage { Content = "x", Exclude = connection });
         seen.Add(await bob.Receive("excluded"));
         await Ask(alice, $$"""{"type":"members","room":"{{_room}}","limit":1}""");
         await using var finn = await _front.Connect("finn");
-        await Ask(finn, $$"""{"type":"join","room":"{{_room}}","presence":"members","data":1}""");
+        await Ask(finn, $$"""{"type":"join","room":"{{_room}}","presence":"members","data":1,"state":true}""");
+        seen.Add(await finn.Receive("state"));
         seen.Add(await bob.Receive("join"));
         await Ask(finn, $$"""{"type":"update","room":"{{_room}}","data":2}""");
         await Ask(finn, $$"""{"type":"members","room":"{{_room}}"}""");
@@ -184,7 +189,10 @@ public sealed class FrameCatalogTests(Cluster cluster) : IAsyncLifetime
                 "room" => _room,
                 "to" => _bob,
                 "seq" or "before" or "limit" or "last" => 1,
-                "echo" or "ephemeral" => true,
+                "if" => 0,
+                "ttl" => 1000,
+                "echo" or "state" => true,
+                "ephemeral" or "deleted" => false,
                 "presence" => "members",
                 "data" => new JsonObject(),
                 _ => "text",
