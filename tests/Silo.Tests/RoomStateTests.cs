@@ -108,7 +108,7 @@ public sealed class RoomStateTests
         Apply(room, Set("b", "two") with { Ttl = 2000 });
         Apply(room, Set("a", "three") with { Ttl = 5000 });
         Assert.Equal(_time.GetUtcNow().ToUnixTimeMilliseconds() + 5000, room.StateExpiresAt);
-        Assert.Contains($"\"key\":\"a\",\"expires\":{room.StateExpiresAt},\"content\":\"three\"", Encoding.UTF8.GetString(room.TakeEvents().Length == 0 ? room.History(null, 1, null).Messages[0].Body : []));
+        Assert.Contains($"\"key\":\"a\",\"expires\":{room.StateExpiresAt},\"content\":\"three\"", Encoding.UTF8.GetString(room.History(null, 1, null).Messages[0].Body));
         _time.Advance(TimeSpan.FromMilliseconds(1999));
         Assert.Equal("a3=three b2=two", State(room));
         _time.Advance(TimeSpan.FromMilliseconds(1));
