@@ -83,7 +83,7 @@ internal static class FrameCatalog
         new("binary", "room data epoch seq timestamp"),
     ];
 
-    /// <summary>The fields of what stands in the <c>entries</c> of <c>state</c>; that it has no type.</summary>
+    /// <summary>What stands in the <c>entries</c> of <c>state</c>, without a type.</summary>
     public static readonly FrameForm StateEntry = new("", "key seq timestamp", "from service content data expires");
 
     /// <summary>The types that a client may send, in words: "join, leave or ping".</summary>

@@ -168,6 +168,10 @@ public sealed class FrameCatalogTests(Cluster cluster) : IAsyncLifetime
             Assert.All(form.OptionalFields.Where(field => (form.Type, field) != ("joined", "next")), field => Assert.Contains(frames, frame => frame.ContainsKey(field)));
         }
 
+        JsonObject[] entries = [.. seen.Where(frame => (string?)frame["type"] == "state").SelectMany(frame => frame["entries"]!.AsArray()).Select(entry => entry!.AsObject())];
+        Assert.NotEmpty(entries);
+        Assert.All(entries, entry => Assert.True(FrameCatalog.StateEntry.Fits("", [.. entry.Select(field => field.Key)]), entry.ToJsonString()));
+
         async Task<JsonObject> Ask(TestClient client, string frame)
         {
             var answer = await client.Ask(JsonNode.Parse(frame)!.AsObject(), seen.Add);

@@ -14,6 +14,7 @@ public sealed partial class FrameDocsTests
         Assert.Equal(FrameCatalog.Client.Select(Row), Table("| a client sends | fields |"));
         Assert.Equal(FrameCatalog.Server.Select(Row), Table("| a server sends | fields |"));
         Assert.Equal(FrameCatalog.History.Select(Row), Table("| in `messages` of `history` | fields |"));
+        Assert.Equal([Row(FrameCatalog.StateEntry).Replace("| `` |", "| |", StringComparison.Ordinal)], Table("| in `entries` of `state` | fields |"));
     }
 
     [Fact]
