@@ -89,6 +89,36 @@ export interface RoomMessage extends Position {
   readonly data?: any;
   /** Unix ms. */
   readonly timestamp: number;
+  /** The key of the room's state that it has set or deleted. */
+  readonly key?: string;
+  /** From when on the key is gone, Unix ms; absent for never. */
+  readonly expires?: number;
+  /** Only where it has deleted the key: there is neither `content` nor `data`. */
+  readonly deleted?: true;
+}
+
+/** What a key of a room's state has: what the message said that has set it last. */
+export interface RoomEntry {
+  readonly key: string;
+  /** The key's version, for `if`. */
+  readonly seq: number;
+  /** Who has set it; absent for this client's own change without an echo, and for a service that named none. */
+  readonly from?: string;
+  readonly service?: true;
+  readonly content?: string;
+  readonly data?: any;
+  /** Unix ms. */
+  readonly timestamp: number;
+  /** From when on it is gone, Unix ms; absent for never. */
+  readonly expires?: number;
+}
+
+export interface ChangeOptions {
+  /** The version that the key must have, the `seq` of its last change; 0: it must not be there. Else it is rejected with `version_conflict`. */
+  readonly if?: number;
+  readonly id?: string;
+  readonly timeout?: number;
+  readonly echo?: boolean;
 }
 
 export interface PublishOptions {
@@ -220,6 +250,10 @@ export interface RealtimeEvents {
   state: StateEvent;
   /** A message in a room: once each, in order. */
   message: RoomMessage;
+  /** After a join with `state`: all of the room's state is there, for the first time or anew. What changes after that comes by `message`, with its `key`. */
+  roomState: { readonly room: string; readonly entries: ReadonlyMap<string, RoomEntry> };
+  /** A key of such a state is gone, as its time is over by this machine's clock. */
+  expired: { readonly room: string; readonly key: string };
   /** An ephemeral message in a room, in order with the others. Some may be missing: they are the first to give way to a client that reads too slowly. */
   ephemeral: EphemeralMessage;
   /** A message to this user, or to everyone (`POST /api/messages`). After `inbox` those of the inbox come once each, in order. */
@@ -319,10 +353,11 @@ export class RealtimeClient {
    * also after a reconnect, unless messages since a position do. With `echo: false` this client does not get what it publishes there, unless a
    * publish says `echo: true`. `data` is what the others see of this client, anything that has JSON, by default at most 1 KiB of it; `update` changes it, and
    * a reconnect brings it again as it was last. With `presence: 'members'` the answer, and `joined` after each reconnect, has who is in the room; with
-   * `presence: 'count'` only how many there are is told. A join that three connections in a row do not answer is given
+   * `presence: 'count'` only how many there are is told. With `state: true` the room's state comes, by the event `roomState`,
+   * and is kept up to date (`roomState`). A join that three connections in a row do not answer is given
    * up with `timeout`.
    */
-  join(room: string, options?: { since?: Position | null; last?: number; echo?: boolean; data?: any; presence?: 'members' | 'count' }): Promise<Joined>;
+  join(room: string, options?: { since?: Position | null; last?: number; echo?: boolean; data?: any; presence?: 'members' | 'count'; state?: boolean }): Promise<Joined>;
 
   /**
    * Changes what the others see of this client in a room that was joined: their event is `update`. Of several close together they may see the last one
@@ -355,6 +390,24 @@ export class RealtimeClient {
    * connection that is lost before that may bring it after all.
    */
   publish<O extends PublishOptions = {}>(room: string, content?: string, data?: any, options?: O): Promise<{ room: string } & (O extends { ephemeral: true } ? {} : Position)>;
+
+  /**
+   * The state of a room that was joined with `state: true`, by key; null of any other. It is one map as long as this client is in the room, changes before the
+   * event `message` does, and is empty until the first `roomState`.
+   */
+  roomState(room: string): ReadonlyMap<string, RoomEntry> | null;
+
+  /**
+   * Sets a key of a room's state, by a message that members get with this `key`. Tried as `publish` is; resolves once the room has it, with its position, whose
+   * `seq` is the key's version then. Rejected with `version_conflict` when `if` does not hold, and with `state_full`.
+   * @param key 1 to 128 bytes.
+   * @param data Anything that has JSON, at most 60 arrays and objects deep.
+   * @param options `ttl`: after so many ms, 100 to 365 days, the key is gone; the others as of `publish`.
+   */
+  set(room: string, key: string, data: any, options?: ChangeOptions & { ttl?: number }): Promise<{ room: string } & Position>;
+
+  /** Deletes a key of a room's state, likewise. */
+  remove(room: string, key: string, options?: ChangeOptions): Promise<{ room: string } & Position>;
 
   /**
    * Sends a message to all connections of a user, and resolves with how many it reached, and with its position when the

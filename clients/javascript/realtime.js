@@ -12,6 +12,7 @@
  *   sends what was missed, or says that it cannot; that is the event `missed`.
  * - Room messages come once and in order: one that was already seen is dropped by its position, and a hole in the
  *   numbers has the room joined again from before the hole.
+ * - The state of a room that is joined with `state` is kept up to date, by key.
  * - Ephemeral messages have no position: they are sent once, and come by the event `ephemeral`.
  * - What it shows of itself in a room is shown again after each reconnect, as it was last.
  * - A room that the server puts this client into is like one that was joined: it is told by `joined` with `by`, and joined again after a reconnect.
@@ -32,6 +33,7 @@
  * @typedef {import('./realtime.d.ts').Position} Position
  * @typedef {import('./realtime.d.ts').RoomMessage} RoomMessage
  * @typedef {import('./realtime.d.ts').EphemeralMessage} EphemeralMessage
+ * @typedef {import('./realtime.d.ts').RoomEntry} RoomEntry
  * @typedef {import('./realtime.d.ts').Joined} Joined
  * @typedef {import('./realtime.d.ts').Inbox} InboxAnswer
  *
@@ -47,6 +49,7 @@
  * @property {any} data                What this client shows of itself there, undefined for nothing; each join brings it.
  * @property {any} shown               The same as the server has taken it last.
  * @property {'members'|'count'|undefined} presence  What it wants to know of the others.
+ * @property {StateCopy|null} state    The room's state; null where it was not asked for.
  * @property {number|undefined} last   How many of the newest messages a join brings that resumes nothing.
  * @property {Joined|null} joined      The server's answer, while the connection is in the room.
  * @property {string|null} joinId      The join whose answer counts; one for an earlier stay does not.
@@ -112,6 +115,9 @@ const timerMax = 2 ** 31 - 1;
 /** The bounds of the server, in bytes of UTF-8. */
 const nameBytes = 128;
 const idBytes = 128;
+/** How long (ms) a key of a room's state may live. */
+const ttlMin = 100;
+const ttlMax = 365 * 24 * 3_600_000;
 /** The part of a token's life after which a new one is asked for, less up to a twentieth, so that those who came together do not renew together. */
 const renewAt = 0.8;
 const renewJitter = 0.05;
@@ -137,10 +143,12 @@ const postLength = 128 * 1024;
 /** How often a post is tried, which is recognised when it was taken. */
 const postTries = 6;
 
+/** Versions of deleted keys that are kept while older changes may come yet. */
+const deletedMax = 1_000;
 /** Numbers of messages without an echo that are kept while others before them may come yet. */
 const ownMax = 1_000;
 /** Frames that have their place in the order of a room. */
-const heldTypes = new Set(['message', 'excluded', 'joined', 'dropped', 'join', 'leave', 'update', 'members', 'presence']);
+const heldTypes = new Set(['message', 'excluded', 'joined', 'state', 'dropped', 'join', 'leave', 'update', 'members', 'presence']);
 
 /** Close codes after which coming back by itself would only repeat the refusal, with words for those that have no reason. */
 const finalCodes = new Map([
@@ -285,15 +293,16 @@ export class RealtimeClient {
   }
 
   /**
-   * @param {string} room @param {{since?: Position|null, last?: number, echo?: boolean, data?: any, presence?: 'members'|'count'}} [options]
+   * @param {string} room @param {{since?: Position|null, last?: number, echo?: boolean, data?: any, presence?: 'members'|'count', state?: boolean}} [options]
    * @returns {Promise<Joined>}
    */
   join(room, options = {}) {
     return outcome(() => {
       checkName(room, 'room');
-      checkFields('join', options, ['since', 'last', 'echo', 'data', 'presence']);
-      const { since, last, echo = true, presence } = options;
+      checkFields('join', options, ['since', 'last', 'echo', 'data', 'presence', 'state']);
+      const { since, last, echo = true, presence, state = false } = options;
       checkFlag('echo', echo);
+      checkFlag('state', state);
       const data = copyOf(options.data);
       if (presence !== undefined && presence !== 'members' && presence !== 'count') throw new TypeError("The option 'presence' of join must be 'members' or 'count'.");
       if (since !== undefined && since !== null) checkPosition(since);
@@ -303,6 +312,7 @@ export class RealtimeClient {
       if (!entry) {
         const position = since ? { epoch: since.epoch, seq: since.seq } : null;
         entry = { ...newRoom(room, position), echo, data, shown: data, presence, last, rawSeen: this.#raw };
+        if (state) entry.state = new StateCopy(key => this.#emit('expired', { room, key }));
         this.#rooms.set(room, entry);
         if (this.#isOnline) this.#sendJoin(entry);
       }
@@ -379,6 +389,54 @@ export class RealtimeClient {
       if (!entry) throw new RealtimeError('not_joined', `Join ${room} before you send to it.`, room);
       if (ephemeral) return this.#sendEphemeral({ room, ephemeral, key, echo }, body, timeout);
       return this.#enqueue({ room, echo }, id, body, timeout, !(echo ?? entry.echo)).then(({ epoch, seq }) => ({ room, epoch, seq }));
+    });
+  }
+
+  /** @param {string} room @returns {ReadonlyMap<string, RoomEntry>|null} */
+  roomState(room) { return this.#rooms.get(room)?.state?.entries ?? null; }
+
+  /**
+   * @param {string} room @param {string} key @param {any} data @param {{if?: number, ttl?: number, id?: string, timeout?: number, echo?: boolean}} [options]
+   * @returns {Promise<{room: string} & Position>}
+   */
+  set(room, key, data, options = {}) {
+    return outcome(() => {
+      checkFields('set', options, ['if', 'ttl', 'id', 'timeout', 'echo']);
+      if (data === undefined) throw new TypeError("'data' is missing; `remove` deletes a key.");
+      if (options.ttl !== undefined) checkWhole("'ttl'", options.ttl, ttlMin, ttlMax);
+      return this.#change(room, key, dataOf(data), options);
+    });
+  }
+
+  /**
+   * @param {string} room @param {string} key @param {{if?: number, id?: string, timeout?: number, echo?: boolean}} [options]
+   * @returns {Promise<{room: string} & Position>}
+   */
+  remove(room, key, options = {}) {
+    return outcome(() => {
+      checkFields('remove', options, ['if', 'id', 'timeout', 'echo']);
+      return this.#change(room, key, '"deleted":true', options);
+    });
+  }
+
+  /**
+   * @param {string} room @param {string} key @param {string} body
+   * @param {{if?: number, ttl?: number, id?: string, timeout?: number, echo?: boolean}} options
+   */
+  #change(room, key, body, { if: version, ttl, id = this.#id(), timeout, echo }) {
+    checkName(room, 'room');
+    checkId(key, 'key');
+    checkId(id);
+    if (version !== undefined) checkWhole("'if'", version, 0, Number.MAX_SAFE_INTEGER);
+    if (echo !== undefined) checkFlag('echo', echo);
+    const entry = this.#rooms.get(room);
+    if (!entry) throw new RealtimeError('not_joined', `Join ${room} before you send to it.`, room);
+    const silent = !(echo ?? entry.echo);
+    return this.#enqueue({ room, key, if: version, ttl, echo }, id, body, timeout, silent).then(({ epoch, seq }) => {
+      // Without an echo the answer is all that comes of it.
+      if (silent && entry.position?.epoch === epoch)
+        entry.state?.change({ key, seq, timestamp: Date.now(), ...JSON.parse(`{${body}}`), ...(ttl !== undefined && { expires: Date.now() + ttl }) });
+      return { room, epoch, seq };
     });
   }
 
@@ -715,7 +773,11 @@ export class RealtimeClient {
     // A room on the way out cannot be entered before it has been left; the end of that sends the join.
     if (this.#leaving.has(room.name)) return;
     const id = room.joinId = this.#id();
-    this.#request(id, { type: 'join', room: room.name, ...room.position, last: room.last, echo: room.echo && undefined, data: room.data, presence: room.presence }).catch(error => {
+    // Where the state has not come to its end a resume would not bring it.
+    const since = room.state?.isComplete === false ? null : room.position;
+    this.#request(id, {
+      type: 'join', room: room.name, ...since, last: room.last, echo: room.echo && undefined, data: room.data, presence: room.presence, state: room.state ? true : undefined,
+    }).catch(error => {
       // A lost connection joins again by itself; what was left or joined anew meanwhile is not this join's concern.
       if (room.joinId !== id || this.#rooms.get(room.name) !== room) return;
       room.joinId = null;
@@ -773,6 +835,7 @@ export class RealtimeClient {
   #dropRoom(/** @type {string} */ name, /** @type {RealtimeError} */ error) {
     const room = this.#rooms.get(name);
     this.#rooms.delete(name);
+    room?.state?.end();
     for (const { reject } of room?.waiting.splice(0) ?? []) reject(error);
     for (const item of this.#outbox.values())
       if (item.room === name) this.#take(item).reject(error);
@@ -788,6 +851,7 @@ export class RealtimeClient {
     const { type: _, id: __, ...joined } = frame;
     // The position moves with the messages that follow, missed or newest ones: a cut among them then resumes where it was.
     if (frame.recovered !== true) {
+      room.state?.begin();
       room.position = { epoch: frame.epoch, seq: frame.seq - (frame.last ?? 0) };
       room.own.clear();
     }
@@ -796,7 +860,10 @@ export class RealtimeClient {
     room.attempt = room.unanswered = 0;
     for (const { resolve } of room.waiting.splice(0)) resolve(joined);
     this.#emit('joined', joined);
-    if (frame.recovered === false) this.#emitMissed(room, before, { epoch: frame.epoch, seq: frame.seq - (frame.last ?? 0) });
+    const position = { epoch: frame.epoch, seq: frame.seq - (frame.last ?? 0) };
+    // A join without the position, for the state, skips what came since.
+    const isSkipped = room.state !== null && frame.recovered === undefined && before !== null && (before.epoch !== position.epoch || before.seq < position.seq);
+    if (frame.recovered === false || isSkipped) this.#emitMissed(room, before, position);
     this.#flush(room.name);
   }
 
@@ -841,9 +908,16 @@ export class RealtimeClient {
     }
     const isOwn = room.own.has(frame.seq);
     this.#move(room, frame);
+    if (frame.key !== undefined) room.state?.change(frame);
     if (isOwn || frame.type === 'excluded') return; // a resume brings it, and no echo was wanted; or a service has left this client out
     const { type: _, ...message } = frame;
     this.#emit('message', /** @type {RoomMessage} */ (message));
+  }
+
+  /** A part of the state, in place of what was known; the last one tells. */
+  #state(/** @type {any} */ { room: name, entries, more }) {
+    const room = this.#rooms.get(name);
+    if (room?.joined && room.state?.replace(entries, more)) this.#emit('roomState', { room: name, entries: room.state.entries });
   }
 
   /** It has no number: nothing shows whether it is missing, and the position stays. */
@@ -860,6 +934,8 @@ export class RealtimeClient {
     const before = /** @type {Position} */ (room.position);
     const isRepeat = frame.to === undefined || (before.epoch === frame.epoch && frame.to <= before.seq);
     if (isRepeat && !frame.presence) return;
+    // The state lacks what they have changed: this client comes back from before them, and has them or all of it anew.
+    if (!isRepeat && room.state && this.#repair(room, { epoch: frame.epoch, seq: frame.to + 1 })) return;
     if (!isRepeat) this.#move(room, { epoch: frame.epoch, seq: frame.to });
     this.#emit('missed', { room: room.name, since: before, .../** @type {Position} */ (room.position), dropped: true, ...(frame.presence && { presence: true }) });
   }
@@ -1128,6 +1204,7 @@ export class RealtimeClient {
         return frame.room === undefined ? this.#direct(frame) : this.#roomMessage(frame);
       case 'excluded': return this.#roomMessage(frame);
       case 'joined': return this.#joined(frame);
+      case 'state': return this.#state(frame);
       case 'inbox': return this.#inboxAnswered(frame);
       case 'dropped': return this.#dropped(frame);
       case 'ack': return this.#acknowledged(frame);
@@ -1219,7 +1296,7 @@ export class RealtimeClient {
   }
 }
 
-const eventNames = new Set(['state', 'message', 'ephemeral', 'direct', 'joined', 'left', 'missed', 'inboxMissed', 'dropped', 'join', 'leave', 'update', 'presence', 'members', 'error', 'raw']);
+const eventNames = new Set(['state', 'message', 'roomState', 'expired', 'ephemeral', 'direct', 'joined', 'left', 'missed', 'inboxMissed', 'dropped', 'join', 'leave', 'update', 'presence', 'members', 'error', 'raw']);
 
 /** A page of who is in a room. */
 function pageOf(/** @type {any} */ { users, members: total, next, data, order }) {
@@ -1372,6 +1449,77 @@ function livesOn(/** @type {WebSocket} */ socket, /** @type {number} */ openTime
   });
 }
 
+/** A room's state as this client knows it, by key. What has expired goes by itself. */
+class StateCopy {
+  /** @type {Map<string, RoomEntry>} @readonly */
+  entries = new Map();
+  /** All of it came, and what has changed since then. */
+  isComplete = false;
+  /** What has come of a state that is on its way. @type {RoomEntry[]} */
+  #pages = [];
+  /** Versions at which keys were deleted. @type {Map<string, number>} */
+  #deleted = new Map();
+  /** @type {Timer} */
+  #timer;
+  #onExpired;
+
+  /** @param {(key: string) => void} onExpired */
+  constructor(onExpired) { this.#onExpired = onExpired; }
+
+  /** It is about to come anew. */
+  begin() {
+    this.isComplete = false;
+    this.#pages = [];
+  }
+
+  /** Nobody wants it any more. */
+  end() { clearTimeout(this.#timer); }
+
+  /** Takes a part; true when that was the last one. @param {RoomEntry[]} entries @param {boolean} more */
+  replace(entries, more) {
+    this.#pages.push(...entries);
+    if (more) return false;
+    this.entries.clear();
+    for (const entry of this.#pages) this.entries.set(entry.key, entry);
+    this.begin();
+    this.isComplete = true;
+    this.#deleted.clear();
+    this.#watch();
+    return true;
+  }
+
+  /** A message has set or deleted a key. @param {any} message */
+  change({ type: _, room: __, epoch: ___, deleted, ...entry }) {
+    const { key, seq } = entry;
+    const known = this.entries.get(key)?.seq ?? this.#deleted.get(key) ?? 0;
+    if (seq < known) return;
+    this.#deleted.delete(key);
+    if (!deleted) this.entries.set(key, entry);
+    else {
+      this.entries.delete(key);
+      this.#deleted.set(key, seq);
+      if (this.#deleted.size > deletedMax) this.#deleted.delete(/** @type {string} */ (this.#deleted.keys().next().value));
+    }
+    this.#watch();
+  }
+
+  #watch() {
+    clearTimeout(this.#timer);
+    let next = Infinity;
+    for (const { expires = Infinity } of this.entries.values()) next = Math.min(next, expires);
+    if (next === Infinity) return;
+    this.#timer = setTimeout(() => this.#expire(), Math.min(Math.max(next - Date.now(), 0) + 1, timerMax));
+    /** @type {any} */ (this.#timer).unref?.(); // it keeps no process
+  }
+
+  #expire() {
+    const gone = [...this.entries.values()].filter(({ expires = Infinity }) => expires <= Date.now());
+    for (const { key } of gone) this.entries.delete(key);
+    this.#watch();
+    for (const { key } of gone) this.#onExpired(key);
+  }
+}
+
 /** A frame of the protocol is a JSON object with a type; anything else is an application's own. */
 function parse(/** @type {string} */ text) {
   try {
@@ -1385,7 +1533,7 @@ function parse(/** @type {string} */ text) {
 /** @returns {Room} */
 function newRoom(/** @type {string} */ name, /** @type {Position|null} */ position) {
   return {
-    name, position, echo: true, own: new Set(), held: [], data: undefined, shown: undefined, presence: undefined, last: undefined, joined: null, joinId: null, attempt: 0, unanswered: 0, rawSeen: 0,
+    name, position, echo: true, own: new Set(), held: [], data: undefined, shown: undefined, presence: undefined, state: null, last: undefined, joined: null, joinId: null, attempt: 0, unanswered: 0, rawSeen: 0,
     repaired: '', paused: false, publishAttempt: 0, waiting: [],
   };
 }
