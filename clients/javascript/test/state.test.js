@@ -53,7 +53,8 @@ test('a cut loses nothing of the state, and what could not be had comes anew', a
   // A stay that ended before its state had come begins with it.
   const carl = client({ url: proxy.url, user: 'carl' });
   await carl.connect();
-  carl.on('joined', () => { if (carl.roomState('cuts').size === 0) proxy.cut(); });
+  let cuts = 1;
+  carl.on('joined', () => { if (cuts-- > 0) proxy.cut(); });
   const whole = next(carl, 'roomState');
   await carl.join('cuts', { state: true });
   await whole;
