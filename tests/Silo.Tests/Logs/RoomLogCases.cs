@@ -101,7 +101,10 @@ public abstract class RoomLogCases : IAsyncLifetime
         var now = DateTimeOffset.UtcNow.ToUnixTimeMilliseconds();
         StateEntry Set(string key, long sequence, string? content, long expires = 0) => new(key, sequence, content is null ? [] : Body(content))
         {
-            From = sequence == 2 ? null : "alice", IsService = sequence == 2, Timestamp = now, Expires = expires,
+            From = sequence == 2 ? null : "alice",
+            IsService = sequence == 2,
+            Timestamp = now,
+            Expires = expires,
         };
         LogEntry Change(OpenedLog log, StateEntry entry) => Entry(log, entry.Sequence) with { State = entry };
         await Append(first, Change(first, Set("a\0", 1, "one")), Change(first, Set("b", 2, "two")), Entry(first, 3), Change(first, Set("a\0", 4, "four")));
