@@ -45,7 +45,7 @@ public sealed class SqliteTests
                     {
                         try
                         {
-                            using var answer = await http.PostAsJsonAsync($"/api/rooms/room{room}/messages", new { content = $"{n}" });
+                            using var answer = await http.PostAsJsonAsync($"/api/rooms/room{room}/messages", new { content = $"{n}", key = "last" });
                             if (answer.IsSuccessStatusCode)
                                 acknowledged[(room, (await answer.Content.ReadFromJsonAsync<JsonElement>()).GetProperty("seq").GetInt64())] = $"{n}";
                         }
@@ -79,6 +79,9 @@ public sealed class SqliteTests
                     message => message.GetProperty("seq").GetInt64(), message => message.GetProperty("content").GetString());
                 var mine = acknowledged.Where(one => one.Key.Room == room).ToArray();
                 Assert.NotEmpty(mine);
+                using var state = JsonDocument.Parse(await reader.GetStringAsync($"/api/rooms/room{room}/state"));
+                var entry = Assert.Single(state.RootElement.GetProperty("entries").EnumerateArray());
+                Assert.Equal((kept.Keys.Max(), kept[kept.Keys.Max()]), (entry.GetProperty("seq").GetInt64(), entry.GetProperty("content").GetString()));
                 foreach (var ((_, sequence), content) in mine.OrderBy(one => one.Key.Sequence).TakeLast(80))
                     Assert.Equal(content, kept.GetValueOrDefault(sequence));
             }

@@ -140,6 +140,9 @@ public sealed class KeptLogTests(PostgresFixture postgres) : IAsyncLifetime
 
         for (var i = 0; i < rooms; i++)
             Assert.Equal((2, 0), Kept(await Tell(sender, i, 2), inboxes[i])); // while the user is away
+        IRoomGrain[] boards = [.. Enumerable.Range(0, rooms).Select(i => _cluster.Client.GetGrain<IRoomGrain>($"board{i}"))];
+        foreach (var board in boards)
+            await board.Broadcast(new RoomMessage { Key = "k", Content = "kept", IfVersion = 0, Id = "set" });
 
         await _cluster.KillSiloAsync(_cluster.Silos[1]);
 
@@ -148,6 +151,12 @@ public sealed class KeptLogTests(PostgresFixture postgres) : IAsyncLifetime
             Assert.Equal((3, 0), Kept(await Tell(sender, i, 3), inboxes[i]));
             Assert.Equal((2, 0), Kept(await Tell(sender, i, 2), inboxes[i]));
             await ReadInbox(front, i, inboxes[i], 3);
+        }
+        foreach (var board in boards)
+        {
+            Assert.Equal("\"content\":\"kept\"", System.Text.Encoding.UTF8.GetString(Assert.Single((await board.State()).Entries).Body));
+            Assert.Equal(1, (await board.Broadcast(new RoomMessage { Key = "k", Content = "kept", IfVersion = 0, Id = "set" })).Sequence);
+            Assert.Equal(2, (await board.Broadcast(new RoomMessage { Key = "k", Content = "more", IfVersion = 1 })).Sequence);
         }
         for (var i = 0; i < rooms; i++)
         {
