@@ -48,9 +48,9 @@ internal sealed class BrowserWindow : IAsyncDisposable
     }
 
     /// <summary>Fails when a page had an error, or asked any other server for anything.</summary>
-    /// <param name="allowed">Part of messages that the test itself causes: a browser reports every failed request.</param>
-    public void AssertNoErrors(string? allowed = null) =>
-        Assert.DoesNotContain(_errors, error => allowed is null || !error.Contains(allowed, StringComparison.Ordinal));
+    /// <param name="allowed">Parts of messages that the test itself causes: a browser reports every failed request.</param>
+    public void AssertNoErrors(params string[] allowed) =>
+        Assert.DoesNotContain(_errors, error => !allowed.Any(part => error.Contains(part, StringComparison.Ordinal)));
 
     public async ValueTask DisposeAsync() => await _context.CloseAsync();
 

@@ -189,7 +189,7 @@ public sealed class ChatPageTests(BrowserFixture browser) : IClassFixture<Browse
         Assert.Equal(Enumerable.Range(0, rounds).Select(i => $"alice {i}"), await alice.OwnMessages.AllTextContentsAsync());
         await Expect(alice.Page.GetByText("Nothing was missed")).ToHaveCountAsync(rounds);
         await Expect(alice.Page.GetByText("Some messages were missed")).ToHaveCountAsync(0);
-        alice.AssertNoErrors(allowed: "WebSocket connection to");
+        alice.AssertNoErrors("WebSocket connection to", "/api/session/events");
 
         async Task PostAsync(int first, int count)
         {
@@ -227,8 +227,8 @@ public sealed class ChatPageTests(BrowserFixture browser) : IClassFixture<Browse
         await bob.SayAsync("after");
         await Expect(alice.Messages.Last).ToHaveTextAsync("after");
         await Expect(alice.Count).ToHaveTextAsync("2 people");
-        alice.AssertNoErrors(allowed: "WebSocket connection to");
-        bob.AssertNoErrors(allowed: "WebSocket connection to");
+        alice.AssertNoErrors("WebSocket connection to", "/api/session/events");
+        bob.AssertNoErrors("WebSocket connection to", "/api/session/events");
     }
 
     [Fact]

@@ -75,7 +75,7 @@ internal sealed class ChatWindow(BrowserWindow window) : IAsyncDisposable
 
     public Task<IPage> NewTabAsync(string path) => window.NewTabAsync(path);
 
-    public void AssertNoErrors(string? allowed = null) => window.AssertNoErrors(allowed);
+    public void AssertNoErrors(params string[] allowed) => window.AssertNoErrors(allowed);
 
     public ValueTask DisposeAsync() => window.DisposeAsync();
 }

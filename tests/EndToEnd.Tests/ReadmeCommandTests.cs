@@ -18,6 +18,7 @@ public sealed partial class ReadmeCommandTests
         ("./realtime chaos", "runs for a minute; tests/Chaos.Tests do it"),
         ("dotnet run -c Release --project bench/Micro", "takes hours; tests/Bench.Tests"),
         ("dotnet run -c Release --project bench/ClientLoad", "takes two cores for 15 s"),
+        ("dotnet run -c Release --project bench/Backplane", "takes two cores for minutes, and Redis"),
         ("dotnet build ../../src/Server", "what this project is built with"),
         ("dotnet user-jwts", "writes into the secrets of who runs it"),
         ("dotnet new ", $"of the packages; {nameof(PackageTests)}"),

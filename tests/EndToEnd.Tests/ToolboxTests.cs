@@ -108,7 +108,7 @@ public sealed partial class ToolboxTests(BrowserFixture browser) : IClassFixture
         await page.ClickAsync("#call");
         await Expect(page.Locator("#answer-status")).ToContainTextAsync("400");
         await Expect(page.Locator("#answer-body")).ToContainTextAsync("\"code\"");
-        window.AssertNoErrors(allowed: "400"); // Chromium itself reports it
+        window.AssertNoErrors("400"); // Chromium itself reports it
 
         // Binary where text is due ends the connection, with a code and a reason that are shown.
         await page.FillAsync("#payload", "00");
@@ -131,7 +131,7 @@ public sealed partial class ToolboxTests(BrowserFixture browser) : IClassFixture
         await Expect(page.Locator("#state")).ToHaveTextAsync("Could not connect");
         await Expect(page.Locator("#connect-error")).ToBeHiddenAsync();
         await Expect(Frame(page, "event", "connect")).ToContainTextAsync("%ff");
-        window.AssertNoErrors(allowed: "%ff"); // Chromium itself reports it
+        window.AssertNoErrors("%ff"); // Chromium itself reports it
     }
 
     [Fact]

@@ -172,8 +172,9 @@ test('direct messages that gave way are told by their sender, in their place', a
     if (content === '4') return JSON.stringify({ type: 'dropped', direct: true, service: true });
     return text;
   };
+  const last = next(alice, 'direct', ({ content }) => content === '5'); // what is posted has been answered before it comes
   for (const content of ['1', '2', '3', '4', '5']) await front.post('/api/users/alice-g/messages', { content });
-  await alice.ping();
+  await last;
   assert.deepEqual(order, ['1', { sender: 'bob' }, { sender: 'billing', service: true }, { service: true }, '5']);
 });
 
