@@ -220,7 +220,7 @@ public sealed class StartTests(PostgresFixture postgres)
         {
             await connection.OpenAsync();
             await using var command = new NpgsqlCommand("SELECT string_agg(version || ' ' || name, ',' ORDER BY version) FROM realtime_schema", connection);
-            Assert.Equal("1 orleans,2 room_log", await command.ExecuteScalarAsync());
+            Assert.Equal("1 orleans,2 room_log,3 outbox,4 webhooks,5 state", await command.ExecuteScalarAsync());
         }
         foreach (var silo in silos)
             await silo.DisposeAsync();

@@ -1,6 +1,7 @@
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
 using Npgsql;
+using Realtime.Silo.Revocations;
 using Realtime.Silo.Rooms;
 using Realtime.Silo.Users;
 
@@ -59,6 +60,7 @@ internal sealed class PostgresTrimmer(
             DELETE FROM realtime_rooms WHERE ctid = ANY (ARRAY(
                 SELECT r.ctid FROM realtime_rooms r
                 WHERE r.used_at < to_timestamp(CASE WHEN {isInbox} THEN least($1, $2) ELSE $2 END / 1000.0) AND r.service = $3
+                AND r.name <> '{RevocationStore.Name}'
                 AND NOT EXISTS (SELECT FROM realtime_messages m WHERE m.room = r.id)
                 AND NOT EXISTS (SELECT FROM realtime_publishes p WHERE p.room = r.id)
                 LIMIT $4 FOR UPDATE SKIP LOCKED))

@@ -1,5 +1,6 @@
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
+using Realtime.Silo.Revocations;
 using Realtime.Silo.Rooms;
 using Realtime.Silo.Users;
 
@@ -55,6 +56,7 @@ internal sealed class SqliteTrimmer(
         await Repeat($"""
             DELETE FROM rooms WHERE id IN (
                 SELECT id FROM rooms r WHERE used_at < CASE WHEN {IsInbox} THEN min($1, $2) ELSE $2 END
+                AND name <> '{RevocationStore.Name}'
                 AND NOT EXISTS (SELECT 1 FROM messages m WHERE m.room = r.id) AND NOT EXISTS (SELECT 1 FROM publishes p WHERE p.room = r.id)
                 LIMIT $3)
             """, Ago(inboxes.Value.Age), Ago(settings.RoomAge), cancellation);

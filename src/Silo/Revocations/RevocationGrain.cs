@@ -3,12 +3,13 @@ using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
 using Orleans.Concurrency;
 using Realtime.PushStreams;
+using Realtime.Silo.Logs;
 
 namespace Realtime.Silo.Revocations;
 
 /// <summary>Hosts the list of revocations and tells the fronts of its changes.</summary>
 [Reentrant] // a front that does not answer delays nobody but who revokes
-internal sealed partial class RevocationGrain(IOptions<RevocationOptions> options, TimeProvider time, ILogger<RevocationGrain> logger)
+internal sealed partial class RevocationGrain(IOptions<RevocationOptions> options, IRoomLogs logs, TimeProvider time, ILogger<RevocationGrain> logger)
     : Grain, IRevocationGrain, IGrainMigrationParticipant
 {
     // Of some 100 to 500 bytes each.
@@ -19,15 +20,20 @@ internal sealed partial class RevocationGrain(IOptions<RevocationOptions> option
     // What ClockSkew may be at most: so long after its expiry a front may still take a token.
     private static readonly TimeSpan s_clocks = TimeSpan.FromMinutes(5);
 
+    // So often is tried again what the log did not take or give.
+    private static readonly TimeSpan s_retryPeriod = TimeSpan.FromSeconds(5);
+
     private readonly RevocationTable _table = new(options.Value, time);
+    private readonly RevocationStore _store = new(logs, time, logger);
     private readonly string _epoch = Guid.NewGuid().ToString("N")[..12];
 
     private long Now => time.GetUtcNow().ToUnixTimeMilliseconds();
 
-    public override Task OnActivateAsync(CancellationToken cancellationToken)
+    public override async Task OnActivateAsync(CancellationToken cancellationToken)
     {
-        DelayDeactivation(TimeSpan.FromDays(3650)); // the list is only here and in the fronts
-        return Task.CompletedTask;
+        DelayDeactivation(TimeSpan.FromDays(3650)); // fronts ask for it all the time
+        await Load();
+        this.RegisterGrainTimer(Retry, s_retryPeriod, s_retryPeriod);
     }
 
     public override Task OnDeactivateAsync(DeactivationReason reason, CancellationToken cancellationToken)
@@ -111,6 +117,32 @@ internal sealed partial class RevocationGrain(IOptions<RevocationOptions> option
         return Now + (long)length.TotalMilliseconds;
     }
 
+    private async Task Load()
+    {
+        foreach (var entry in await _store.Load())
+            Enter(entry);
+    }
+
+    private async Task Retry(CancellationToken cancellation)
+    {
+        if (!_store.IsLoaded)
+            await Load();
+        if (_store.HasUnkept)
+            await _store.Flush();
+    }
+
+    private void Enter(Revocation entry)
+    {
+        try
+        {
+            _table.Merge(entry);
+        }
+        catch (RequestException)
+        {
+            // There is no place: the bounds of the list have been lowered.
+        }
+    }
+
     private Task Enter(RevocationKind kind, string subject, string? room, long until, long issuedUntil = 0) =>
         until <= Now ? Task.CompletedTask : Tell(_table.Set(new Revocation(kind, subject, room, until, issuedUntil, IsLifted: false)));
 
@@ -120,7 +152,7 @@ internal sealed partial class RevocationGrain(IOptions<RevocationOptions> option
     private async Task Tell(Revocation entry)
     {
         var fronts = await GrainFactory.GetGrain<IFrontDirectoryGrain>(IFrontDirectoryGrain.Key).Fronts();
-        await Task.WhenAll(fronts.Select(front => Tell(front, entry)));
+        await Task.WhenAll([.. fronts.Select(front => Tell(front, entry)), _store.Keep(entry)]);
     }
 
     /// <summary>A front that does not answer asks for what it has missed, if it is there at all.</summary>
