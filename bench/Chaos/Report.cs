@@ -21,6 +21,7 @@ internal static class Report
         Row("silos, fronts, rooms", $"{options.Silos}, {options.Fronts}, {options.Rooms}");
         Row("inboxes, of two devices each", $"{options.Inboxes}");
         Row("members, publishers", $"{options.Members}, {options.Publishers}");
+        Row("streams, reconnects, resumed", $"{options.Streams}, {CountOfStreams(EventKind.Connected) - result.Streams.Count}, {CountOfStreams(EventKind.Joined, true)}");
         Row("seconds", $"{result.Length.TotalSeconds:0}");
         Row("publishes", $"{publishes.Count}");
         Row("acks", $"{acked.Length}  (p50 {At(waits, 0.5):0} ms, p99 {At(waits, 0.99):0} ms, longest {At(waits, 1):0} ms)");
@@ -33,8 +34,10 @@ internal static class Report
         Row("resumed", $"{events.Count(item => item is { Kind: EventKind.Joined, Recovered: true })}");
         Row("repeats left out, holes mended", $"{Count(EventKind.Repeat)}, {Count(EventKind.Hole)}");
         Row("webhook requests, repeats", $"{result.Webhooks.Requests}, {result.Webhooks.Repeats}");
-        Row("longest silence, room", Spread(result, silence => silence.Room));
-        Row("longest silence, member", Spread(result, silence => silence.Member));
+        Row("longest silence, room", Spread(result.Silences, silence => silence.Room));
+        Row("longest silence, member", Spread(result.Silences, silence => silence.Member));
+        if (options.Streams > 0)
+            Row("longest silence, stream", Spread(result.StreamSilences, silence => silence.Member));
         Row("gaps flagged", $"{verdict.GapsFlagged}");
         Row("gaps silent", $"{verdict.Count(Rule.SilentGap)}");
         Row("duplicates", $"{verdict.Count(Rule.Duplicate)}");
@@ -52,14 +55,15 @@ internal static class Report
 
         void Row(string name, string value) => output.WriteLine($"{name,-31} {value}");
         int Count(EventKind kind) => events.Count(item => item.Kind == kind);
+        int CountOfStreams(EventKind kind, bool? recovered = null) => result.Streams.Sum(stream => stream.Events.Count(item => item.Kind == kind && item.Recovered == recovered));
         int Ends(Server server, bool isKilled) => victims.Count(victim => victim.Server == server && victim.IsKilled == isKilled);
     }
 
     private static double At(double[] sorted, double share) => sorted.Length == 0 ? 0 : sorted[(int)(share * (sorted.Length - 1))];
 
-    private static string Spread(RunResult result, Func<Silence, TimeSpan> of)
+    private static string Spread(IReadOnlyList<Silence> silences, Func<Silence, TimeSpan> of)
     {
-        double[] seconds = [.. result.Silences.Select(silence => of(silence).TotalSeconds).Order()];
+        double[] seconds = [.. silences.Select(silence => of(silence).TotalSeconds).Order()];
         return $"p50 {At(seconds, 0.5):0.00} s, p90 {At(seconds, 0.9):0.00} s, max {At(seconds, 1):0.00} s";
     }
 }

@@ -21,7 +21,8 @@ internal sealed class Run(ChaosOptions options, ICluster cluster, WebhookListene
     private static readonly string s_run = $"{Random.Shared.Next(0x10000):x4}";
     private readonly string[] _rooms = Names("room", options.Rooms);
     private readonly string[] _inboxes = [.. Names("owner", options.Inboxes).Select(Inbox.NameOf)];
-    private readonly List<Client> _clients = [];
+    private readonly List<IMember> _clients = [];
+    private readonly List<StreamClient> _streams = [];
     private readonly List<Publisher> _publishers = [];
     private readonly List<(TimeSpan At, Victim[] Victims)> _strikes = [];
 
@@ -54,11 +55,16 @@ internal sealed class Run(ChaosOptions options, ICluster cluster, WebhookListene
         var history = new RunHistory(
             [.. _clients.Select(client => client.History), webhooks.HistoryOf(_rooms)], [.. _publishers.SelectMany(publisher => publisher.Publishes)],
             ends, options.UsesPostgresLog);
+        ClientHistory[] streams = [.. _streams.Select(stream => stream.History)];
         Result = new RunResult(history, Checker.Check(history), _strikes, end - start,
-            Silence.After([.. _strikes.Select(strike => strike.At)], [.. history.Clients.Where(client => client.Client != WebhookListener.Name && client.Rooms.All(room => Inbox.UserOf(room) is null))], end))
+            Silences([.. history.Clients.Where(client => client.Client != WebhookListener.Name && !streams.Contains(client) && client.Rooms.All(room => Inbox.UserOf(room) is null))]))
         {
+            Streams = streams,
+            StreamSilences = streams.Length > 0 ? Silences(streams) : [],
             Webhooks = (webhooks.Requests, webhooks.Repeats),
         };
+
+        IReadOnlyList<Silence> Silences(ClientHistory[] clients) => Silence.After([.. _strikes.Select(strike => strike.At)], clients, end);
     }
 
     private static string[] Names(string what, int count) => [.. Enumerable.Range(0, count).Select(i => $"{what}{i}-{s_run}")];
@@ -81,6 +87,9 @@ internal sealed class Run(ChaosOptions options, ICluster cluster, WebhookListene
         }
         for (var i = 0; i < options.Members; i++)
             _clients.Add(new Client($"member{i}", $"member{i}", [_rooms[i % _rooms.Length]], [], () => cluster.Fronts, clock));
+        for (var i = 0; i < options.Streams; i++)
+            _streams.Add(new StreamClient($"stream{i}", _rooms[i % _rooms.Length], () => cluster.Fronts, clock));
+        _clients.AddRange(_streams);
         foreach (var inbox in _inboxes)
         {
             foreach (var device in new[] { "phone", "desktop" })
@@ -137,7 +146,7 @@ internal sealed class Run(ChaosOptions options, ICluster cluster, WebhookListene
         _publishers.Find(publisher => publisher.WritesTo(room) && publisher.Client.In(room) is not null)
             ?? _publishers.First(publisher => publisher.WritesTo(room));
 
-    private IEnumerable<Client> Members(string room) => _clients.Where(client => client.History.Rooms.Contains(room));
+    private IEnumerable<IMember> Members(string room) => _clients.Where(client => client.History.Rooms.Contains(room));
 
     private bool AreIn(string room) => Members(room).All(client => client.In(room) is not null);
 
@@ -156,4 +165,10 @@ internal sealed record RunResult(
 {
     /// <summary>Requests to the receiver of webhooks, and events that came again.</summary>
     public (int Requests, int Repeats) Webhooks { get; init; }
+
+    /// <summary>Of members behind server-sent events; among those of the history.</summary>
+    public IReadOnlyList<ClientHistory> Streams { get; init; } = [];
+
+    /// <summary>The same of them alone, since they come back as late as they are told to.</summary>
+    public IReadOnlyList<Silence> StreamSilences { get; init; } = [];
 }

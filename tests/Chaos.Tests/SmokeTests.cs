@@ -14,7 +14,7 @@ public sealed class SmokeTests(ITestOutputHelper output)
     public async Task Every_guarantee_holds_while_silos_and_fronts_die()
     {
         // The seed has silos stopped and killed and a front killed, early enough that a slow machine comes to it.
-        var options = ChaosOptions.Parse(["--seconds", "14", "--kill-every", "2", "--members", "24", "--publishers", "8", "--rooms", "4", "--inboxes", "3", "--rate", "100", "--seed", "3"]);
+        var options = ChaosOptions.Parse(["--seconds", "14", "--kill-every", "2", "--members", "24", "--streams", "12", "--publishers", "8", "--rooms", "4", "--inboxes", "3", "--rate", "100", "--seed", "3"]);
         var clock = Stopwatch.StartNew();
         using var table = new StringWriter();
         await using var webhooks = await WebhookListener.Start(clock, options.Seed);
@@ -31,6 +31,9 @@ public sealed class SmokeTests(ITestOutputHelper output)
         var events = run.Result.History.Clients.SelectMany(client => client.Events).ToArray();
         Assert.Contains(events, item => item.Kind == EventKind.Lost);
         Assert.Contains(events, item => item is { Kind: EventKind.Joined, Recovered: true });
+        Assert.Equal(12, run.Result.Streams.Count);
+        Assert.Contains(run.Result.Streams, stream => stream.Events.Exists(item => item.Kind == EventKind.Lost));
+        Assert.Contains(run.Result.Streams, stream => stream.Events.Exists(item => item is { Kind: EventKind.Joined, Recovered: not null }));
         Assert.True(run.Result.Webhooks is { Requests: > 10, Repeats: > 0 });
         Assert.True(run.Result.History.Publishes.Count(publish => publish.Ack is not null) > 300);
     }

@@ -26,7 +26,7 @@ public enum EventKind
     /// <summary>A hole in the numbers, which the client mends by leaving and joining again from before it.</summary>
     Hole,
 
-    /// <summary>The server has refused something.</summary>
+    /// <summary>The server has refused something, or a stream could not be opened.</summary>
     Refused,
 }
 

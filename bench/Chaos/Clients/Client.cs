@@ -16,7 +16,7 @@ namespace Realtime.Chaos.Clients;
 /// <param name="user">Whose device it is.</param>
 /// <param name="rooms">What it is in: rooms, or the user's inbox.</param>
 /// <param name="inboxes">Others' inboxes that it writes to.</param>
-internal sealed class Client(string name, string user, string[] rooms, string[] inboxes, Func<IReadOnlyList<Uri>> fronts, Stopwatch clock)
+internal sealed class Client(string name, string user, string[] rooms, string[] inboxes, Func<IReadOnlyList<Uri>> fronts, Stopwatch clock) : IMember
 {
     /// <summary>How long the opening handshake may take; the JavaScript client has 10 s, and here the way is short.</summary>
     private static readonly TimeSpan s_openTimeout = TimeSpan.FromSeconds(5);
@@ -25,6 +25,7 @@ internal sealed class Client(string name, string user, string[] rooms, string[] 
     private static readonly TimeSpan s_stableAfter = TimeSpan.FromSeconds(5);
 
     private readonly Lock _gate = new();
+    private readonly FrontChoice _fronts = new(fronts);
     private readonly RoomStay[] _stays = [.. rooms.Select(room => new RoomStay(room))];
     private readonly RoomStay[] _targets = [.. inboxes.Select(inbox => new RoomStay(inbox) { IsJoined = true })];
     private readonly Dictionary<string, Publish> _unanswered = [];
@@ -33,7 +34,6 @@ internal sealed class Client(string name, string user, string[] rooms, string[] 
     private Action _cut = () => { };
     private int _ids;
     private int _connection; // counts them: what comes late from a former one is nothing to this one
-    private Uri? _last;
 
     public ClientHistory History { get; } = new(name, rooms, []);
 
@@ -48,7 +48,6 @@ internal sealed class Client(string name, string user, string[] rooms, string[] 
         }
     }
 
-    /// <summary>Where the client is in a room; null while it is not in it.</summary>
     public Position? In(string room)
     {
         lock (_gate)
@@ -77,7 +76,6 @@ internal sealed class Client(string name, string user, string[] rooms, string[] 
         }
     }
 
-    /// <summary>Connects, and comes back after each loss, until it is cancelled.</summary>
     public async Task Run(CancellationToken stopping)
     {
         var attempt = 0;
@@ -93,14 +91,6 @@ internal sealed class Client(string name, string user, string[] rooms, string[] 
         }
     }
 
-    private Uri Choose()
-    {
-        var all = fronts();
-        // Another front than the one that was lost, where there is one.
-        Uri[] others = [.. all.Where(front => front != _last)];
-        return _last = others.Length > 0 ? others[Random.Shared.Next(others.Length)] : all[0];
-    }
-
     /// <summary>One connection from its opening to its loss; false when it could not be opened.</summary>
     private async Task<bool> Connect(CancellationToken stopping)
     {
@@ -112,7 +102,7 @@ internal sealed class Client(string name, string user, string[] rooms, string[] 
             bound.CancelAfter(s_openTimeout);
             try
             {
-                await socket.ConnectAsync(new Uri(Choose(), $"/ws?user={user}"), bound.Token);
+                await socket.ConnectAsync(new Uri(_fronts.Next(), $"/ws?user={user}"), bound.Token);
             }
             catch (Exception exception) when (exception is WebSocketException or OperationCanceledException)
             {
