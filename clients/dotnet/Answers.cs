@@ -56,6 +56,15 @@ public sealed record HistoryMessage
 
     /// <summary>When the room took it.</summary>
     public DateTimeOffset Timestamp { get; internal init; }
+
+    /// <summary>The key of the room's state that it has set or deleted, if it has.</summary>
+    public string? Key { get; internal init; }
+
+    /// <summary>When that key ends by itself, if it does.</summary>
+    public DateTimeOffset? Expires { get; internal init; }
+
+    /// <summary>Whether it has deleted the key.</summary>
+    public bool IsDeleted { get; internal init; }
 }
 
 /// <summary>A frame in an application's own format, as a service sends it unwrapped. It has no position: after a resume it may come twice.</summary>
@@ -80,6 +89,12 @@ public sealed record JoinOptions
 
     /// <summary>What this client wants to know of the others.</summary>
     public RoomPresence Presence { get; init; }
+
+    /// <summary>
+    /// Whether the room's state comes and is kept up to date: <see cref="RealtimeRoom.State"/>. The join waits for it. It comes in place of the messages since
+    /// <see cref="Since"/>: those are told as missed. Not by default.
+    /// </summary>
+    public bool State { get; init; }
 }
 
 /// <summary>What a client wants to know of the others in a room.</summary>

@@ -15,7 +15,7 @@ public sealed class RealtimeException(string code, string message) : Exception(m
     public TimeSpan? RetryAfter { get; init; }
 }
 
-/// <summary>The codes of <see cref="RealtimeException.Code"/> that are of this client and not of the protocol.</summary>
+/// <summary>The codes of <see cref="RealtimeException.Code"/> that are of this client, and those of the protocol that a program acts on.</summary>
 public static class RealtimeErrorCodes
 {
     /// <summary>Not connected, or no longer: the connection was lost before the answer, or the client has stopped.</summary>
@@ -41,6 +41,12 @@ public static class RealtimeErrorCodes
 
     /// <summary>The room was not joined, or is no longer.</summary>
     public const string NotJoined = "not_joined";
+
+    /// <summary>A key of a room's state does not have the version that <see cref="ChangeOptions.IfVersion"/> says; the message says which it has.</summary>
+    public const string VersionConflict = "version_conflict";
+
+    /// <summary>A room's state has as many keys or bytes as it may. Deleting is always possible.</summary>
+    public const string StateFull = "state_full";
 
     /// <summary>The server's answer is not as the protocol has it.</summary>
     public const string Unreadable = "unreadable";

@@ -28,6 +28,13 @@ public sealed class RealtimeRoom
     public long Members => _session.Read(_state, static state => state.Members);
 
     /// <summary>
+    /// The room's state by key, as it is now, where it was joined with <see cref="JoinOptions.State"/>; else null. A dictionary that does not change: each read gives the newest. What
+    /// the server bounds (<c>Rooms:MaxStateKeys</c>, <c>Rooms:MaxStateBytes</c>) bounds it. It is ahead of messages that wait to be read, and stays as it was when the room is left.
+    /// What a service has set and left this client out of (<c>exclude</c>) is not in it, as its key is not told.
+    /// </summary>
+    public IReadOnlyDictionary<string, RoomEntry>? State => _session.Read(_state, static state => state.Entries);
+
+    /// <summary>
     /// The messages from the join on, once each and in order, over any number of cuts. One that comes after others that are lost says so:
     /// <see cref="RoomMessage.Missed"/>. They wait for the reader in bounded space (<see cref="RealtimeClientOptions.ReceiveMessages"/>); beyond it the oldest give
     /// way, and that is told. It ends when the room is left or the client closed; reading goes on where it was when it is begun again.
@@ -83,12 +90,61 @@ public sealed class RealtimeRoom
     public async Task<Position> PublishAsync(JsonData data, string? content = null, PublishOptions? options = null, CancellationToken cancellation = default)
     {
         RealtimeClient.CheckBody(content, data);
-        if (options?.Id is { } id)
-            NameRule.CheckId(id, nameof(options.Id));
-        if (options?.Timeout is { } timeout)
-            RealtimeClientOptions.Check(nameof(options.Timeout), timeout);
+        CheckOptions(options?.Id, options?.Timeout);
         var receipt = await _session.PublishAsync(_state, null, options, content, data, cancellation).ConfigureAwait(false);
         return receipt.Position.GetValueOrDefault();
+    }
+
+    /// <summary>
+    /// Sets a key of the room's state, by a message that members get with this <see cref="RoomMessage.Key"/>. It is tried as <see cref="PublishAsync(string, PublishOptions?, CancellationToken)"/>
+    /// is. The room need not be joined with <see cref="JoinOptions.State"/>.
+    /// </summary>
+    /// <param name="key">1 to 128 bytes.</param>
+    /// <param name="cancellation">Ends the wait. What was sent already may arrive all the same.</param>
+    /// <returns>The message's position, once the room has kept it; its sequence is the key's version.</returns>
+    /// <exception cref="ArgumentException">Key, data or an option are not valid, or the id is that of a message that waits.</exception>
+    /// <exception cref="RealtimeException"><see cref="RealtimeErrorCodes.VersionConflict"/>, <see cref="RealtimeErrorCodes.StateFull"/>, or as with a publish.</exception>
+    public Task<Position> SetAsync<T>(string key, T data, JsonTypeInfo<T> type, SetOptions? options = null, CancellationToken cancellation = default) =>
+        SetAsync(key, JsonData.From(data, type), options, cancellation);
+
+    /// <inheritdoc cref="SetAsync{T}(string, T, JsonTypeInfo{T}, SetOptions?, CancellationToken)"/>
+    [OverloadResolutionPriority(1)] // for a target-typed new() of the options
+    public Task<Position> SetAsync(string key, JsonData data, SetOptions? options = null, CancellationToken cancellation = default)
+    {
+        if (data.IsNone)
+            throw new ArgumentException($"Data is missing; {nameof(RemoveAsync)} deletes a key.");
+        if (options?.TimeToLive is { TotalMilliseconds: < 100 or > 365 * 24 * 3_600_000L })
+            throw new ArgumentOutOfRangeException(nameof(options), options.TimeToLive, $"{nameof(SetOptions.TimeToLive)} must be from 100 ms to 365 days.");
+        return ChangeAsync(key, data, options?.TimeToLive, options, cancellation);
+    }
+
+    /// <summary>Deletes a key of the room's state, whether it is there or not, by a message that members get with <see cref="RoomMessage.IsDeleted"/>.</summary>
+    /// <inheritdoc cref="SetAsync{T}(string, T, JsonTypeInfo{T}, SetOptions?, CancellationToken)"/>
+    public Task<Position> RemoveAsync(string key, ChangeOptions? options = null, CancellationToken cancellation = default)
+    {
+        if (options is SetOptions { TimeToLive: not null })
+            throw new ArgumentException($"A key that is deleted has no {nameof(SetOptions.TimeToLive)}.", nameof(options));
+        return ChangeAsync(key, default, null, options, cancellation);
+    }
+
+    private async Task<Position> ChangeAsync(string key, JsonData data, TimeSpan? timeToLive, ChangeOptions? options, CancellationToken cancellation)
+    {
+        ArgumentNullException.ThrowIfNull(key);
+        NameRule.CheckId(key, "The key");
+        if (options?.IfVersion is < 0)
+            throw new ArgumentOutOfRangeException(nameof(options), options.IfVersion, $"{nameof(ChangeOptions.IfVersion)} must be 0 or more.");
+        CheckOptions(options?.Id, options?.Timeout);
+        var publish = options is null ? null : new PublishOptions { Id = options.Id, Timeout = options.Timeout, Echo = options.Echo };
+        var receipt = await _session.PublishAsync(_state, null, publish, null, data, cancellation, new(key, data, options?.IfVersion, timeToLive)).ConfigureAwait(false);
+        return receipt.Position.GetValueOrDefault();
+    }
+
+    private static void CheckOptions(string? id, TimeSpan? timeout)
+    {
+        if (id is not null)
+            NameRule.CheckId(id, nameof(PublishOptions.Id));
+        if (timeout is { } time)
+            RealtimeClientOptions.Check(nameof(PublishOptions.Timeout), time);
     }
 
     /// <summary>

@@ -9,7 +9,7 @@ public abstract class RoomEvent
 }
 
 /// <summary>A message of a room: once each, in order.</summary>
-public sealed class RoomMessage : RoomEvent
+public class RoomMessage : RoomEvent
 {
     internal RoomMessage(string room, Position position) => (Room, Position) = (room, position);
 
@@ -20,22 +20,73 @@ public sealed class RoomMessage : RoomEvent
     public Position Position { get; }
 
     /// <summary>The user who wrote it; null when a service did and named none.</summary>
-    public string? From { get; internal init; }
+    public string? From { get; internal set; }
 
     /// <summary>Whether a service sent it: then <see cref="From"/> is no user, whatever name it is.</summary>
-    public bool IsService { get; internal init; }
+    public bool IsService { get; internal set; }
 
     /// <summary>Its text, if it has one.</summary>
-    public string? Content { get; internal init; }
+    public string? Content { get; internal set; }
 
     /// <summary>Its data, if it has some.</summary>
-    public JsonData Data { get; internal init; }
+    public JsonData Data { get; internal set; }
 
     /// <summary>When the room took it.</summary>
-    public DateTimeOffset Timestamp { get; internal init; }
+    public DateTimeOffset Timestamp { get; internal set; }
 
     /// <summary>Not null when messages between the one before and this one are lost to this client.</summary>
     public RoomMissed? Missed { get; internal set; }
+
+    /// <summary>The key of the room's state that it has set or deleted; null when it is about none.</summary>
+    public virtual string? Key => null;
+
+    /// <summary>When that key ends by itself; null when it does not.</summary>
+    public virtual DateTimeOffset? Expires => null;
+
+    /// <summary>Whether it has deleted the key.</summary>
+    public virtual bool IsDeleted => false;
+}
+
+/// <summary>One that is about a key: the others, which are most, have no place for it.</summary>
+internal sealed class KeyMessage(string room, Position position, string key, DateTimeOffset? expires, bool isDeleted) : RoomMessage(room, position)
+{
+    public override string Key { get; } = key;
+
+    public override DateTimeOffset? Expires { get; } = expires;
+
+    public override bool IsDeleted { get; } = isDeleted;
+
+    /// <summary>What the key has now; null when it was deleted.</summary>
+    public RoomEntry? Entry => IsDeleted ? null : new(Key, Position.Sequence)
+    {
+        From = From,
+        IsService = IsService,
+        Content = Content,
+        Data = Data,
+        Timestamp = Timestamp,
+        Expires = Expires,
+    };
+}
+
+/// <summary>
+/// All of a room's state is there, after a join with <see cref="JoinOptions.State"/> or anew: in place of all that was known. What changes it after that comes as
+/// <see cref="RoomMessage"/> with a key, and <see cref="KeyExpired"/>. One of these that gives way to newer events is told by <see cref="RoomMissed"/>, as a message is.
+/// </summary>
+public sealed class StateLoaded : RoomEvent
+{
+    internal StateLoaded(IReadOnlyDictionary<string, RoomEntry> entries) => Entries = entries;
+
+    /// <summary>As it was then, by key. <see cref="RealtimeRoom.State"/> is how it is now.</summary>
+    public IReadOnlyDictionary<string, RoomEntry> Entries { get; }
+}
+
+/// <summary>A key of such a state is gone, as its time is over by this client's clock.</summary>
+public sealed class KeyExpired : RoomEvent
+{
+    internal KeyExpired(string key) => Key = key;
+
+    /// <summary>The key.</summary>
+    public string Key { get; }
 }
 
 /// <summary>

@@ -63,6 +63,19 @@ public sealed class InputTests
         await Assert.ThrowsAnyAsync<ArgumentException>(() => room.PublishAsync("x", new() { Id = "" }));
         await Assert.ThrowsAnyAsync<ArgumentException>(() => room.PublishAsync("x", new() { Id = new string('x', 129) }));
         await Assert.ThrowsAnyAsync<ArgumentException>(() => room.PublishAsync("x", new() { Timeout = TimeSpan.Zero }));
+        var one = JsonData.Parse("1");
+        foreach (var key in new[] { null!, "", new string('x', 129), "half a \ud83d pair" })
+        {
+            await Assert.ThrowsAnyAsync<ArgumentException>(() => room.SetAsync(key, one));
+            await Assert.ThrowsAnyAsync<ArgumentException>(() => room.RemoveAsync(key));
+        }
+        await Assert.ThrowsAnyAsync<ArgumentException>(() => room.SetAsync("k", default(JsonData)));
+        await Assert.ThrowsAnyAsync<ArgumentException>(() => room.SetAsync("k", one, new() { TimeToLive = TimeSpan.FromMilliseconds(99.9) }));
+        await Assert.ThrowsAnyAsync<ArgumentException>(() => room.SetAsync("k", one, new() { TimeToLive = TimeSpan.FromDays(365.01) }));
+        await Assert.ThrowsAnyAsync<ArgumentException>(() => room.SetAsync("k", one, new() { Id = "" }));
+        await Assert.ThrowsAnyAsync<ArgumentException>(() => room.RemoveAsync("k", new() { IfVersion = -1 }));
+        await Assert.ThrowsAnyAsync<ArgumentException>(() => room.RemoveAsync("k", new() { Timeout = TimeSpan.Zero }));
+        await Assert.ThrowsAnyAsync<ArgumentException>(() => room.RemoveAsync("k", new SetOptions { TimeToLive = TimeSpan.FromHours(1) }));
         await Assert.ThrowsAnyAsync<ArgumentException>(() => room.MembersAsync(limit: 1001));
         await Assert.ThrowsAnyAsync<ArgumentException>(() => room.HistoryAsync(before: 0));
         await Assert.ThrowsAnyAsync<ArgumentException>(() => room.HistoryAsync(limit: 101));

@@ -1,6 +1,7 @@
 using System.Buffers;
 using System.Text.Encodings.Web;
 using System.Text.Json;
+using Realtime.Client.State;
 
 namespace Realtime.Client.Protocol;
 
@@ -19,6 +20,8 @@ internal static class FrameWriter
             writer.WriteNumber("last"u8, last);
         if (!its.options.Echo)
             writer.WriteBoolean("echo"u8, false);
+        if (its.options.State)
+            writer.WriteBoolean("state"u8, true);
         if (its.options.Presence != RoomPresence.Names)
             writer.WriteString("presence"u8, its.options.Presence == RoomPresence.Members ? "members"u8 : "count"u8);
         WriteData(writer, its.data);
@@ -53,6 +56,23 @@ internal static class FrameWriter
         if (its.content is not null)
             writer.WriteString("content"u8, its.content);
         WriteData(writer, its.data);
+    });
+
+    /// <summary>A message that sets a key of a room's state, or deletes it.</summary>
+    public static byte[] Change(string id, string room, bool? echo, StateChange change) => Write((id, room, echo, change), static (writer, its) =>
+    {
+        Begin(writer, its.id, "message");
+        writer.WriteString("room"u8, its.room);
+        writer.WriteString("key"u8, its.change.Key);
+        if (its.change.IfVersion is { } version)
+            writer.WriteNumber("if"u8, version);
+        if (its.change.TimeToLive is { } time)
+            writer.WriteNumber("ttl"u8, (long)time.TotalMilliseconds);
+        if (its.echo is { } echo)
+            writer.WriteBoolean("echo"u8, echo);
+        if (its.change.Data.IsNone)
+            writer.WriteBoolean("deleted"u8, true);
+        WriteData(writer, its.change.Data);
     });
 
     public static byte[] Ephemeral(string id, string room, string? key, bool? echo, string? content, JsonData data) => Write((id, room, key, echo, content, data), static (writer, its) =>

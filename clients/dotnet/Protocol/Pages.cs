@@ -10,6 +10,9 @@ internal static class Pages
 
     public static DateTimeOffset Time(long timestamp) => DateTimeOffset.FromUnixTimeMilliseconds(Math.Min(timestamp, s_maxTime));
 
+    /// <summary>When a key ends, if it does.</summary>
+    public static DateTimeOffset? Expiry(scoped in ServerFrame frame) => frame.Expires >= 0 ? Time(frame.Expires) : null;
+
     public static MembersPage Members(scoped in ServerFrame frame)
     {
         var users = new List<string>();
@@ -56,8 +59,35 @@ internal static class Pages
                 Content = message.Content.Decode(),
                 Data = new(message.Data.ToArray()),
                 Timestamp = Time(message.Timestamp),
+                Key = message.Key.Decode(),
+                Expires = Expiry(in message),
+                IsDeleted = message.IsDeleted,
             });
         }
         return new(epoch, messages, frame.More);
+    }
+
+    /// <exception cref="JsonException">One of them has no key or no version.</exception>
+    public static List<RoomEntry> Entries(scoped in ServerFrame frame, TextCache texts)
+    {
+        var entries = new List<RoomEntry>();
+        var reader = new Utf8JsonReader(frame.Entries);
+        reader.Read();
+        while (reader.Read() && reader.TokenType == JsonTokenType.StartObject)
+        {
+            var entry = ServerFrame.ReadPart(ref reader, frame.Entries);
+            if (!entry.Key.IsPresent || entry.Sequence < 0)
+                throw new JsonException("An entry of a state has no key or no version.");
+            entries.Add(new(texts.Get(entry.Key), entry.Sequence)
+            {
+                From = entry.From.IsPresent ? texts.Get(entry.From) : null,
+                IsService = entry.IsService,
+                Content = entry.Content.Decode(),
+                Data = new(entry.Data.ToArray()),
+                Timestamp = Time(entry.Timestamp),
+                Expires = Expiry(in entry),
+            });
+        }
+        return entries;
     }
 }

@@ -29,6 +29,7 @@ internal enum FrameType : byte
     Presence,
     Update,
     Updated,
+    State,
 }
 
 /// <summary>One frame of a server. Its texts are those of the buffer, so it lives as long as that is not used again.</summary>
@@ -36,10 +37,10 @@ internal ref struct ServerFrame
 {
     public FrameType Type;
     public JsonText Id, Room, From, To, Content, Epoch, Code, By, Next, Method, Sender, Key, Connection;
-    public ReadOnlySpan<byte> Data, Users, Messages;
-    public long Sequence = -1, Count = -1, Timestamp, RetryAfter, Last, Connections, FirstLost = -1, LastLost = -1, Order = -1;
+    public ReadOnlySpan<byte> Data, Users, Messages, Entries;
+    public long Sequence = -1, Count = -1, Timestamp, RetryAfter, Last, Connections, FirstLost = -1, LastLost = -1, Order = -1, Expires = -1;
     public bool? Recovered;
-    public bool IsService, IsEphemeral, More, IsDirect, IsInbox, HasPresence;
+    public bool IsService, IsEphemeral, More, IsDirect, IsInbox, HasPresence, IsDeleted;
 
     private JsonText _type;
     private bool _isBroken;
@@ -73,7 +74,7 @@ internal ref struct ServerFrame
         }
     }
 
-    /// <summary>A frame of a page of history, from where the reader is.</summary>
+    /// <summary>A frame of a page of history, or an entry of a state, from where the reader is.</summary>
     public static ServerFrame ReadPart(scoped ref Utf8JsonReader reader, ReadOnlySpan<byte> json)
     {
         var frame = new ServerFrame();
@@ -114,6 +115,9 @@ internal ref struct ServerFrame
                 case 6 when name.SequenceEqual("sender"u8): Sender = Text(ref reader, json); break;
                 case 7 when name.SequenceEqual("content"u8): Content = Text(ref reader, json); break;
                 case 7 when name.SequenceEqual("service"u8): IsService = Flag(ref reader); break;
+                case 7 when name.SequenceEqual("expires"u8): Expires = Number(ref reader); break;
+                case 7 when name.SequenceEqual("deleted"u8): IsDeleted = Flag(ref reader); break;
+                case 7 when name.SequenceEqual("entries"u8): Entries = Value(ref reader, json, JsonTokenType.StartArray); break;
                 case 7 when name.SequenceEqual("members"u8): Count = Number(ref reader); break;
                 case 8 when name.SequenceEqual("messages"u8): Messages = Value(ref reader, json, JsonTokenType.StartArray); break;
                 case 8 when name.SequenceEqual("presence"u8): HasPresence = Flag(ref reader); break;
@@ -190,6 +194,7 @@ internal ref struct ServerFrame
         : type.Is("excluded"u8) ? FrameType.Excluded
         : type.Is("update"u8) ? FrameType.Update
         : type.Is("updated"u8) ? FrameType.Updated
+        : type.Is("state"u8) ? FrameType.State
         : type.Is("history"u8) ? FrameType.History
         : type.Is("refreshed"u8) ? FrameType.Refreshed
         : type.Is("result"u8) ? FrameType.Result
@@ -208,6 +213,7 @@ internal ref struct ServerFrame
         FrameType.Left => Room.IsPresent,
         FrameType.Members => !Users.IsEmpty && Count >= 0 && (Id.IsPresent || Room.IsPresent),
         FrameType.History => !Messages.IsEmpty,
+        FrameType.State => Room.IsPresent && !Entries.IsEmpty,
         FrameType.Error => Code.IsPresent,
         FrameType.Call => Id.IsPresent && Method.IsPresent,
         FrameType.Join or FrameType.Leave or FrameType.Update => Room.IsPresent && From.IsPresent,

@@ -19,6 +19,9 @@ internal sealed class Outgoing(string id, string? room, bool isSilent, byte[] fr
 
     public long Deadline { get; } = deadline;
 
+    /// <summary>What it changes of the room's state.</summary>
+    public StateChange? Change { get; init; }
+
     /// <summary>Whether it was sent by the connection that is open now.</summary>
     public bool IsSent { get; set; }
 

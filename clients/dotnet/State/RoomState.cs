@@ -42,6 +42,7 @@ internal sealed partial class RoomState
         Data = Shown = options.Data;
         Events = new(session.Options.ReceiveMessages, session.Options.ReceiveBytes);
         Room = new(session, this);
+        _copy = options.State ? new(session.Time, () => session.Expire(this)) : null;
     }
 
     public string Name { get; }
@@ -94,7 +95,7 @@ internal sealed partial class RoomState
         if (_session.IsLeaving(Name))
             return;
         var id = _joinId = _session.NewId();
-        _session.Send(id, FrameWriter.Join(id, Name, Position, _options, Data), error =>
+        _session.Send(id, FrameWriter.Join(id, Name, JoinPosition, _options, Data), error =>
         {
             if (error is not null)
                 JoinFailed(id, error);
@@ -147,10 +148,11 @@ internal sealed partial class RoomState
         {
             Position = start;
             _own.Numbers.Clear();
+            AwaitState();
         }
         _rawSeen = _session.RawCount;
         IsJoined = true;
-        _attempt = _unanswered = 0;
+        _attempt = 0;
         Members = Math.Max(frame.Count, 0);
         Tell(new RoomJoined
         {
@@ -161,18 +163,26 @@ internal sealed partial class RoomState
             Last = (int)Math.Min(frame.Last, int.MaxValue),
             Users = frame.Users.IsEmpty ? null : Pages.Members(in frame),
         }, bytes);
-        if (frame.Recovered == false)
+        // A join without the position, for the state, passes over what came since.
+        if (frame.Recovered == false || _copy is not null && frame.Recovered is null && before is { } known && (known.Epoch != start.Epoch || known.Sequence < start.Sequence))
             TellMissed(before, start);
+        if (IsEntered)
+            Entered();
+        _session.Flush(Name);
+    }
+
+    private void Entered()
+    {
+        _unanswered = 0;
         _waiting?.TrySetResult(Room);
         _waiting = null;
-        _session.Flush(Name);
     }
 
     /// <summary>The server has taken this client out of the room. It stays out until the application joins again.</summary>
     public void Removed()
     {
         // Who has joined again since then waits for the answer to that.
-        if (_waiting is null)
+        if (_waiting is null || IsJoined)
             _session.Drop(this, new(RealtimeErrorCodes.Removed, $"The server has taken you out of {Name}.") { Room = Name });
     }
 
@@ -198,6 +208,9 @@ internal sealed partial class RoomState
             case FrameType.Message or FrameType.Excluded:
                 Message(in frame, json);
                 break;
+            case FrameType.State:
+                StatePage(in frame, json.Length);
+                break;
             default:
                 Present(in frame, json.Length);
                 break;
@@ -211,14 +224,7 @@ internal sealed partial class RoomState
             return;
         var place = new Position(_session.Texts.Get(frame.Epoch), frame.Sequence);
         // Before the position moves: one that cannot be decoded was not had.
-        var message = frame.Type == FrameType.Excluded ? null : new RoomMessage(Name, place)
-        {
-            From = frame.From.IsPresent ? _session.Texts.Get(frame.From) : null,
-            IsService = frame.IsService,
-            Content = frame.Content.Decode(),
-            Data = new(frame.Data.ToArray()),
-            Timestamp = Pages.Time(frame.Timestamp),
-        };
+        var message = frame.Type == FrameType.Excluded ? null : MessageOf(in frame, place);
         var before = Position.GetValueOrDefault();
         if (before.Epoch == place.Epoch)
         {
@@ -241,9 +247,12 @@ internal sealed partial class RoomState
         {
             TellMissed(before, place with { Sequence = place.Sequence - 1 });
             _own.Numbers.Clear();
+            _copy?.Clear();
         }
         var isOwn = _own.Numbers.Contains(place.Sequence);
         Move(place);
+        if (message is KeyMessage change)
+            _copy?.Change(change.Key, place.Sequence, change.Entry);
         // A resume brings what was to have no echo; and a service may have left this client out.
         if (message is not null && !isOwn)
             Tell(message, json.Length);
@@ -287,7 +296,12 @@ internal sealed partial class RoomState
     /// <summary>Fetches what is missing before this message by joining again; false when that was tried, and it has been told.</summary>
     private bool Repair(Position before, Position place)
     {
-        if (_repaired == before)
+        // A state would lack what it has changed: when it cannot be had, all of it comes anew.
+        if (_repaired == before && _copy is not null)
+        {
+            _copy.Begin();
+        }
+        else if (_repaired == before)
         {
             TellMissed(before, place with { Sequence = place.Sequence - 1 });
             return false;
@@ -310,6 +324,13 @@ internal sealed partial class RoomState
         {
             var last = new Position(_session.Texts.Get(frame.Epoch), frame.LastLost);
             isRepeat = before is { } known && known.Epoch == last.Epoch && last.Sequence <= known.Sequence;
+            // The state lacks what they have changed: this client comes back from before them.
+            if (!isRepeat && _copy is not null && Repair(before.GetValueOrDefault(), last with { Sequence = last.Sequence + 1 }))
+            {
+                if (frame.HasPresence)
+                    TellMissed(before, before.GetValueOrDefault(), MissedReason.SlowConnection, presence: true);
+                return;
+            }
             if (!isRepeat)
                 Move(last);
         }
@@ -339,6 +360,7 @@ internal sealed partial class RoomState
     public void End(RealtimeException error)
     {
         Lost();
+        EndState();
         Fail(error);
         Events.End(error.Code == RealtimeErrorCodes.Left ? null : error);
     }

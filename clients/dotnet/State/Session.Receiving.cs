@@ -65,7 +65,7 @@ internal sealed partial class Session
             case FrameType.Message when !frame.Room.IsPresent:
                 Direct(in frame, bytes.Length);
                 break;
-            case FrameType.Message or FrameType.Excluded or FrameType.Join or FrameType.Leave or FrameType.Update or FrameType.Presence:
+            case FrameType.Message or FrameType.Excluded or FrameType.Join or FrameType.Leave or FrameType.Update or FrameType.Presence or FrameType.State:
             case FrameType.Members when !frame.Id.IsPresent:
                 RoomOf(in frame)?.Arrived(in frame, bytes);
                 break;
@@ -113,6 +113,8 @@ internal sealed partial class Session
         if (item.Room is { } name && _rooms.TryGetValue(name, out var room))
         {
             room.Acknowledged();
+            if (item is { IsSilent: true, Change: { } change } && position is { } kept)
+                room.OwnChanged(change, kept);
             if (item.IsSilent && position is { } place)
                 room.OwnKept(place);
         }

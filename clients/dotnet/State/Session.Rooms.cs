@@ -19,7 +19,7 @@ internal sealed partial class Session
             EnsureStarted();
             if (_rooms.TryGetValue(name, out room))
             {
-                if (room.IsJoined)
+                if (room.IsEntered)
                     return room.Room;
             }
             else
@@ -188,6 +188,23 @@ internal sealed partial class Session
         {
             _outbox.Take(item);
             item.Fail(error);
+        }
+    }
+
+    /// <summary>A timer of the room's state has fired.</summary>
+    public void Expire(RoomState room)
+    {
+        try
+        {
+            lock (_gate)
+            {
+                if (Has(room))
+                    room.Expire();
+            }
+        }
+        catch (Exception exception)
+        {
+            Log.Failed(Logger, exception);
         }
     }
 

@@ -17,11 +17,13 @@ internal sealed partial class Session
 
     /// <summary>Sends a message once it can be, until it is answered or its time is over.</summary>
     /// <param name="room">Null for a direct message.</param>
-    public async Task<DirectReceipt> PublishAsync(RoomState? room, string? user, PublishOptions? options, string? content, JsonData data, CancellationToken cancellation)
+    public async Task<DirectReceipt> PublishAsync(RoomState? room, string? user, PublishOptions? options, string? content, JsonData data, CancellationToken cancellation, StateChange? change = null)
     {
         cancellation.ThrowIfCancellationRequested();
         var id = options?.Id ?? NewId();
-        var frame = FrameWriter.Message(id, room?.Name ?? user!, room is null, options?.Echo, content, data);
+        var frame = change is null
+            ? FrameWriter.Message(id, room?.Name ?? user!, room is null, options?.Echo, content, data)
+            : FrameWriter.Change(id, room!.Name, options?.Echo, change);
         CheckSize(frame.Length, room?.Name);
         Outgoing item;
         lock (_gate)
@@ -30,7 +32,7 @@ internal sealed partial class Session
             if (room is not null && !Has(room))
                 throw new RealtimeException(RealtimeErrorCodes.NotJoined, $"Join {room.Name} before you send to it.") { Room = room.Name };
             EnsureStarted();
-            item = new(id, room?.Name, room is not null && !(options?.Echo ?? room.Echo), frame, _sweep.In(options?.Timeout ?? Options.PublishTimeout));
+            item = new(id, room?.Name, room is not null && !(options?.Echo ?? room.Echo), frame, _sweep.In(options?.Timeout ?? Options.PublishTimeout)) { Change = change };
             _outbox.Add(item);
             _sweep.Arm(item.Deadline);
             if (room?.MayPublish ?? _connection is not null)

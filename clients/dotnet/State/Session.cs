@@ -107,6 +107,11 @@ internal sealed partial class Session
             else if (disposes)
                 EndQueues(null);
             loop?.Stop();
+            if (disposes)
+            {
+                foreach (var room in _rooms.Values)
+                    room.EndState();
+            }
         }
         if (disposes)
             _sweep.Dispose();
