@@ -20,7 +20,7 @@ internal static partial class Markdown
         var compares = false;
         foreach (var (language, line) in Lines(file))
         {
-            compares = line.StartsWith("| Go kit |", StringComparison.Ordinal) || (compares && line.StartsWith('|'));
+            compares = Comparison().IsMatch(line) || (compares && line.StartsWith('|'));
             if (language is null)
             {
                 // The first column is the other side's.
@@ -73,6 +73,9 @@ internal static partial class Markdown
 
     [GeneratedRegex("`([^`]+)`")]
     private static partial Regex Span();
+
+    [GeneratedRegex(@"^\| (?:Go kit|SignalR|Socket\.IO|Centrifugo) \|")]
+    private static partial Regex Comparison();
 
     [GeneratedRegex(@"(?<=^|\n)((?!```|\|)[^`\n]*(?:`[^`\n]+`[^`\n]*)*`[^`\n]+)\n([^`\n|]+`)")]
     private static partial Regex BrokenSpan();
