@@ -6,7 +6,7 @@ namespace Realtime.Connections.Receiving;
 /// </summary>
 internal struct ClosingPace
 {
-    private const long MostAtOnce = 256 * 1024; // bytes
+    private const long MostAtOnce = 64 * 1024; // bytes
 
     private static readonly TimeSpan s_rest = TimeSpan.FromMilliseconds(50);
 

@@ -13,6 +13,8 @@ internal sealed class RequestLimits : IDisposable
     private static readonly TimeSpan s_refusalDelay = TimeSpan.FromMilliseconds(100);
     private const int MostDelayed = 1000;
 
+    private const int PeriodsPerSecond = 10;
+
     private readonly PartitionedRateLimiter<HttpContext>? _limiter;
     private readonly int _burst;
     private readonly LimitMetrics _metrics;
@@ -24,7 +26,14 @@ internal sealed class RequestLimits : IDisposable
         if (options.Value is not { Enabled: true, Requests: { Rate: > 0 } requests })
             return;
         _burst = requests.Burst;
-        var bucket = new TokenBucketRateLimiterOptions { TokenLimit = requests.Burst, TokensPerPeriod = requests.Rate, ReplenishmentPeriod = TimeSpan.FromSeconds(1) };
+        // Ten times a second where the rate is so high: what is allowed comes spread then, and not all at the begin of each second.
+        var periods = requests.Rate % PeriodsPerSecond == 0 ? PeriodsPerSecond : 1;
+        var bucket = new TokenBucketRateLimiterOptions
+        {
+            TokenLimit = requests.Burst,
+            TokensPerPeriod = requests.Rate / periods,
+            ReplenishmentPeriod = TimeSpan.FromSeconds(1) / periods,
+        };
         _limiter = PartitionedRateLimiter.Create<HttpContext, (string?, UInt128?)>(context => RateLimitPartition.GetTokenBucketLimiter(
             (context.User.Identity?.Name, AddressKey.Of(context.Connection.RemoteIpAddress, loopbackCounts: true)), _ => bucket));
     }
