@@ -1,8 +1,5 @@
 using System.Text.Json.Nodes;
-using Microsoft.Extensions.Configuration;
-using Orleans.Hosting;
 using Orleans.TestingHost;
-using Realtime.Silo;
 
 namespace Realtime.WebFront.Tests;
 
@@ -49,17 +46,5 @@ public sealed class KeptInboxTests : IDisposable
     private static Task<JsonObject> Send(TestClient client, string content, string id) =>
         client.Ask(new JsonObject { ["type"] = "message", ["to"] = "bob", ["content"] = content }, id: id);
 
-    private async Task<InProcessTestCluster> Start()
-    {
-        var builder = new InProcessTestClusterBuilder(1);
-        builder.ConfigureHost(host => host.Configuration.AddInMemoryCollection(
-        [
-            new("Inbox:Mode", "all"), new("Log:Provider", "sqlite"), new("Log:ConnectionString", $"Data Source={Path.Combine(_folder.FullName, "log.db")}"),
-        ]));
-        builder.ConfigureSilo((_, silo) => silo.AddRealtime());
-        builder.ConfigureClient(client => client.AddRealtimeClient());
-        var cluster = builder.Build();
-        await cluster.DeployAsync();
-        return cluster;
-    }
+    private Task<InProcessTestCluster> Start() => FileSilo.Start(_folder, ("Inbox:Mode", "all"));
 }

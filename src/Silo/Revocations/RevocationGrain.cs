@@ -91,9 +91,8 @@ internal sealed partial class RevocationGrain(IOptions<RevocationOptions> option
     public Task Merge(Revocation[] entries)
     {
         ArgumentNullException.ThrowIfNull(entries);
-        foreach (var entry in entries)
-            _table.Merge(entry);
-        return Task.CompletedTask;
+        // What the log has not either is kept now: it may have been away when the entry was made.
+        return _store.Keep(entries.Where(_table.Merge));
     }
 
     void IGrainMigrationParticipant.OnDehydrate(IDehydrationContext context) => context.TryAddValue("entries", _table.After(0, int.MaxValue));
@@ -119,8 +118,14 @@ internal sealed partial class RevocationGrain(IOptions<RevocationOptions> option
 
     private async Task Load()
     {
-        foreach (var entry in await _store.Load())
+        var kept = await _store.Load();
+        if (!_store.IsLoaded)
+            return;
+        foreach (var entry in kept)
             Enter(entry);
+        // What has come along from another silo, which may not have been able to keep it.
+        var known = kept.Select(entry => (entry.Kind, entry.Subject, entry.Room, entry.Changed)).ToHashSet();
+        await _store.Keep(_table.After(0, int.MaxValue).Where(entry => !known.Contains((entry.Kind, entry.Subject, entry.Room, entry.Changed))));
     }
 
     private async Task Retry(CancellationToken cancellation)

@@ -50,10 +50,11 @@ internal sealed partial class RevocationStore(IRoomLogs logs, TimeProvider time,
         }
     }
 
-    /// <summary>Keeps an entry in place of what was kept of the same subject; returns when it is kept, or cannot be now.</summary>
-    public Task Keep(Revocation entry)
+    /// <summary>Keeps entries in place of what was kept of the same subjects; returns when they are kept, or cannot be now.</summary>
+    public Task Keep(params IEnumerable<Revocation> entries)
     {
-        _unkept[KeyOf(entry)] = entry;
+        foreach (var entry in entries)
+            _unkept[KeyOf(entry)] = entry;
         return Flush();
     }
 

@@ -36,14 +36,16 @@ internal sealed class RevocationTable(RevocationOptions options, TimeProvider ti
         _entries.TryGetValue(new(kind, subject, room), out var entry) && !entry.IsLifted ? Set(entry with { IsLifted = true }) : null;
 
     /// <summary>Enters what a front has of a table that was lost. What is over, or older than what is here, is passed over.</summary>
+    /// <returns>Whether it was entered.</returns>
     /// <exception cref="RequestException">There is no place.</exception>
-    public void Merge(Revocation entry)
+    public bool Merge(Revocation entry)
     {
         if (entry.Until <= Now || (_entries.TryGetValue(SubjectOf(entry), out var known) && known.Changed >= entry.Changed))
-            return;
+            return false;
         // It keeps its time, and has a new place: fronts may have had the list up to now.
         Version = Math.Max(Version, entry.Changed) + 1;
         Put(entry with { Version = Version });
+        return true;
     }
 
     /// <summary>Up to <paramref name="limit"/> entries after a version, in the order of their versions.</summary>

@@ -1,8 +1,5 @@
-using Microsoft.Extensions.Configuration;
-using Orleans.Hosting;
 using Orleans.TestingHost;
 using Realtime.Grains;
-using Realtime.Silo;
 
 namespace Realtime.WebFront.Tests.Tokens;
 
@@ -49,15 +46,5 @@ public sealed class KeptRevocationTests : IDisposable
             Assert.True((await silo.Client.GetGrain<IRevocationGrain>(IRevocationGrain.Key).Changes(null, 0)).Entries.Single(entry => entry.Subject == "user8").IsLifted);
     }
 
-    private async Task<InProcessTestCluster> Start()
-    {
-        var builder = new InProcessTestClusterBuilder(1);
-        builder.ConfigureHost(host => host.Configuration.AddInMemoryCollection(
-            [new("Log:Provider", "sqlite"), new("Log:ConnectionString", $"Data Source={Path.Combine(_folder.FullName, "log.db")}")]));
-        builder.ConfigureSilo((_, silo) => silo.AddRealtime());
-        builder.ConfigureClient(client => client.AddRealtimeClient());
-        var cluster = builder.Build();
-        await cluster.DeployAsync();
-        return cluster;
-    }
+    private Task<InProcessTestCluster> Start() => FileSilo.Start(_folder);
 }
