@@ -1,4 +1,5 @@
 using Realtime.EndToEnd.Tests;
+using Realtime.Grains;
 using Realtime.Tests.Shared;
 
 namespace Realtime.Client.Tests;
@@ -71,6 +72,23 @@ public sealed class StateTests(RealServer server)
         Assert.True(Assert.IsType<RoomJoined>(events[2]).Recovered);
         Assert.Equal(["k01", "k02"], events.OfType<RoomMessage>().Select(message => message.Key));
         Assert.Equal((loaded.Count - 1, false, "2"), (room.State!.Count, room.State.ContainsKey("k01"), room.State["k02"].Data.ToString()));
+    }
+
+    [Fact]
+    public async Task What_a_service_changes_without_telling_the_client_is_in_its_copy()
+    {
+        await using var alice = server.Client("alice");
+        var room = await alice.JoinAsync(_room, new() { State = true }).Soon();
+        var grain = server.Grains.GetGrain<IRoomGrain>(_room);
+        var id = await alice.ConnectionIdAsync().Soon();
+        await grain.Broadcast(new() { Key = "stays", Data = "1", From = "billing", Ttl = TimeSpan.FromHours(1), Exclude = id });
+        await grain.Broadcast(new() { Key = "goes", Data = "2", Exclude = id });
+        await grain.Broadcast(new() { Key = "goes", IsDeleted = true, Exclude = id });
+        await grain.Broadcast(new() { Content = "seen" });
+        Assert.Equal("seen", (await room.MessagesAsync().Take(1))[0].Content); // and nothing before it
+        Assert.Equal("stays/1=1", Shown(room.State));
+        Assert.Equal(("billing", true, true), (room.State!["stays"].From, room.State["stays"].IsService, room.State["stays"].Expires > DateTimeOffset.UtcNow));
+        Assert.Equal(4, room.Position!.Value.Sequence);
     }
 
     private static string Page(bool more, params string[] entries) =>

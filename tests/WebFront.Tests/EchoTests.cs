@@ -98,6 +98,36 @@ public sealed class EchoTests(Cluster cluster)
         Assert.Equal([("excluded", 1), ("excluded", 2), ("message", 3), ("message", 4)], told);
     }
 
+    [Fact]
+    public async Task Who_is_left_out_of_a_change_of_the_state_is_told_the_change()
+    {
+        await using var front = await cluster.StartFront();
+        await using var alice = await front.Connect("alice");
+        await using var bob = await front.Connect("bob");
+        await bob.Join(_room);
+        await alice.Join(_room);
+        var id = (string)(await alice.Ask(new JsonObject { ["type"] = "ping" }))["connection"]!;
+        await Post(new { key = "card", data = new { x = 1 }, ttl = 60_000, from = "billing", exclude = id });
+        await Post(new { key = "card", deleted = true, exclude = id });
+        await Post(new { content = "no key", exclude = id });
+        for (var i = 0; i < 3; i++)
+        {
+            var told = await alice.Receive("excluded");
+            var message = await bob.Receive("message");
+            told["type"] = "message";
+            if (i < 2)
+                Assert.Equal(message.ToJsonString(), told.ToJsonString());
+            else
+                Assert.Equal(["epoch", "room", "seq", "type"], told.Select(field => field.Key).Order());
+        }
+
+        async Task Post(object message)
+        {
+            using var answer = await front.Http.PostAsJsonAsync($"/api/rooms/{_room}/messages", message);
+            answer.EnsureSuccessStatusCode();
+        }
+    }
+
     [Theory]
     [InlineData("rooms/x", "\"\"")]
     [InlineData("rooms/x", "[\"a\"]")]

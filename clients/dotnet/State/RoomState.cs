@@ -224,7 +224,8 @@ internal sealed partial class RoomState
             return;
         var place = new Position(_session.Texts.Get(frame.Epoch), frame.Sequence);
         // Before the position moves: one that cannot be decoded was not had.
-        var message = frame.Type == FrameType.Excluded ? null : MessageOf(in frame, place);
+        var isExcluded = frame.Type == FrameType.Excluded;
+        var message = isExcluded && !frame.Key.IsPresent ? null : MessageOf(in frame, place);
         var before = Position.GetValueOrDefault();
         if (before.Epoch == place.Epoch)
         {
@@ -254,7 +255,7 @@ internal sealed partial class RoomState
         if (message is KeyMessage change)
             _copy?.Change(change.Key, place.Sequence, change.Entry);
         // A resume brings what was to have no echo; and a service may have left this client out.
-        if (message is not null && !isOwn)
+        if (message is not null && !isOwn && !isExcluded)
             Tell(message, json.Length);
     }
 

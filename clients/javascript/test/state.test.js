@@ -37,6 +37,23 @@ test('who joins with state has it, and all maps follow what is set and removed',
   assert.equal(map.size, 1);
 });
 
+test('what a service changes without telling the client is in its map all the same', async () => {
+  const alice = await withState(front.url, 'alice', 'services');
+  const exclude = await alice.connectionId();
+  const told = [];
+  alice.on('message', message => told.push(message.content));
+  const post = body => front.post('/api/rooms/services/messages', body);
+  await post({ key: 'stays', data: 1, ttl: 60_000, from: 'billing', exclude });
+  await post({ key: 'goes', data: 2, exclude });
+  await post({ key: 'goes', deleted: true, exclude });
+  const last = next(alice, 'message');
+  await post({ content: 'seen' });
+  await last;
+  assert.deepEqual([told, shown(alice, 'services'), alice.position('services').seq], [['seen'], 'stays1=1', 4]);
+  const { from, service, expires, timestamp } = alice.roomState('services').get('stays');
+  assert.deepEqual([from, service, expires - timestamp], ['billing', true, 60_000]);
+});
+
 test('a cut loses nothing of the state, and what could not be had comes anew', async () => {
   const alice = await member(front.url, 'alice', 'cuts');
   for (let i = 0; i < 3; i++) await alice.set('cuts', `k${i}`, 'x'.repeat(30_000)); // more than a page

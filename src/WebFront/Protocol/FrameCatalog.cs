@@ -65,6 +65,7 @@ internal static class FrameCatalog
         new("message", "timestamp", "to from service content data"),
         new("message", "to epoch seq timestamp", "from service content data"),
         new("excluded", "room epoch seq"),
+        new("excluded", "room epoch seq timestamp key", "from service content data expires deleted"),
         new("state", "room entries more"),
         new("join", "room from", "data order"),
         new("leave", "room from", "order"),

@@ -30,6 +30,9 @@ internal static class MessageFrames
     /// <summary>How a room's message begins.</summary>
     public static ReadOnlySpan<byte> MessageStart => "{\"type\":\"message\",\"room\":"u8;
 
+    /// <summary>How the body of a message begins that changes a key of the room's state.</summary>
+    private static ReadOnlySpan<byte> KeyStart => "\"key\":"u8;
+
     /// <summary>A message of a room, added to a frame of several.</summary>
     public static void AddMessage(this FrameBuilder frame, LocalRoom room, FrontEvent message)
     {
@@ -42,6 +45,28 @@ internal static class MessageFrames
         else
             frame.Write(message.Body);
         frame.End();
+    }
+
+    /// <summary>
+    /// In the place of a message that a service has left the connection out of. Of one that changes the room's state it has all, as the
+    /// connection's copy of the state would be wrong without.
+    /// </summary>
+    public static Frame Excluded(LocalRoom room, FrontEvent message)
+    {
+        var frame = Begin("{\"type\":\"excluded\",\"room\":"u8);
+        frame.Write(room.QuotedName);
+        if (message.Kind == FrontEventKind.Message && message.Body.AsSpan().StartsWith(KeyStart))
+        {
+            frame.WriteMembers(message.From is { } from ? room.Quoted(from) : null, message);
+            frame.EndMessage(message);
+        }
+        else
+        {
+            frame.WritePosition(message.Epoch!, message.Sequence);
+            frame.Write("}"u8);
+        }
+        frame.End();
+        return frame.Build(room.Topic, message.Epoch, message.Sequence);
     }
 
     /// <summary>Ephemeral messages of a room. In a queue each of them is by itself.</summary>
@@ -173,6 +198,12 @@ internal static class MessageFrames
     {
         frame.Write(MessageStart);
         frame.Write(quotedRoom);
+        frame.WriteMembers(quotedFrom, message);
+        frame.EndMessage(message);
+    }
+
+    private static void WriteMembers(this FrameBuilder frame, byte[]? quotedFrom, FrontEvent message)
+    {
         if (quotedFrom is not null)
         {
             frame.Write(",\"from\":"u8);
@@ -181,7 +212,6 @@ internal static class MessageFrames
         frame.WriteService(message);
         frame.Write(","u8);
         frame.Write(message.Body);
-        frame.EndMessage(message);
     }
 
     private static void WriteService(this FrameBuilder frame, FrontEvent message)

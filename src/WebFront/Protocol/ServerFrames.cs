@@ -203,16 +203,6 @@ internal static class ServerFrames
         return End(frame, json, room.Topic);
     }
 
-    /// <summary>In the place of a message that a service has left the connection out of.</summary>
-    public static Frame Excluded(LocalRoom room, FrontEvent message)
-    {
-        var (frame, json) = Begin("excluded"u8, null);
-        json.WriteRoom(room);
-        json.WriteString("epoch"u8, message.Epoch);
-        json.WriteNumber("seq"u8, message.Sequence);
-        return End(frame, json, room.Topic, message.Epoch, message.Sequence);
-    }
-
     /// <summary>What a slow client does not get of a room.</summary>
     /// <param name="quotedRoom">The room's name as JSON text.</param>
     /// <param name="missing">What was dropped.</param>

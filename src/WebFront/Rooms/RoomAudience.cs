@@ -88,7 +88,7 @@ internal class RoomAudience(LocalRoom room, ConnectionRegistry registry)
             return false;
         });
         if (excluded is not null && IsTold(item))
-            excluded.Deliver(ServerFrames.Excluded(room, item));
+            excluded.Deliver(MessageFrames.Excluded(room, item));
     }
 
     /// <summary>To the members who joined before it.</summary>
@@ -101,7 +101,7 @@ internal class RoomAudience(LocalRoom room, ConnectionRegistry registry)
         }
         registry.BroadcastToRoom(room.Name, Encode([item]), member => item.Except != member.Id && Receives(member, item));
         if (item.Except is { } except && IsTold(item) && registry.Get(except) is { State: Session } excluded && Receives(excluded, item))
-            excluded.Deliver(ServerFrames.Excluded(room, item));
+            excluded.Deliver(MessageFrames.Excluded(room, item));
     }
 
     /// <summary>What a newcomer gets of an event that came before the answer to its join; null for nothing.</summary>
@@ -109,7 +109,7 @@ internal class RoomAudience(LocalRoom room, ConnectionRegistry registry)
         !Receives(member, item) ? null
         : item.IsPresence ? IsFor(member, item) ? Encode(item, ModeOf(member)) : null
         : item.Except != member.Id ? Encode([item])
-        : IsTold(item) ? ServerFrames.Excluded(room, item) : null;
+        : IsTold(item) ? MessageFrames.Excluded(room, item) : null;
 
     private static bool IsTold(FrontEvent item) => item.IsService && item.Sequence > 0;
 

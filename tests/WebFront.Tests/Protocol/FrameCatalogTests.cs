@@ -114,6 +114,10 @@ public sealed class FrameCatalogTests(Cluster cluster) : IAsyncLifetime
         var connection = (string)(await Ask(bob, """{"type":"ping"}"""))["connection"]!;
         await grain.Broadcast(new RoomMessage { Content = "x", Exclude = connection });
         seen.Add(await bob.Receive("excluded"));
+        await grain.Broadcast(new RoomMessage { Content = "x", Data = "1", Key = "other", Ttl = TimeSpan.FromHours(1), Exclude = connection });
+        seen.Add(await bob.Receive("excluded"));
+        await grain.Broadcast(new RoomMessage { From = "billing", Key = "other", IsDeleted = true, Exclude = connection });
+        seen.Add(await bob.Receive("excluded"));
         await Ask(alice, $$"""{"type":"members","room":"{{_room}}","limit":1}""");
         await using var finn = await _front.Connect("finn");
         await Ask(finn, $$"""{"type":"join","room":"{{_room}}","presence":"members","data":1,"state":true}""");
