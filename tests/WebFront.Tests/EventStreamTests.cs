@@ -148,6 +148,36 @@ public sealed class EventStreamTests(Cluster cluster) : IAsyncLifetime
     }
 
     [Fact]
+    public async Task A_stream_chooses_what_it_is_told_of_who_is_there()
+    {
+        await using var alice = await _front.Connect("alice");
+        await alice.Ask(new JsonObject { ["type"] = "join", ["room"] = Room, ["data"] = "here" });
+        await using var bob = await EventClient.Open(_front, $"{Target("bob")}&presence=members");
+        var joined = await bob.Next("joined");
+        Assert.Equal(("""["alice","bob"]""", """{"alice":"here"}"""), (joined.Json["users"]!.ToJsonString(), joined.Json["data"]!.ToJsonString()));
+        await using var carl = await EventClient.Open(_front, $"{Target("carl")}&presence=count");
+        Assert.Equal(3, (int)(await carl.Next("joined")).Json["members"]!);
+        var came = await bob.Next("join");
+        Assert.Equal(("carl", true), ((string?)came.Json["from"], (long)came.Json["order"]! > (long)joined.Json["order"]!));
+        await using (var dora = await EventClient.Open(_front, Target("dora")))
+        {
+            Assert.False((await dora.Next("joined")).Json.ContainsKey("users"));
+            Assert.Equal("dora", (string?)(await bob.Next("join")).Json["from"]);
+        }
+        Assert.Equal("dora", (string?)(await bob.Next("leave")).Json["from"]);
+        await alice.Ask(new JsonObject { ["type"] = "message", ["room"] = Room, ["content"] = "x" });
+        Event told;
+        while ((told = (await carl.Next())!).Type == "presence") // how many, and nobody by name
+            Assert.InRange((int)told.Json["members"]!, 3, 4);
+        Assert.Equal("message", told.Type);
+        // It is asked for anew by who comes back, as a browser does with its address.
+        await using var back = await EventClient.Open(_front, $"{Target("bob")}&presence=members", told.Id);
+        Assert.Equal((true, true), ((await back.Next("joined")).Json is var again ? ((bool)again["recovered"]!, again.ContainsKey("users")) : default));
+        foreach (var wrong in new[] { "", "none", "counts", "Members", "members%00", "members&presence=count", $"{new string('x', 5000)}" })
+            Assert.Equal((400, "bad_request"), await EventClient.Refused(_front, $"{Target("carl")}&presence={wrong}"));
+    }
+
+    [Fact]
     public async Task Who_is_sent_away_is_told_and_does_not_come_back()
     {
         await using var bob = await Open("bob");

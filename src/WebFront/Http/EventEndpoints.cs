@@ -26,14 +26,14 @@ internal static class EventEndpoints
     {
         var context = request.Context;
         RefuseRevoked(context);
-        var last = room is null ? null : request.Number("last", 1, Limits.HistoryPage);
+        var join = room is null ? default : new StreamJoin(request.Number("last", 1, Limits.HistoryPage), PresenceOf(request));
         var id = IdOf(request);
         if (id == ServerEvents.Over)
         {
             context.Response.StatusCode = StatusCodes.Status204NoContent; // by which a browser knows that it is over
             return;
         }
-        await context.RequestServices.GetRequiredService<EventStreams>().Serve(context, room, id is null ? null : PositionOf(id), last);
+        await context.RequestServices.GetRequiredService<EventStreams>().Serve(context, room, id is null ? null : PositionOf(id), join);
     }
 
     private static Task ServeSession(ApiRequest request)
@@ -87,6 +87,12 @@ internal static class EventEndpoints
         var id = header.Count == 1 ? header[0] : null;
         var first = request.Text(InAddress);
         return !string.IsNullOrEmpty(id) ? id : !string.IsNullOrEmpty(first) ? first : null;
+    }
+
+    private static string? PresenceOf(ApiRequest request)
+    {
+        var presence = request.Text("presence");
+        return FrameRules.PresenceProblem(presence) is { } problem ? throw new ApiException(Problems.BadRequest, problem.Reason) : presence;
     }
 
     private static (string Epoch, long Sequence) PositionOf(string id)

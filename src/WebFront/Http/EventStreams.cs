@@ -57,15 +57,15 @@ internal sealed class EventStreams : IDisposable
     /// <param name="context">The request.</param>
     /// <param name="room">Null for the inbox of who asks.</param>
     /// <param name="since">The position after which it goes on; null for the present.</param>
-    /// <param name="last">How many messages of before a room's stream begins with, unless it goes on.</param>
-    public async Task Serve(HttpContext context, string? room, (string Epoch, long Sequence)? since, long? last)
+    /// <param name="join">What else a join to the room asks for.</param>
+    public async Task Serve(HttpContext context, string? room, (string Epoch, long Sequence)? since, StreamJoin join)
     {
         var retry = Random.Shared.Next(LeastRetry, MostRetry);
         // The id is that of the first event, unless it has one of its own: what was missed comes behind it.
         var start = since is var (epoch, sequence)
             ? string.Create(CultureInfo.InvariantCulture, $"retry: {retry}\nid: {epoch}:{sequence}\n")
             : string.Create(CultureInfo.InvariantCulture, $"retry: {retry}\n");
-        await (room is null ? _inboxes : _rooms).StreamAsync(context, Command(room, since, last), (begun, first) => Begin(begun, first, () => Task.FromResult(start)));
+        await (room is null ? _inboxes : _rooms).StreamAsync(context, Command(room, since, join), (begun, first) => Begin(begun, first, () => Task.FromResult(start)));
     }
 
     /// <summary>Serves a whole session, whose client posts what it sends.</summary>
@@ -85,7 +85,7 @@ internal sealed class EventStreams : IDisposable
 
     public void Dispose() => _meter.Dispose();
 
-    private static ReadOnlyMemory<byte> Command(string? room, (string Epoch, long Sequence)? since, long? last)
+    private static ReadOnlyMemory<byte> Command(string? room, (string Epoch, long Sequence)? since, StreamJoin join)
     {
         var buffer = new ArrayBufferWriter<byte>(256);
         using (var json = new Utf8JsonWriter(buffer))
@@ -99,8 +99,10 @@ internal sealed class EventStreams : IDisposable
                 json.WriteString("epoch", epoch);
                 json.WriteNumber("seq", sequence);
             }
-            if (last is { } count)
-                json.WriteNumber("last", count);
+            if (join.Last is { } last)
+                json.WriteNumber("last", last);
+            if (join.Presence is { } presence)
+                json.WriteString("presence", presence);
             json.WriteEndObject();
         }
         return buffer.WrittenMemory;
@@ -134,3 +136,8 @@ internal sealed class EventStreams : IDisposable
         _ => Problems.Unavailable,
     };
 }
+
+/// <summary>What the stream of a room asks for beside its place.</summary>
+/// <param name="Last">How many messages of before it begins with, unless it goes on.</param>
+/// <param name="Presence">What it is told of who is there, as <c>presence</c> of a join.</param>
+internal readonly record struct StreamJoin(long? Last, string? Presence);

@@ -41,9 +41,9 @@ internal static class FrameRules
         : null;
 
     /// <summary>What a join wants to know of the others.</summary>
-    public static Refusal? PresenceProblem(in ClientFrame frame) => frame.Presence is null or "members" or "count"
+    public static Refusal? PresenceProblem(string? presence) => presence is null or "members" or "count"
         ? null
-        : Refusal.BadRequest($"'presence' is '{Shorten(frame.Presence)}'; it must be 'members' or 'count'.");
+        : Refusal.BadRequest($"'presence' is '{Shorten(presence)}'; it must be 'members' or 'count'.");
 
     /// <summary>What a member shows of itself.</summary>
     public static Refusal? ShownProblem(in ClientFrame frame, int maxBytes) => frame.DataSize > maxBytes

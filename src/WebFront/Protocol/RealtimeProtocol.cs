@@ -109,7 +109,7 @@ internal sealed partial class RealtimeProtocol(
 
     private ValueTask Join(Session session, in ClientFrame frame)
     {
-        if ((RoomProblem(frame) ?? PositionProblem(frame) ?? LastProblem(frame) ?? PresenceProblem(frame) ?? ShownProblem(frame, _options.MaxPresenceBytes)) is { } refusal)
+        if ((RoomProblem(frame) ?? PositionProblem(frame) ?? LastProblem(frame) ?? PresenceProblem(frame.Presence) ?? ShownProblem(frame, _options.MaxPresenceBytes)) is { } refusal)
             return Refuse(session, frame, refusal);
         var name = frame.Room!;
         if (session.MembershipIn(name) is { } existing)
