@@ -154,6 +154,35 @@ internal sealed record UserResponse(string User, IReadOnlyList<UserConnectionRes
 
 internal sealed record UserConnectionResponse(string Id, string Front, DateTimeOffset ConnectedAt);
 
+/// <summary>A call to a user's clients.</summary>
+internal sealed record CallRequest
+{
+    /// <summary>The bounds of <see cref="Timeout"/>, those of <see cref="IUserGrain.Call"/>.</summary>
+    public const long LeastTimeout = 100, MostTimeout = 120_000;
+
+    /// <summary>A name; it is needed.</summary>
+    public string? Method { get; init; }
+
+    /// <summary>Any JSON, <c>null</c> too; of the kind Undefined when it is absent.</summary>
+    public JsonElement Data { get; init; }
+
+    /// <summary>How long to wait for a result, milliseconds; 10 s when absent.</summary>
+    public long? Timeout { get; init; }
+}
+
+/// <summary>The first result.</summary>
+/// <param name="Data">Absent when it has none.</param>
+internal sealed record CallResponse(string User, JsonElement? Data)
+{
+    public static CallResponse Of(string user, string? result)
+    {
+        if (result is null)
+            return new(user, null);
+        using var data = JsonDocument.Parse(result);
+        return new(user, data.RootElement.Clone());
+    }
+}
+
 internal sealed record DisconnectRequest
 {
     /// <summary>For the close frame; none when absent.</summary>
@@ -226,6 +255,8 @@ internal sealed record BroadcastResponse(int Fronts);
 [JsonSerializable(typeof(StateResponse))]
 [JsonSerializable(typeof(MembersResponse))]
 [JsonSerializable(typeof(UserResponse))]
+[JsonSerializable(typeof(CallRequest))]
+[JsonSerializable(typeof(CallResponse))]
 [JsonSerializable(typeof(DisconnectRequest))]
 [JsonSerializable(typeof(BlockRequest))]
 [JsonSerializable(typeof(UserChangeResponse))]

@@ -133,6 +133,15 @@ internal static partial class Problems
         _ => new(StatusCodes.Status400BadRequest, code),
     };
 
+    /// <summary>The kind of a call's error. What the method said is the caller's to judge, and no failure of a server that something on the way would try again.</summary>
+    public static Problem OfCall(string code) => new(code switch
+    {
+        ErrorCodes.UserNotFound => StatusCodes.Status404NotFound,
+        ErrorCodes.CallTimeout => StatusCodes.Status504GatewayTimeout,
+        ErrorCodes.TooManyCalls => StatusCodes.Status503ServiceUnavailable,
+        _ => StatusCodes.Status422UnprocessableEntity,
+    }, code);
+
     [LoggerMessage(1, LogLevel.Error, "A {Method} request of the HTTP API failed.")]
     private static partial void LogFailed(ILogger logger, string method, Exception exception);
 }

@@ -1,4 +1,6 @@
 using System.Text;
+using System.Text.Json;
+using Orleans;
 using Realtime.Grains;
 using Realtime.WebFront.Security;
 
@@ -11,6 +13,7 @@ internal static class UserEndpoints
     [
         new("GET", "users/{user}", RealtimePolicies.Read, Describe),
         new("POST", "users/{user}/messages", RealtimePolicies.Publish, Send),
+        new("POST", "users/{user}/calls", RealtimePolicies.Publish, Call),
         new("POST", "users/{user}/disconnect", RealtimePolicies.Admin, Disconnect),
         new("POST", "users/{user}/reauthorize", RealtimePolicies.Admin, Reauthorize),
     ];
@@ -35,6 +38,35 @@ internal static class UserEndpoints
         var receipt = await calls.Call(() => calls.User(user).Deliver(message));
         await request.Ok(
             new UserSendResponse(user, receipt.Connections, receipt.Kept?.Epoch, receipt.Kept?.Sequence, receipt.Kept?.Timestamp), ApiJson.Default.UserSendResponse);
+    }
+
+    /// <summary>Calls a method of the user's clients. Nothing is repeated: when an answer is lost the method may have run.</summary>
+    private static async Task Call(ApiRequest request)
+    {
+        var (calls, user) = (request.Calls, request.User);
+        request.RefuseKey("A call");
+        var body = await request.Body(ApiJson.Default.CallRequest);
+        var method = body.Method ?? throw new ApiException(Problems.BadRequest, "A call needs a method.");
+        if (body.Timeout is < CallRequest.LeastTimeout or > CallRequest.MostTimeout)
+            throw new ApiException(Problems.BadRequest, $"'timeout' is {body.Timeout}; it must be from {CallRequest.LeastTimeout} to {CallRequest.MostTimeout} milliseconds.");
+        var data = body.Data.ValueKind == JsonValueKind.Undefined ? null : body.Data.GetRawText();
+        TimeSpan? timeout = body.Timeout is { } time ? TimeSpan.FromMilliseconds(time) : null;
+        try
+        {
+            var call = calls.User(user).Call(method, data, timeout);
+            call.Ignore(); // its end is seen by nobody when the caller has gone
+            await request.Ok(CallResponse.Of(user, await call.WaitAsync(request.Context.RequestAborted)), ApiJson.Default.CallResponse);
+        }
+        catch (CallException refused)
+        {
+            if (refused.Code == CallException.TooManyCalls)
+                request.Context.Response.Headers.RetryAfter = "1"; // second
+            throw new ApiException(Problems.OfCall(refused.Code), refused.Message);
+        }
+        catch (Exception exception) when (exception is TimeoutException or Orleans.Runtime.OrleansException)
+        {
+            throw new ApiException(Problems.Unavailable, "The user could not be reached, or the answer was lost; the method may have run.");
+        }
     }
 
     private static async Task Reauthorize(ApiRequest request)

@@ -54,15 +54,18 @@ public sealed class OpenApiTests(Cluster cluster) : IAsyncLifetime
         await alice.Join("lobby");
         await alice.Ask(new JsonObject { ["type"] = "inbox" });
         await alice.Ask(new JsonObject { ["type"] = "message", ["room"] = "lobby", ["content"] = "x", ["data"] = new JsonObject() });
+        await using var callee = await _front.Connect($"callee-{_tag}");
+        _ = AnswerCalls(callee);
         var seen = new HashSet<string>();
         foreach (var (path, method, operation) in Answered.OrderBy(operation => operation.Method == "DELETE" ? 0 : s_last.IndexOf(operation.Path.Split('/')[^1])))
         {
-            var target = path.Replace("{room}", "lobby").Replace("{user}", user);
+            var target = path.Replace("{room}", "lobby").Replace("{user}", path.EndsWith("/calls", StringComparison.Ordinal) ? $"callee-{_tag}" : user);
             var body = !operation.ContainsKey("requestBody") ? null : path.Split('/')[^1] switch
             {
                 "disconnect" => """{"reason":"x"}""",
                 "block" => """{"seconds":60}""",
                 "reauthorize" => "{}",
+                "calls" => """{"method":"x","data":[1]}""",
                 "batch" => """[{"room":"lobby","content":"x"},{}]""",
                 "revoke" => """{"jti":"x","exp":1}""",
                 _ => """{"content":"x","data":[1]}""",
@@ -77,8 +80,8 @@ public sealed class OpenApiTests(Cluster cluster) : IAsyncLifetime
             if (path.Contains("{id}"))
                 await Expect(400, "/api/connections/%ff", body);
             else if (path.Contains('{'))
-                await Expect(400, target.Replace("lobby", "%ff").Replace("alice", "%ff"), body);
-            if (path is "/api/rooms/{room}" or "/api/rooms/{room}/members" or "/api/users/{user}")
+                await Expect(400, target.Replace("lobby", "%ff").Replace("alice", "%ff").Replace("callee", "%ff"), body);
+            if (path is "/api/rooms/{room}" or "/api/rooms/{room}/members" or "/api/users/{user}" or "/api/users/{user}/calls")
                 await Expect(404, target + _tag, body);
             foreach (var parameter in ParametersOf(operation, "query"))
             {
@@ -150,6 +153,13 @@ public sealed class OpenApiTests(Cluster cluster) : IAsyncLifetime
             Assert.Equal("rate_limited", await Check(operation, 429, answer));
             Assert.Equal("1", answer.Headers["retry-after"]);
         }
+    }
+
+    /// <summary>Until the client is closed.</summary>
+    private static async Task AnswerCalls(TestClient client)
+    {
+        while (await client.Receive("call") is var call)
+            await client.Send(new JsonObject { ["type"] = "result", ["id"] = (string)call["id"]!, ["data"] = call["data"]?.DeepClone() }.ToJsonString());
     }
 
     private async Task<string> IdOf(TestClient client)
