@@ -60,6 +60,8 @@
  * @property {boolean} paused          Publishes were refused for a reason that passes; none goes out until the pause ends.
  * @property {number} publishAttempt   Such pauses in a row.
  * @property {Waiting[]} waiting       Callers of `join`.
+ * @property {boolean} isPut           The server has put this client there, and it has not joined by itself since then.
+ * @property {any} had         What held before a join that asks for more in a room that this client is in; null when there is none.
  *
  * The inbox that the application has asked for; the fields as those of a room.
  * @typedef {{position: Position|null, joined: InboxAnswer|null, joinId: string|null, attempt: number, unanswered: number, waiting: Waiting[]}} Inbox
@@ -308,16 +310,23 @@ export class RealtimeClient {
       if (since !== undefined && since !== null) checkPosition(since);
       if (last !== undefined && (!Number.isInteger(last) || last < 1 || last > 100)) throw new TypeError("The option 'last' of join must be a whole number from 1 to 100.");
       let entry = this.#rooms.get(room);
-      if (entry?.joined) return Promise.resolve(entry.joined);
+      if (entry?.joined && entry.had === null) {
+        const isMore = (state && !entry.state) || (entry.isPut && (!echo || data !== undefined || presence !== undefined));
+        if (!isMore) return Promise.resolve(entry.joined);
+        this.#askForMore(entry, { state, ...(entry.isPut && { echo, data, shown: data, presence }) });
+      }
       if (!entry) {
         const position = since ? { epoch: since.epoch, seq: since.seq } : null;
         entry = { ...newRoom(room, position), echo, data, shown: data, presence, last, rawSeen: this.#raw };
-        if (state) entry.state = new StateCopy(key => this.#emit('expired', { room, key }));
+        if (state) entry.state = this.#stateCopy(room);
         this.#rooms.set(room, entry);
         if (this.#isOnline) this.#sendJoin(entry);
       }
       const { waiting } = entry;
-      return new Promise((resolve, reject) => waiting.push({ resolve, reject }));
+      /** @type {Promise<Joined>} */
+      const joined = new Promise((resolve, reject) => waiting.push({ resolve, reject }));
+      // An earlier join is under way, without the state.
+      return state && !entry.state ? joined.then(() => this.join(room, { state })) : joined;
     });
   }
 
@@ -737,7 +746,7 @@ export class RealtimeClient {
     this.#requests.clear();
     this.#leaving.clear();
     for (const room of this.#rooms.values()) {
-      room.joined = room.joinId = null;
+      room.joined = room.joinId = room.had = null;
       room.held = []; // they come again
     }
     if (this.#inbox) this.#inbox.joined = this.#inbox.joinId = null;
@@ -769,6 +778,16 @@ export class RealtimeClient {
 
   // --- rooms ---
 
+  #stateCopy(/** @type {string} */ room) { return new StateCopy(key => this.#emit('expired', { room, key })); }
+
+  /** Joins a room that this client is in already, with what that stay has not. Until the answer the room goes on as before. */
+  #askForMore(/** @type {Room} */ room, /** @type {any} */ { state, ...wanted }) {
+    const { echo, data, shown, presence, isPut, joinId, state: known } = room;
+    room.had = { echo, data, shown, presence, isPut, joinId, state: known };
+    Object.assign(room, wanted, { isPut: false, state: known ?? (state ? this.#stateCopy(room.name) : null) });
+    this.#sendJoin(room);
+  }
+
   #sendJoin(/** @type {Room} */ room) {
     // A room on the way out cannot be entered before it has been left; the end of that sends the join.
     if (this.#leaving.has(room.name)) return;
@@ -781,12 +800,29 @@ export class RealtimeClient {
       // A lost connection joins again by itself; what was left or joined anew meanwhile is not this join's concern.
       if (room.joinId !== id || this.#rooms.get(room.name) !== room) return;
       room.joinId = null;
+      // The server takes one join of a room that it has put this client in. Any other room is left for it.
+      if (error.code === 'already_joined' && room.had) return this.#joinAnew(room);
       if (error.code === 'timeout' && ++room.unanswered < joinTries) return this.#lost(0, 'The server did not answer a join.');
       if (error.code === 'already_joined' || passingErrors.has(error.code)) return this.#joinLater(room, error.code === 'already_joined');
+      if (room.had) return this.#keepWhatWas(room, error);
       // The one who called join hears of it there; a refusal on the way back has no such caller.
       if (room.waiting.length === 0) this.#emit('left', { room: room.name, error });
       this.#dropRoom(room.name, error);
     });
+  }
+
+  /** The server does not give more than there was: the stay goes on without. */
+  #keepWhatWas(/** @type {Room} */ room, /** @type {RealtimeError} */ error) {
+    if (room.state !== /** @type {any} */ (room.had).state) room.state?.end();
+    Object.assign(room, room.had, { had: null });
+    for (const { reject } of room.waiting.splice(0)) reject(error);
+  }
+
+  /** Leaves at the server and joins again, from where this client is. */
+  #joinAnew(/** @type {Room} */ room) {
+    room.joined = room.joinId = room.had = null;
+    room.held = [];
+    if (!this.#leaving.has(room.name)) this.#sendLeave(room.name).catch(() => {});
   }
 
   /** Shows something in a room: at once where this client is in it or about to be, or else by the join to come. */
@@ -851,14 +887,18 @@ export class RealtimeClient {
     const { type: _, id: __, ...joined } = frame;
     // The position moves with the messages that follow, missed or newest ones: a cut among them then resumes where it was.
     if (frame.recovered !== true) {
-      room.state?.begin();
+      room.state?.begin(frame.seq);
       room.position = { epoch: frame.epoch, seq: frame.seq - (frame.last ?? 0) };
+      // Without a position the newest messages may be ones that this client has had.
+      if (frame.recovered === undefined && before?.epoch === frame.epoch) room.position.seq = Math.max(room.position.seq, Math.min(before.seq, frame.seq));
       room.own.clear();
     }
     room.rawSeen = this.#raw;
     room.joined = joined;
     room.attempt = room.unanswered = 0;
-    for (const { resolve } of room.waiting.splice(0)) resolve(joined);
+    // Who asks for more waits for the answer to that.
+    if (frame.id !== undefined) room.had = null;
+    if (!room.had) for (const { resolve } of room.waiting.splice(0)) resolve(joined);
     this.#emit('joined', joined);
     const position = { epoch: frame.epoch, seq: frame.seq - (frame.last ?? 0) };
     // A join without the position, for the state, skips what came since.
@@ -875,14 +915,17 @@ export class RealtimeClient {
     if (this.#rooms.has(name) || this.#leaving.has(name)) return;
     const room = newRoom(name, null);
     room.joinId = byServer;
+    room.isPut = true;
     this.#rooms.set(name, room);
   }
 
   /** The server has taken this client out of a room. It stays out until the application joins again. */
   #removed(/** @type {string} */ name) {
     const room = this.#rooms.get(name);
+    if (!room) return;
+    if (room.had) return this.#joinAnew(room); // whether its join came before or after that, it is in no doubt then
     // Who has joined again since then waits for the answer to that.
-    if (!room || room.waiting.length > 0) return;
+    if (room.waiting.length > 0) return;
     const error = new RealtimeError('removed', `The server has taken you out of ${name}.`, name);
     this.#dropRoom(name, error);
     this.#emit('left', { room: name, error });
@@ -903,6 +946,7 @@ export class RealtimeClient {
         if (this.#repair(room, frame)) return;
       }
     } else {
+      if (room.state) return this.#joinForState(room);
       this.#emitMissed(room, before, { epoch: frame.epoch, seq: frame.seq - 1 });
       room.own.clear();
     }
@@ -935,7 +979,7 @@ export class RealtimeClient {
     const isRepeat = frame.to === undefined || (before.epoch === frame.epoch && frame.to <= before.seq);
     if (isRepeat && !frame.presence) return;
     // The state lacks what they have changed: this client comes back from before them, and has them or all of it anew.
-    if (!isRepeat && room.state && this.#repair(room, { epoch: frame.epoch, seq: frame.to + 1 })) return;
+    if (!isRepeat && room.state) return void this.#repair(room, { epoch: frame.epoch, seq: frame.to + 1 });
     if (!isRepeat) this.#move(room, { epoch: frame.epoch, seq: frame.to });
     this.#emit('missed', { room: room.name, since: before, .../** @type {Position} */ (room.position), dropped: true, ...(frame.presence && { presence: true }) });
   }
@@ -977,14 +1021,22 @@ export class RealtimeClient {
     const before = /** @type {Position} */ (room.position);
     const hole = `${before.epoch}/${before.seq}`;
     if (room.repaired === hole) {
-      this.#emitMissed(room, before, { epoch: frame.epoch, seq: frame.seq - 1 });
-      return false;
+      if (!room.state) {
+        this.#emitMissed(room, before, { epoch: frame.epoch, seq: frame.seq - 1 });
+        return false;
+      }
+      this.#joinForState(room);
+      return true;
     }
     room.repaired = hole;
-    room.joined = room.joinId = null;
-    room.held = [];
-    if (!this.#leaving.has(room.name)) this.#sendLeave(room.name).catch(() => {});
+    this.#joinAnew(room);
     return true;
+  }
+
+  /** The state lacks what has changed in between: it comes anew, and the answer tells what is missed. */
+  #joinForState(/** @type {Room} */ room) {
+    room.state?.begin();
+    this.#joinAnew(room);
   }
 
   #emitMissed(/** @type {Room} */ room, /** @type {Position|null} */ since, /** @type {Position} */ position) {
@@ -1193,7 +1245,7 @@ export class RealtimeClient {
     }
     const frame = typeof data === 'string' ? parse(data) : null;
     const held = heldTypes.has(frame?.type) && this.#rooms.get(frame.room)?.held;
-    if (held && held.length > 0 && frame.id === undefined) held.push(frame); // behind what waits there
+    if (held && held.length > 0 && (frame.id === undefined || frame.type === 'joined')) held.push(frame); // behind what waits there
     else this.#handle(frame, data);
   }
 
@@ -1457,6 +1509,10 @@ class StateCopy {
   isComplete = false;
   /** What has come of a state that is on its way. @type {RoomEntry[]} */
   #pages = [];
+  /** What has changed while it is: it is newer than that. @type {any[]} */
+  #late = [];
+  /** The number of the message that is the last one in it; -1 while that is not known. */
+  #of = -1;
   /** Versions at which keys were deleted. @type {Map<string, number>} */
   #deleted = new Map();
   /** @type {Timer} */
@@ -1466,10 +1522,12 @@ class StateCopy {
   /** @param {(key: string) => void} onExpired */
   constructor(onExpired) { this.#onExpired = onExpired; }
 
-  /** It is about to come anew. */
-  begin() {
+  /** It is about to come anew, as it is after the message with this number. */
+  begin(of = -1) {
     this.isComplete = false;
     this.#pages = [];
+    this.#late = [];
+    this.#of = of;
   }
 
   /** Nobody wants it any more. */
@@ -1481,16 +1539,21 @@ class StateCopy {
     if (more) return false;
     this.entries.clear();
     for (const entry of this.#pages) this.entries.set(entry.key, entry);
-    this.begin();
+    const late = this.#late;
+    this.begin(this.#of);
     this.isComplete = true;
     this.#deleted.clear();
+    for (const change of late) this.change(change);
     this.#watch();
     return true;
   }
 
   /** A message has set or deleted a key. @param {any} message */
-  change({ type: _, room: __, epoch: ___, deleted, ...entry }) {
+  change(message) {
+    if (!this.isComplete && this.#of >= 0) this.#late.push(message);
+    const { type: _, room: __, epoch: ___, deleted, ...entry } = message;
     const { key, seq } = entry;
+    if (seq <= this.#of) return;
     const known = this.entries.get(key)?.seq ?? this.#deleted.get(key) ?? 0;
     if (seq < known) return;
     this.#deleted.delete(key);
@@ -1534,7 +1597,7 @@ function parse(/** @type {string} */ text) {
 function newRoom(/** @type {string} */ name, /** @type {Position|null} */ position) {
   return {
     name, position, echo: true, own: new Set(), held: [], data: undefined, shown: undefined, presence: undefined, state: null, last: undefined, joined: null, joinId: null, attempt: 0, unanswered: 0, rawSeen: 0,
-    repaired: '', paused: false, publishAttempt: 0, waiting: [],
+    repaired: '', paused: false, publishAttempt: 0, waiting: [], had: null, isPut: false,
   };
 }
 

@@ -1,41 +1,12 @@
 import assert from 'node:assert/strict';
 import { afterEach, test } from 'node:test';
 import { RealtimeError } from 'realtime-client';
-import { client, closeAll, member, within } from '../support/clients.js';
+import { closeAll, member } from '../support/clients.js';
+import { scripted } from '../support/scripted.js';
 import { front, proxy, serve } from '../support/served.js';
 
 serve();
 afterEach(closeAll);
-
-/** A client whose server is the test: `say` is what the server sends, `heard` resolves with what it gets next. */
-async function scripted() {
-  const inbox = [];
-  let wake = () => {};
-  let socket;
-  class Socket {
-    readyState = 0;
-    constructor() {
-      socket = this;
-      setTimeout(() => {
-        this.readyState = 1;
-        this.onopen();
-      });
-    }
-    send(text) { inbox.push(JSON.parse(text)); wake(); }
-    close() { this.readyState = 3; }
-  }
-  const made = client({ url: 'ws://127.0.0.1:1/ws', WebSocket: Socket });
-  await made.connect();
-  return {
-    made,
-    say: frame => socket.onmessage({ data: JSON.stringify(frame) }),
-    drop: () => socket.onclose({ code: 1006, reason: '' }),
-    async heard() {
-      if (inbox.length === 0) await within(new Promise(resolve => { wake = resolve; }), 'a frame');
-      return inbox.shift();
-    },
-  };
-}
 
 test('a method that the server does not have is unknown', async () => {
   const alice = await member(front.url, 'alice', 'calls');
