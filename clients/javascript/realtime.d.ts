@@ -354,7 +354,8 @@ export class RealtimeClient {
    * publish says `echo: true`. `data` is what the others see of this client, anything that has JSON, by default at most 1 KiB of it; `update` changes it, and
    * a reconnect brings it again as it was last. With `presence: 'members'` the answer, and `joined` after each reconnect, has who is in the room; with
    * `presence: 'count'` only how many there are is told. With `state: true` the room's state comes, by the event `roomState`,
-   * and is kept up to date (`roomState`). A join that three connections in a row do not answer is given
+   * and is kept up to date (`roomState`). In a room that this client is in, `state: true` has it joined anew with that, and in one that the server has put it in so have `echo`,
+   * `data` and `presence`; when the server refuses that, the client stays there as it was. A join that three connections in a row do not answer is given
    * up with `timeout`.
    */
   join(room: string, options?: { since?: Position | null; last?: number; echo?: boolean; data?: any; presence?: 'members' | 'count'; state?: boolean }): Promise<Joined>;
