@@ -39,4 +39,10 @@ internal static partial class Log
 
     [LoggerMessage(12, LogLevel.Error, "A fault of the client; it goes on with another connection.")]
     public static partial void Failed(ILogger logger, Exception exception);
+
+    [LoggerMessage(13, LogLevel.Warning, "WebSockets do not pass; frames come by server-sent events and go by posts.")]
+    public static partial void WithoutWebSocket(ILogger logger);
+
+    [LoggerMessage(14, LogLevel.Debug, "A look whether WebSockets pass failed.")]
+    public static partial void NoLook(ILogger logger, Exception exception);
 }

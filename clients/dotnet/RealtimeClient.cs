@@ -8,7 +8,7 @@ using Realtime.Client.State;
 namespace Realtime.Client;
 
 /// <summary>
-/// A client of Realtime: one WebSocket, kept open. It reconnects with full jitter, joins its rooms again and resumes each from its last position, hands out each
+/// A client of Realtime: one WebSocket, kept open, or server-sent events and posts where WebSockets do not pass. It reconnects with full jitter, joins its rooms again and resumes each from its last position, hands out each
 /// message once and in order, sends a publish without an answer again under the same id, renews its token and notices a connection that has gone silent.
 /// Members are safe for any thread. Nothing of the application's runs on the thread that receives.
 /// </summary>

@@ -24,8 +24,27 @@ public sealed class RealtimeClientOptions
     /// </summary>
     public Func<CancellationToken, ValueTask<string?>>? TokenProvider { get; set; }
 
-    /// <summary>Sets what else a socket needs before it connects: headers, cookies, a proxy, certificates. Called at each attempt.</summary>
+    /// <summary>
+    /// Sets what else a socket needs before it connects: headers, cookies, a proxy, certificates. Called at each attempt. The requests of the <see cref="Fallback"/> get
+    /// the same but headers, which <see cref="HttpHandlerFactory"/> can add to both.
+    /// </summary>
     public Action<ClientWebSocketOptions>? ConfigureSocket { get; set; }
+
+    /// <summary>
+    /// Gives what handshakes and requests go by, as <c>() => services.GetRequiredService&lt;IHttpMessageHandlerFactory&gt;().CreateHandler("realtime")</c>, in place of one of the
+    /// client's own. Asked at each attempt; the client does not dispose of it. <see cref="ConfigureSocket"/> then sets no cookies, credentials, certificates or proxy.
+    /// </summary>
+    public Func<HttpMessageHandler>? HttpHandlerFactory { get; set; }
+
+    /// <summary>
+    /// Whether the client does without a WebSocket where something on the way refuses WebSockets, or has cut three in a row within 5 s or before they brought anything:
+    /// then frames come by server-sent events and go by posts, at <c>/api/session</c> beside the <c>/ws</c> of <see cref="Address"/>. Default true. At an address that
+    /// ends with something else than <c>/ws</c> there is none.
+    /// </summary>
+    public bool Fallback { get; set; } = true;
+
+    /// <summary>About how long it does so before it looks whether WebSockets pass again. The first look is after 10 s, or this if it is less. Default 5 minutes.</summary>
+    public TimeSpan WebSocketAgain { get; set; } = TimeSpan.FromMinutes(5);
 
     /// <summary>The wait before attempt n (0, 1, 2 ..) is random in 0 to the lesser of <see cref="RetryMax"/> and this times 2^n. Default 1 s.</summary>
     public TimeSpan RetryBase { get; set; } = TimeSpan.FromSeconds(1);
@@ -84,6 +103,7 @@ public sealed class RealtimeClientOptions
             throw new ArgumentException($"The options {nameof(Token)} and {nameof(TokenProvider)} are both set; a client has one of them.");
         if (Token is not null && TokenProblem(Token) is { } wrong)
             throw new ArgumentException($"The option {nameof(Token)} {wrong}.");
+        Check(nameof(WebSocketAgain), WebSocketAgain);
         Check(nameof(RetryBase), RetryBase);
         Check(nameof(RetryMax), RetryMax);
         Check(nameof(OpenTimeout), OpenTimeout);

@@ -16,6 +16,16 @@ public enum RealtimeState
     Reconnecting,
 }
 
+/// <summary>How frames come and go.</summary>
+public enum RealtimeTransport
+{
+    /// <summary>By one WebSocket.</summary>
+    WebSocket,
+
+    /// <summary>By server-sent events and posts, where something on the way does not let WebSockets pass: <see cref="RealtimeClientOptions.Fallback"/>.</summary>
+    ServerSentEvents,
+}
+
 /// <summary>The state of a client's connection, with what led to it.</summary>
 public sealed record RealtimeStatus
 {
@@ -23,6 +33,9 @@ public sealed record RealtimeStatus
 
     /// <summary>The state.</summary>
     public RealtimeState State { get; init; }
+
+    /// <summary>How frames come and go; null while not connected.</summary>
+    public RealtimeTransport? Transport { get; init; }
 
     /// <summary>Attempts that have failed in a row.</summary>
     public int Attempt { get; init; }

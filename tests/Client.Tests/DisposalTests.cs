@@ -5,7 +5,7 @@ namespace Realtime.Client.Tests;
 /// <summary>Whatever is under way when a client is disposed of, everything that waits comes to its end, and soon.</summary>
 public sealed class DisposalTests(RealServer server)
 {
-    private const int Rounds = 60;
+    private const int Rounds = 100;
 
     [Fact]
     public async Task In_every_state_all_that_waits_ends()
@@ -14,18 +14,20 @@ public sealed class DisposalTests(RealServer server)
         TestContext.Current.TestOutputHelper?.WriteLine($"REALTIME_SEED={seed}");
         await using var proxy = new CutProxy(new UriBuilder(server.Address) { Scheme = "http", Path = "" }.Uri.ToString());
         var through = new Uri(proxy.Address.Replace("http", "ws", StringComparison.Ordinal) + "/ws");
+        await using var refusing = new UpgradeProxy(server.Address, UpgradeProxy.Mind.Refuses);
+        await using var cutting = new UpgradeProxy(server.Address, UpgradeProxy.Mind.Cuts);
         await Task.WhenAll(Enumerable.Range(0, 4).Select(lane => Task.Run(async () =>
         {
             var random = new Random(seed + lane);
             for (var round = 0; round < Rounds / 4; round++)
-                await Round(random, through, proxy);
+                await Round(random, random.Next(4) switch { 0 => refusing.Address, 1 => cutting.Address, _ => through }, [proxy.Cut, refusing.Cut, cutting.Cut]);
         })));
     }
 
-    private async Task Round(Random random, Uri through, CutProxy proxy)
+    private static async Task Round(Random random, Uri through, Action[] cuts)
     {
         var address = random.Next(6) switch { 0 => new Uri("ws://127.0.0.1:1/ws"), 1 => new($"{through}-wrong"), _ => through };
-        var client = Clients.Make(address, options => options.User = $"user-{random.Next(3)}");
+        var client = Clients.Make(address, options => (options.User, options.WebSocketAgain) = ($"user-{random.Next(3)}", TimeSpan.FromMilliseconds(50)));
         var rooms = new List<RealtimeRoom>();
         var waiting = new List<(string What, Task Task)>();
         for (var step = random.Next(12); step >= 0; step--)
@@ -44,7 +46,7 @@ public sealed class DisposalTests(RealServer server)
                 case 9 when room is not null: waiting.Add(("LeaveAsync", room.LeaveAsync())); break;
                 case 10 when room is not null: waiting.Add(("MembersAsync", room.MembersAsync())); break;
                 case 11: waiting.Add(("DirectMessagesAsync", client.DirectMessagesAsync().ToList())); break;
-                case 12: proxy.Cut(); break;
+                case 12: cuts[random.Next(cuts.Length)](); break;
                 case 13 when random.Next(4) == 0: waiting.Add(("CloseAsync", client.CloseAsync())); break;
                 default: await Task.Delay(random.Next(15)); break;
             }

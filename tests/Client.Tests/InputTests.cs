@@ -21,6 +21,7 @@ public sealed class InputTests
         { "must not be above RetryMax", options => options.RetryBase = TimeSpan.FromMinutes(1) },
         { "RetryMax is 365.00:00:00", options => options.RetryMax = TimeSpan.FromDays(365) },
         { "PingAfter", options => options.PingAfter = Timeout.InfiniteTimeSpan },
+        { "WebSocketAgain is 00:00:00", options => options.WebSocketAgain = TimeSpan.Zero },
         { "OutboxMessages is 0", options => options.OutboxMessages = 0 },
         { "ReceiveBytes is -1", options => options.ReceiveBytes = -1 },
         { "MaxReceiveBytes is 10; it must be 1024 or more", options => options.MaxReceiveBytes = 10 },

@@ -4,15 +4,25 @@ using Realtime.Client.State;
 namespace Realtime.Client.Connecting;
 
 /// <summary>Connects, and connects again, until it is stopped or coming back would only repeat a refusal.</summary>
-internal sealed class ConnectionLoop(Session session)
+internal sealed class ConnectionLoop
 {
-    /// <summary>A connection that lived so long was a good one: the next loss starts the back-off afresh.</summary>
-    private static readonly TimeSpan s_stableAfter = TimeSpan.FromSeconds(5);
+    /// <summary>How soon it is seen again whether nothing waits.</summary>
+    private static readonly TimeSpan s_goOverPause = TimeSpan.FromMilliseconds(100);
 
-    private readonly Handshake _handshake = new(session);
+    private readonly Session _session;
+    private readonly Handshake _handshake;
+    private readonly TransportChoice _choice;
     private readonly CancellationTokenSource _stop = new();
     private TaskCompletionSource? _retry;
     private Task _ended = Task.CompletedTask;
+    private volatile bool _looks;
+
+    public ConnectionLoop(Session session)
+    {
+        _session = session;
+        _handshake = new(session);
+        _choice = new(_handshake.CanDoWithout);
+    }
 
     public void Start() => _ended = Task.Run(RunAsync);
 
@@ -30,38 +40,42 @@ internal sealed class ConnectionLoop(Session session)
         {
             for (var attempt = 0; !_stop.IsCancellationRequested; attempt++)
             {
-                var (socket, token, loss) = await _handshake.OpenAsync(_stop.Token).ConfigureAwait(false);
+                var (socket, token, loss) = await _handshake.OpenAsync(_choice, _stop.Token).ConfigureAwait(false);
                 SocketConnection? connection = null;
                 if (socket is not null)
                 {
-                    var start = session.Time.GetTimestamp();
-                    connection = new SocketConnection(socket, session);
+                    var start = _session.Time.GetTimestamp();
+                    connection = new SocketConnection(socket, _session);
                     loss = await LiveAsync(connection, token).ConfigureAwait(false);
-                    if (session.Time.GetElapsedTime(start) >= s_stableAfter)
+                    var lived = _session.Time.GetElapsedTime(start);
+                    if (connection.Transport == RealtimeTransport.WebSocket)
+                        _choice.Ended(loss, lived, connection.HasHeard);
+                    // It was a good one: the back-off starts afresh.
+                    if (lived >= TransportChoice.StableAfter)
                         attempt = 0;
                 }
                 if (_stop.IsCancellationRequested || loss.IsFinal)
                 {
-                    session.Stopped(this, loss);
+                    _session.Stopped(this, loss);
                     await CloseAsync(connection, waits: true).ConfigureAwait(false);
                     return;
                 }
-                var wait = loss.Wait(attempt, session.Options);
+                var wait = loss.Wait(attempt, _session.Options);
                 var retry = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
                 Volatile.Write(ref _retry, retry);
                 using var waiting = CancellationTokenSource.CreateLinkedTokenSource(_stop.Token);
-                var delay = Task.Delay(wait, session.Time, waiting.Token);
-                session.Lost(this, loss, attempt + 1, session.Time.GetUtcNow() + wait);
+                var delay = Task.Delay(wait, _session.Time, waiting.Token);
+                _session.Lost(this, loss, attempt + 1, _session.Time.GetUtcNow() + wait);
                 await CloseAsync(connection, waits: false).ConfigureAwait(false);
                 await Task.WhenAny(delay, retry.Task).ConfigureAwait(false);
                 await waiting.CancelAsync().ConfigureAwait(false);
-                session.Tries(this);
+                _session.Tries(this);
             }
         }
         catch (Exception exception)
         {
-            Log.Failed(session.Logger, exception);
-            session.Stopped(this, new(0, exception.Message));
+            Log.Failed(_session.Logger, exception);
+            _session.Stopped(this, new(0, exception.Message));
         }
     }
 
@@ -69,13 +83,47 @@ internal sealed class ConnectionLoop(Session session)
     private async Task<Loss> LiveAsync(SocketConnection connection, string? token)
     {
         using var stop = _stop.Token.UnsafeRegister(static its => ((SocketConnection)its!).End(new(1000, "")), connection);
-        if (!session.Opened(this, connection))
+        if (!_session.Opened(this, connection))
             return new(1000, "");
         connection.Start();
         _ = Guarded(() => WatchAsync(connection), connection);
-        if (token is not null && session.CanRenew)
+        if (token is not null && _session.CanRenew)
             _ = Guarded(() => RenewAsync(connection, token), connection);
-        return await connection.Lost.ConfigureAwait(false);
+        if (connection.Transport != RealtimeTransport.WebSocket)
+            _ = Guarded(() => LookAsync(connection), connection);
+        var loss = await connection.Lost.ConfigureAwait(false);
+        // Of a user who may have only so many connections the one that looks has taken this one's place.
+        return loss.Code == Loss.Replaced && _looks ? loss with { IsFinal = false } : loss;
+    }
+
+    /// <summary>Looks from time to time whether WebSockets pass again, and goes over to one when nothing would be lost sight of.</summary>
+    private async Task LookAsync(SocketConnection connection)
+    {
+        while (true)
+        {
+            await Task.Delay(_choice.UntilLook(_session.Options.WebSocketAgain), _session.Time, connection.Ended).ConfigureAwait(false);
+            try
+            {
+                _looks = true;
+                if (await _handshake.WebSocketsPassAsync(connection.Ended).ConfigureAwait(false))
+                    break;
+            }
+            catch (RealtimeException exception) when (exception.Code is RealtimeErrorCodes.Offline)
+            {
+                connection.End(new(0, exception.Message) { IsFinal = true });
+                return;
+            }
+            catch (Exception exception) when (!connection.Ended.IsCancellationRequested)
+            {
+                Log.NoLook(_session.Logger, exception);
+            }
+            _looks = false;
+            _choice.LookedInVain();
+        }
+        _looks = false;
+        _choice.WebSocketsPass();
+        while (!_session.TryGoOver(connection))
+            await Task.Delay(s_goOverPause, _session.Time, connection.Ended).ConfigureAwait(false);
     }
 
     private async Task CloseAsync(SocketConnection? connection, bool waits)
@@ -96,7 +144,7 @@ internal sealed class ConnectionLoop(Session session)
         }
         catch (Exception exception)
         {
-            Log.Failed(session.Logger, exception);
+            Log.Failed(_session.Logger, exception);
             connection.End(new(0, exception.Message));
         }
     }
@@ -104,7 +152,7 @@ internal sealed class ConnectionLoop(Session session)
     /// <summary>After a long silence, asks whether the server is there. Whatever it says then is an answer.</summary>
     private async Task WatchAsync(SocketConnection connection)
     {
-        var (time, options) = (session.Time, session.Options);
+        var (time, options) = (_session.Time, _session.Options);
         while (true)
         {
             var heard = connection.Heard;
@@ -124,16 +172,19 @@ internal sealed class ConnectionLoop(Session session)
     /// <summary>Brings the server a new token when most of the life of the old one is over, so that its end does not close the connection.</summary>
     private async Task RenewAsync(SocketConnection connection, string token)
     {
-        var wait = TokenDates.Of(token).Renewal(session.Time.GetUtcNow());
+        var wait = TokenDates.Of(token).Renewal(_session.Time.GetUtcNow());
         while (wait is { } time)
         {
-            await Task.Delay(time, session.Time, connection.Ended).ConfigureAwait(false);
+            await Task.Delay(time, _session.Time, connection.Ended).ConfigureAwait(false);
             var next = token;
             try
             {
                 next = (await _handshake.TokenAsync(connection.Ended).ConfigureAwait(false))!;
                 if (next != token)
-                    await session.RefreshAsync(connection, next).ConfigureAwait(false);
+                {
+                    await _session.RefreshAsync(connection, next).ConfigureAwait(false);
+                    connection.Renewed(next);
+                }
             }
             catch (RealtimeException exception) when (exception.Code is RealtimeErrorCodes.Offline && !connection.Lost.IsCompleted)
             {
@@ -151,11 +202,11 @@ internal sealed class ConnectionLoop(Session session)
             }
             catch (Exception exception) when (!connection.Ended.IsCancellationRequested)
             {
-                Log.NoRenewal(session.Logger, exception);
+                Log.NoRenewal(_session.Logger, exception);
                 next = token;
             }
             // Without a new one it is tried again in half of the time that is left, and at the end 4003 comes.
-            var now = session.Time.GetUtcNow();
+            var now = _session.Time.GetUtcNow();
             wait = next == token ? Half(TokenDates.Of(token).Remaining(now)) : TokenDates.Of(next).Renewal(now);
             token = next;
         }

@@ -2,6 +2,19 @@ using System.Globalization;
 
 namespace Realtime.Client.Connecting;
 
+/// <summary>Who is to blame that a WebSocket did not come about.</summary>
+internal enum Blame
+{
+    /// <summary>The server, the network, or nobody can tell.</summary>
+    Server,
+
+    /// <summary>Something on the way may have cut it.</summary>
+    Cut,
+
+    /// <summary>Somebody has answered, and refused it.</summary>
+    Refusal,
+}
+
 /// <summary>Why there is no connection any more, or none yet.</summary>
 /// <param name="Code">The close code, or the HTTP status of a refused handshake; 0 when there was none.</param>
 /// <param name="Reason">The server's words, or what else went wrong.</param>
@@ -9,6 +22,7 @@ internal readonly record struct Loss(int Code, string Reason)
 {
     public const int TooBig = 1009;
     public const int Cut = 1006;
+    public const int Replaced = 4001;
 
     /// <summary>The close code of a server that stops; its reason ends with how long to stay away, so that its clients do not all come at once.</summary>
     private const int GoingAway = 1001;
@@ -27,6 +41,12 @@ internal readonly record struct Loss(int Code, string Reason)
     /// <summary>How long to stay away at the least, by the server's words.</summary>
     public TimeSpan? Hint { get; init; }
 
+    /// <summary>Who is to blame that there is no connection.</summary>
+    public Blame Blames { get; init; }
+
+    /// <summary>Whether it is the client's own wish to come back, which waits for nothing.</summary>
+    public bool IsWanted { get; init; }
+
     /// <summary>The end of an open connection by a close frame.</summary>
     /// <param name="canRenew">Whether there can be another token.</param>
     public static Loss Closed(int code, string? reason, bool canRenew)
@@ -41,7 +61,8 @@ internal readonly record struct Loss(int Code, string Reason)
 
     /// <summary>The wait before the next attempt.</summary>
     public TimeSpan Wait(int attempt, RealtimeClientOptions options) =>
-        Hint is { } hint
+        IsWanted ? TimeSpan.Zero
+            : Hint is { } hint
             ? (hint < s_maxHint ? hint : s_maxHint) + Backoff(0, options)
             : (Code is 1011 or 1013 or 4006 ? s_while : TimeSpan.Zero) + Backoff(attempt, options);
 
@@ -57,7 +78,7 @@ internal readonly record struct Loss(int Code, string Reason)
         1003 => "The server does not take such data.",
         1007 => "The server says that a text was not UTF-8.",
         1008 => "The server ended the connection for a breach of its rules.",
-        4001 => "This connection was replaced by a newer one.",
+        Replaced => "This connection was replaced by a newer one.",
         4002 => "The server disconnected you.",
         TokenExpired => "Your sign-in has expired.",
         _ => null,

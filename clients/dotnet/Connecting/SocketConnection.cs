@@ -4,7 +4,7 @@ using Realtime.Client.State;
 
 namespace Realtime.Client.Connecting;
 
-/// <summary>One open WebSocket: a loop that receives, one that sends, and its end.</summary>
+/// <summary>One open WebSocket, or what takes its place: a loop that receives, one that sends, and its end.</summary>
 internal sealed class SocketConnection(WebSocket socket, Session session)
 {
     private const int BufferBytes = 16 * 1024;
@@ -22,6 +22,7 @@ internal sealed class SocketConnection(WebSocket socket, Session session)
     private Task _receiving = Task.CompletedTask;
     private Task _sending = Task.CompletedTask;
     private long _heard;
+    private bool _hasHeard;
 
     /// <summary>Its end, as soon as it is known.</summary>
     public Task<Loss> Lost => _lost.Task;
@@ -31,6 +32,18 @@ internal sealed class SocketConnection(WebSocket socket, Session session)
 
     /// <summary>When the last bytes came, by the steady clock.</summary>
     public long Heard => Volatile.Read(ref _heard);
+
+    /// <summary>Whether anything came.</summary>
+    public bool HasHeard => Volatile.Read(ref _hasHeard);
+
+    public RealtimeTransport Transport => socket is EventSocket ? RealtimeTransport.ServerSentEvents : RealtimeTransport.WebSocket;
+
+    /// <summary>The server has taken a new token, which what is sent by requests brings from now on.</summary>
+    public void Renewed(string token)
+    {
+        if (socket is EventSocket events)
+            events.Token = token;
+    }
 
     public void Start()
     {
@@ -108,10 +121,7 @@ internal sealed class SocketConnection(WebSocket socket, Session session)
                 if (length == buffer.Length)
                 {
                     if (length >= session.Options.MaxReceiveBytes)
-                    {
-                        End(new(Loss.TooBig, $"The server sent a frame of more than {session.Options.MaxReceiveBytes} bytes (the option {nameof(RealtimeClientOptions.MaxReceiveBytes)})."));
-                        return;
-                    }
+                        throw new FrameTooLongException();
                     Array.Resize(ref buffer, Math.Min(buffer.Length * 2, Math.Max(session.Options.MaxReceiveBytes, BufferBytes)));
                 }
                 var part = await socket.ReceiveAsync(buffer.AsMemory(length), _abort.Token).ConfigureAwait(false);
@@ -121,6 +131,7 @@ internal sealed class SocketConnection(WebSocket socket, Session session)
                     return;
                 }
                 Volatile.Write(ref _heard, session.Time.GetTimestamp());
+                Volatile.Write(ref _hasHeard, true);
                 length += part.Count;
                 if (!part.EndOfMessage)
                     continue;
@@ -129,6 +140,10 @@ internal sealed class SocketConnection(WebSocket socket, Session session)
                 if (buffer.Length > 4 * BufferBytes)
                     buffer = new byte[BufferBytes];
             }
+        }
+        catch (FrameTooLongException)
+        {
+            End(new(Loss.TooBig, $"The server sent a frame of more than {session.Options.MaxReceiveBytes} bytes (the option {nameof(RealtimeClientOptions.MaxReceiveBytes)})."));
         }
         catch (Exception exception)
         {

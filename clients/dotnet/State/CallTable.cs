@@ -12,6 +12,16 @@ internal sealed class CallTable(Session session)
     private readonly Dictionary<string, Func<JsonData, CancellationToken, ValueTask<JsonData>>> _methods = [];
     private int _running;
 
+    /// <summary>Whether the server waits for an answer.</summary>
+    public bool IsRunning
+    {
+        get
+        {
+            lock (_lock)
+                return _running > 0;
+        }
+    }
+
     /// <exception cref="InvalidOperationException">It has a handler already.</exception>
     public IDisposable Map(string method, Func<JsonData, CancellationToken, ValueTask<JsonData>> handler)
     {

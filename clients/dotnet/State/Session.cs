@@ -152,7 +152,9 @@ internal sealed partial class Session
             _connection = connection;
             RawCount = 0;
             Log.Connected(Logger, Options.Address!);
-            SetStatus(new() { State = RealtimeState.Connected, Attempt = _status.Attempt });
+            if (connection.Transport != RealtimeTransport.WebSocket)
+                Log.WithoutWebSocket(Logger);
+            SetStatus(new() { State = RealtimeState.Connected, Transport = connection.Transport, Attempt = _status.Attempt });
             foreach (var room in _rooms.Values)
             {
                 room.Opened();
@@ -193,6 +195,22 @@ internal sealed partial class Session
                     item.Fail(new(RealtimeErrorCodes.Unconfirmed, "The connection was lost before the server answered; it may have arrived."));
             }
             SetStatus(new() { State = RealtimeState.Reconnecting, Attempt = attempt, RetryAt = retryAt, Code = loss.Code, Reason = loss.Reason });
+        }
+    }
+
+    /// <summary>Ends the connection for a better one, unless something waits for an answer that would be lost with it: what goes to a room is sent again.</summary>
+    /// <returns>Whether it has ended.</returns>
+    public bool TryGoOver(SocketConnection connection)
+    {
+        lock (_gate)
+        {
+            if (_connection != connection)
+                return true;
+            if (_requests.Values.Any(request => request.Bytes > 0) || Calls.IsRunning || _outbox.All.Any(item => item is { IsSent: true, Room: null }))
+                return false;
+            Disconnect(new(RealtimeErrorCodes.Offline, "The connection was ended for another one."));
+            connection.End(new(0, "WebSockets pass again.") { IsWanted = true });
+            return true;
         }
     }
 
