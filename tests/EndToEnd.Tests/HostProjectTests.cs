@@ -144,7 +144,7 @@ public sealed partial class HostProjectTests : IDisposable
         File.WriteAllText(file, content);
     }
 
-    private static ProcessStartInfo Dotnet(string folder, params string[] arguments)
+    internal static ProcessStartInfo Dotnet(string folder, params string[] arguments)
     {
         var start = new ProcessStartInfo("dotnet", arguments) { WorkingDirectory = folder, RedirectStandardOutput = true, RedirectStandardError = true };
         // As its owner has it: nothing of the tests' own environment decides.
