@@ -2,10 +2,10 @@ using System.Diagnostics.Metrics;
 
 namespace Realtime.PushStreams;
 
-/// <summary>The meter <c>Realtime.PushStreams</c>: of this process, each with the tag <c>provider</c>.</summary>
+/// <summary>Measurements of this process, each with the attribute <c>realtime.stream.provider</c>.</summary>
 internal static class PushMetrics
 {
-    private static readonly Meter s_meter = new("Realtime.PushStreams");
+    private static readonly Meter s_meter = new(PushStreamTelemetry.MeterName);
 
     public static readonly Counter<long> Batches = s_meter.CreateCounter<long>(
         "realtime.push.batches", "{batch}", "Calls that a subscriber has acknowledged.");

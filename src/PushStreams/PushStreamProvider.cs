@@ -23,7 +23,7 @@ internal sealed partial class PushStreamProvider : IStreamProvider, IAsyncDispos
     public PushStreamProvider(IServiceProvider services, string name)
     {
         Name = name;
-        Tag = new("provider", name);
+        Tag = new("realtime.stream.provider", name);
         Options = services.GetRequiredService<IOptionsMonitor<PushStreamOptions>>().Get(name);
         Grains = services.GetRequiredService<IGrainFactory>();
         Time = services.GetService<TimeProvider>() ?? TimeProvider.System;

@@ -34,6 +34,7 @@ internal static class FrontRole
             LateStart.Defer(builder.Services);
             builder.Services.AddSingleton<IFrontDependency, ClusterDependency>();
         }
+        Telemetry.Add(builder, settings.IsFront ? "front" : "single");
         var app = builder.Build();
         app.Services.GetService<SqliteFile>()?.Open(); // before all else, so that what is wrong with it is one line
         app.MapFront();
@@ -46,6 +47,7 @@ internal static class FrontRole
         if (app.Services.GetService<LateStart>() is { } start)
             app.Use((context, next) => start.IsDone || !NeedsCluster(context.Request.Path) ? next(context) : Refuse(context));
         app.MapRealtime();
+        app.MapMetrics(RealtimePolicies.Read);
         app.Services.GetRequiredService<Api>().MapRest(app);
         if (app.Services.GetRequiredService<IOptions<FrontOptions>>().Value.Pages ?? app.Environment.IsDevelopment())
             app.MapRealtimePages();

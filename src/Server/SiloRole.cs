@@ -16,12 +16,14 @@ internal static class SiloRole
         builder.ListenAt(Address);
         builder.UseOrleans(silo => silo.UseCluster(settings).AddRealtime());
         LateStart.Defer(builder.Services);
+        Telemetry.Add(builder, "silo");
         builder.Services.AddHealthChecks().AddCheck<SiloHealth>("silo");
 
         var app = builder.Build();
         // Live: the process is up. Ready: its part of the cluster works; if not, the body says why.
         app.MapHealthChecks("/health/live", new() { Predicate = _ => false }).AllowAnonymous();
         app.MapHealthChecks("/health/ready", new() { ResponseWriter = HealthAnswer.Write }).AllowAnonymous();
+        app.MapMetrics(policy: null); // no clients reach this address
         return app;
     }
 }

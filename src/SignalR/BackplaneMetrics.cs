@@ -2,10 +2,10 @@ using System.Diagnostics.Metrics;
 
 namespace Realtime.SignalR;
 
-/// <summary>The meter <c>Realtime.SignalR</c>: of this server's hubs together.</summary>
+/// <summary>Measurements: of this server's hubs together.</summary>
 internal static class BackplaneMetrics
 {
-    private static readonly Meter s_meter = new("Realtime.SignalR");
+    private static readonly Meter s_meter = new(BackplaneTelemetry.MeterName);
 
     public static readonly Counter<long> Sends = s_meter.CreateCounter<long>(
         "realtime.signalr.sends", "{message}", "Messages that hubs sent to the cluster, one for each group or user.");
@@ -14,8 +14,8 @@ internal static class BackplaneMetrics
         "realtime.signalr.deliveries", "{message}", "Messages from the cluster that connections were given.");
 
     public static readonly Counter<long> Missed = s_meter.CreateCounter<long>(
-        "realtime.signalr.missed", "{event}", "Events of the cluster that did not reach this server.");
+        "realtime.signalr.missed_events", "{event}", "Events of the cluster that did not reach this server.");
 
     public static readonly Counter<long> Slow = s_meter.CreateCounter<long>(
-        "realtime.signalr.slow", "{connection}", "Times that a connection was closed as too much waited for it.");
+        "realtime.signalr.slow_consumers", "{connection}", "Times that a connection was closed as too much waited for it.");
 }

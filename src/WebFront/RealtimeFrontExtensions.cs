@@ -39,7 +39,6 @@ public static class RealtimeFrontExtensions
         services.TryAddSingleton<EventStreams>();
         services.TryAddSingleton<PostedSessions>();
         services.TryAddSingleton<OpenApiDocument>();
-        services.TryAddSingleton<MetricsText>();
         services.TryAddSingleton<FrontHealth>();
         services.TryAddSingleton<SlowConsumers>();
         services.TryAddSingleton<GrainCalls>();
@@ -73,7 +72,7 @@ public static class RealtimeFrontExtensions
     }
 
     /// <summary>
-    /// Maps <c>/ws</c>, the HTTP API at <c>/api</c>, <c>/health/live</c>, <c>/health/ready</c> and <c>/metrics</c>, and in
+    /// Maps <c>/ws</c>, the HTTP API at <c>/api</c>, <c>/health/live</c> and <c>/health/ready</c>, and in
     /// Development or with <see cref="FrontOptions.OpenApi"/> <c>/openapi/v1.json</c>. Each names who may use it; see
     /// <see cref="RealtimePolicies"/>. Health is open to everybody.
     /// </summary>
@@ -101,6 +100,7 @@ public static class RealtimeFrontExtensions
             connections.MaxMessageSize = MaxMessageSize(connections, options, services.GetRequiredService<IConfiguration>());
         }).RefuseRevoked().RequireAuthorization(RealtimePolicies.Client).ExcludeFromDescription();
         services.GetRequiredService<Api>().Map(group);
+        services.GetRequiredService<EventStreams>(); // is measured from the start
         group.MapOperations();
         if (options.OpenApi ?? services.GetRequiredService<IHostEnvironment>().IsDevelopment())
             services.GetRequiredService<OpenApiDocument>().Map(group);

@@ -58,7 +58,7 @@ public class ControlFrameTests
         {
             InstrumentPublished = (instrument, listener) =>
             {
-                if (instrument.Name == "realtime.connections.throttled" && instrument.Meter.Scope == meters)
+                if (instrument.Name == "realtime.connection.throttles" && instrument.Meter.Scope == meters)
                     listener.EnableMeasurementEvents(instrument);
             },
         };

@@ -123,14 +123,14 @@ public class FanOutTests
         var meters = server.Services.GetRequiredService<IMeterFactory>();
         listener.InstrumentPublished = (instrument, current) =>
         {
-            if (instrument.Meter.Name == "Realtime.Connections" && instrument.Meter.Scope == meters)
+            if (instrument.Meter.Name == ConnectionTelemetry.MeterName && instrument.Meter.Scope == meters)
                 current.EnableMeasurementEvents(instrument);
         };
         listener.SetMeasurementEventCallback<long>((instrument, value, tags, _) =>
         {
-            string name = instrument.Name["realtime.connections.".Length..];
+            string name = instrument.Name["realtime.connection.".Length..];
             foreach (var (key, tag) in tags)
-                name += $" {key}={tag}";
+                name += $" {tag}";
             lock (values)
                 values[name] = instrument.IsObservable ? value : values.GetValueOrDefault(name) + value;
         });
@@ -143,9 +143,9 @@ public class FanOutTests
         listener.RecordObservableInstruments();
         lock (values)
         {
-            Assert.Equal(1, values["open"]);
-            Assert.Equal((1, 5), (values["messages.received"], values["bytes.received"]));
-            Assert.Equal((3, 7 + 6), (values["messages.sent"], values["bytes.sent"]));
+            Assert.Equal(1, values["active"]);
+            Assert.Equal((1, 5), (values["messages receive"], values["io receive"]));
+            Assert.Equal((3, 7 + 6), (values["messages transmit"], values["io transmit"]));
         }
         await client.SendAsync(RawClient.Close(4005));
         await Waiting.Until(() => server.Registry.Count == 0);
@@ -160,12 +160,12 @@ public class FanOutTests
         await Waiting.Until(() =>
         {
             lock (values)
-                return values.GetValueOrDefault("closed code=4005") == 1 && values.GetValueOrDefault("closed code=other") == 16;
+                return values.GetValueOrDefault("closes 4005") == 1 && values.GetValueOrDefault("closes other") == 16;
         });
         lock (values)
-            Assert.Equal(2, values.Keys.Count(name => name.StartsWith("closed", StringComparison.Ordinal)));
+            Assert.Equal(2, values.Keys.Count(name => name.StartsWith("closes", StringComparison.Ordinal)));
         listener.RecordObservableInstruments();
-        Assert.Equal(0, values["open"]);
+        Assert.Equal(0, values["active"]);
     }
 
     private sealed class Censor : ConnectionHandler

@@ -125,11 +125,15 @@ public class ReceiveQueueTests
             {
                 InstrumentPublished = (instrument, listener) =>
                 {
-                    if (instrument.Name == "realtime.connections.bytes.received" && instrument.Meter.Scope == meters)
+                    if (instrument.Name == "realtime.connection.io" && instrument.Meter.Scope == meters)
                         listener.EnableMeasurementEvents(instrument);
                 },
             };
-            _listener.SetMeasurementEventCallback<long>((_, value, _, _) => Volatile.Write(ref _received, value));
+            _listener.SetMeasurementEventCallback<long>((_, value, tags, _) =>
+            {
+                if (tags[0].Value is "receive")
+                    Volatile.Write(ref _received, value);
+            });
             _listener.Start();
             return _listener;
         }

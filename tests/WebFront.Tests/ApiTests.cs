@@ -192,7 +192,7 @@ public sealed class ApiTests(Cluster cluster) : IAsyncLifetime
         await using var alice = await _one.Connect(Alice);
         Assert.Equal("Healthy", await _one.Http.GetStringAsync("/health/live"));
         Assert.Equal("Healthy", await _one.Http.GetStringAsync("/health/ready"));
-        Assert.Contains("\nrealtime_connections_open ", await _one.Http.GetStringAsync("/metrics"));
+        Assert.Contains("\nrealtime_connection_active{", await _one.Http.GetStringAsync("/metrics"));
         var openApi = await Get("/openapi/v1.json");
         Assert.True(openApi["paths"]!.AsObject().ContainsKey("/api/rooms/{room}/messages"));
     }

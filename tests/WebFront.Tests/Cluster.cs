@@ -12,8 +12,10 @@ using Orleans;
 using Orleans.Hosting;
 using Orleans.TestingHost;
 using Realtime.Grains;
+using Realtime.Server;
 using Realtime.Silo;
 using Realtime.Silo.Hooks;
+using Realtime.WebFront.Security;
 
 namespace Realtime.WebFront.Tests;
 
@@ -95,6 +97,7 @@ public sealed class Front : IAsyncDisposable
         builder.Services.AddSingleton(client);
         builder.Services.AddSingleton<IGrainFactory>(client);
         builder.AddRealtimeFront(configure);
+        Telemetry.Add(builder, "front");
         var app = builder.Build();
         (map ?? MapAll)(app);
         await app.StartAsync();
@@ -104,6 +107,7 @@ public sealed class Front : IAsyncDisposable
     private static void MapAll(WebApplication app)
     {
         app.MapRealtime();
+        app.MapMetrics(RealtimePolicies.Read);
         app.MapRealtimePages();
     }
 

@@ -32,7 +32,7 @@ public sealed class StreamEventTests(Cluster cluster)
         listener.SetMeasurementEventCallback<long>((_, value, tags, _) =>
         {
             // Presence is told at its own pace.
-            if (tags.Contains(new KeyValuePair<string, object?>("kind", "message")))
+            if (tags.Contains(new KeyValuePair<string, object?>("realtime.event.kind", "message")))
                 Interlocked.Add(ref events, value);
         });
         listener.Start();

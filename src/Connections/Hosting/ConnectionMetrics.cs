@@ -4,11 +4,11 @@ using System.Globalization;
 namespace Realtime.Connections.Hosting;
 
 /// <summary>
-/// The meter <c>Realtime.Connections</c>. What happens often is only counted; the instruments read the counts when somebody looks.
+/// Measures connections. What happens often is only counted; the instruments read the counts when somebody looks.
 /// </summary>
 internal sealed class ConnectionMetrics : IDisposable
 {
-    public const string MeterName = "Realtime.Connections";
+    private static readonly KeyValuePair<string, object?> s_in = new("network.io.direction", "receive"), s_out = new("network.io.direction", "transmit");
 
     private readonly Meter _meter;
     private readonly Counter<long> _closes;
@@ -16,16 +16,14 @@ internal sealed class ConnectionMetrics : IDisposable
 
     public ConnectionMetrics(IMeterFactory meters)
     {
-        _meter = meters.Create(MeterName);
-        _meter.CreateObservableUpDownCounter("realtime.connections.open", () => Volatile.Read(ref _open), "{connection}", "Connections that are open.");
-        _meter.CreateObservableCounter("realtime.connections.messages.received", () => Volatile.Read(ref _messagesIn), "{message}", "Messages received.");
-        _meter.CreateObservableCounter("realtime.connections.messages.sent", () => Volatile.Read(ref _messagesOut), "{message}", "Messages taken for sending, counted once per connection.");
-        _meter.CreateObservableCounter("realtime.connections.bytes.received", () => Volatile.Read(ref _bytesIn), "By", "Payload bytes received.");
-        _meter.CreateObservableCounter("realtime.connections.bytes.sent", () => Volatile.Read(ref _bytesOut), "By", "Bytes of frames taken for sending, uncompressed.");
-        _meter.CreateObservableCounter("realtime.connections.slow_consumers", () => Volatile.Read(ref _slow), "{connection}", "Connections closed because their queue was full.");
-        _meter.CreateObservableCounter("realtime.connections.messages.dropped", () => Volatile.Read(ref _dropped), "{message}", "Messages dropped from full queues.");
-        _meter.CreateObservableCounter("realtime.connections.throttled", () => Volatile.Read(ref _throttled), "{time}", "Times that a peer was not read for a second as it had sent too many control frames or fragments.");
-        _closes = _meter.CreateCounter<long>("realtime.connections.closed", "{connection}", "Connections that ended, by close code; codes that are not this library's nor the protocol's are 'other'.");
+        _meter = meters.Create(ConnectionTelemetry.MeterName);
+        _meter.CreateObservableUpDownCounter("realtime.connection.active", () => Volatile.Read(ref _open), "{connection}", "Connections that are open.");
+        _meter.CreateObservableCounter("realtime.connection.messages", () => InAndOut(ref _messagesIn, ref _messagesOut), "{message}", "Messages received, and taken for sending, once per connection.");
+        _meter.CreateObservableCounter("realtime.connection.io", () => InAndOut(ref _bytesIn, ref _bytesOut), "By", "Payload bytes received, and bytes of frames taken for sending, uncompressed.");
+        _meter.CreateObservableCounter("realtime.connection.slow_consumers", () => Volatile.Read(ref _slow), "{connection}", "Connections closed because their queue was full.");
+        _meter.CreateObservableCounter("realtime.connection.dropped_messages", () => Volatile.Read(ref _dropped), "{message}", "Messages dropped from full queues.");
+        _meter.CreateObservableCounter("realtime.connection.throttles", () => Volatile.Read(ref _throttled), "{time}", "Times that a peer was not read for a second as it had sent too many control frames or fragments.");
+        _closes = _meter.CreateCounter<long>("realtime.connection.closes", "{connection}", "Connections that ended, by close code; codes that are not this library's nor the protocol's are 'other'.");
     }
 
     public void Opened() => Interlocked.Increment(ref _open);
@@ -33,7 +31,7 @@ internal sealed class ConnectionMetrics : IDisposable
     public void Closed(ushort code)
     {
         Interlocked.Decrement(ref _open);
-        _closes.Add(1, new KeyValuePair<string, object?>("code", Label(code)));
+        _closes.Add(1, new KeyValuePair<string, object?>("realtime.close.code", Label(code)));
     }
 
     public void Received(int bytes)
@@ -54,6 +52,8 @@ internal sealed class ConnectionMetrics : IDisposable
     public void SlowConsumer() => Interlocked.Increment(ref _slow);
 
     public void Dropped(int messages) => Interlocked.Add(ref _dropped, messages);
+
+    private static Measurement<long>[] InAndOut(ref long received, ref long sent) => [new(Volatile.Read(ref received), s_in), new(Volatile.Read(ref sent), s_out)];
 
     // Peers choose from 2,000 codes, and each label is a series that is kept.
     private static string Label(ushort code) => CloseCodes.IsKnown(code) ? code.ToString(CultureInfo.InvariantCulture) : "other";

@@ -10,11 +10,11 @@ namespace Realtime.Silo.Fronts;
 internal sealed partial class FrontPublisher(
     [FromKeyedServices(FrontStreams.Provider)] IStreamProvider provider, ILogger<FrontPublisher> logger)
 {
-    private static readonly Meter s_meter = new("Realtime.Silo");
+    private static readonly Meter s_meter = new(SiloTelemetry.MeterName);
     private static readonly Counter<long> s_events = s_meter.CreateCounter<long>(
         "realtime.stream.events", "{event}", "Events put on the streams of fronts: one per front and message.");
-    private static readonly KeyValuePair<string, object?> s_message = new("kind", "message");
-    private static readonly KeyValuePair<string, object?> s_presence = new("kind", "presence"); // and the positions of silos
+    private static readonly KeyValuePair<string, object?> s_message = new("realtime.event.kind", "message");
+    private static readonly KeyValuePair<string, object?> s_presence = new("realtime.event.kind", "presence"); // and the positions of silos
 
     // One handle per front that ever was; a front's id is new at each start, so this grows by about 100 bytes a restart.
     private readonly ConcurrentDictionary<string, IAsyncStream<FrontEvent>> _streams = new();

@@ -10,8 +10,8 @@ internal static class HookMetrics
     public const string Busy = "busy";
     public const string Dropped = "dropped";
 
-    private static readonly Counter<long> s_failures = new Meter("Realtime.Silo").CreateCounter<long>(
+    private static readonly Counter<long> s_failures = new Meter(SiloTelemetry.MeterName).CreateCounter<long>(
         "realtime.hook.failures", "{call}", "Calls of hooks that failed, by reason: failed, timeout, busy (Hooks:MaxRunning) or dropped (Hooks:QueueEvents, QueueBytes).");
 
-    public static void Count(string reason) => s_failures.Add(1, new KeyValuePair<string, object?>("reason", reason));
+    public static void Count(string reason) => s_failures.Add(1, new KeyValuePair<string, object?>("error.type", reason));
 }

@@ -33,9 +33,9 @@ internal sealed partial class LogWriter : IAsyncDisposable
     private const int MaxRows = 1000;
     private const int MaxBytes = 1024 * 1024;
 
-    private static readonly Meter s_meter = new("Realtime.Silo");
+    private static readonly Meter s_meter = new(SiloTelemetry.MeterName);
     private static readonly Counter<long> s_messages = s_meter.CreateCounter<long>("realtime.log.messages", "{message}", "Messages kept in the database.");
-    private static readonly Counter<long> s_writes = s_meter.CreateCounter<long>("realtime.log.writes", "{statement}", "Statements that kept them.");
+    private static readonly Counter<long> s_writes = s_meter.CreateCounter<long>("realtime.log.writes", "{statement}", "Statements that kept messages in the database.");
     private static readonly Counter<long> s_failures = s_meter.CreateCounter<long>("realtime.log.failures", "{append}", "Appends of rooms that failed.");
 
     private readonly ILogDatabase _database;

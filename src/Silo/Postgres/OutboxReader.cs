@@ -27,9 +27,9 @@ internal sealed partial class OutboxReader(LogSettings settings, IGrainFactory g
     // While a room is out of reach.
     private const int RetryMilliseconds = 1_000;
 
-    private static readonly Meter s_meter = new("Realtime.Silo");
+    private static readonly Meter s_meter = new(SiloTelemetry.MeterName);
     private static readonly Counter<long> s_sent = s_meter.CreateCounter<long>("realtime.outbox.messages", "{message}", "Messages of the outbox that rooms have kept.");
-    private static readonly Counter<long> s_refused = s_meter.CreateCounter<long>("realtime.outbox.refused", "{message}", "Messages of the outbox that rooms have refused.");
+    private static readonly Counter<long> s_refused = s_meter.CreateCounter<long>("realtime.outbox.refusals", "{message}", "Messages of the outbox that rooms have refused.");
 
     // How deep it may be is the room's to say.
     private static readonly JsonDocumentOptions s_anyDepth = new() { MaxDepth = 1_000_000 };

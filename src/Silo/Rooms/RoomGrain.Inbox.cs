@@ -11,7 +11,7 @@ internal sealed partial class RoomGrain
 
     private static readonly RefusedReply s_noInboxes = new("forbidden", "There are no inboxes here (Inbox:Mode is off).");
 
-    private static readonly Counter<long> s_kept = new Meter("Realtime.Silo").CreateCounter<long>(
+    private static readonly Counter<long> s_kept = new Meter(SiloTelemetry.MeterName).CreateCounter<long>(
         "realtime.inbox.messages", "{message}", "Messages for inboxes, by outcome: kept, repeat or refused.");
 
     private string? _owner; // the user whose inbox it is; null when it is a room
@@ -42,7 +42,7 @@ internal sealed partial class RoomGrain
         await Publish();
         UpdateMemory();
         KeepAlive();
-        s_kept.Add(1, new KeyValuePair<string, object?>("outcome", replies[0] is RefusedReply ? "refused" : isRepeat ? "repeat" : "kept"));
+        s_kept.Add(1, new KeyValuePair<string, object?>("realtime.outcome", replies[0] is RefusedReply ? "refused" : isRepeat ? "repeat" : "kept"));
         return new InboxReply(replies[0], fronts, isRepeat);
     }
 

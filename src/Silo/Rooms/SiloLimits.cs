@@ -16,9 +16,9 @@ internal static class SiloLimits
     public const string State = "state";
     public const string Openings = "openings";
 
-    private static readonly Meter s_meter = new("Realtime.Silo");
+    private static readonly Meter s_meter = new(SiloTelemetry.MeterName);
     private static readonly Counter<long> s_met = s_meter.CreateCounter<long>(
-        "realtime.room.limits", "{event}", "How often a limit of rooms was met, by limit.");
+        "realtime.room.limits", "{time}", "How often a limit of rooms was met, by limit.");
 
-    public static void Met(string limit) => s_met.Add(1, new KeyValuePair<string, object?>("limit", limit));
+    public static void Met(string limit) => s_met.Add(1, new KeyValuePair<string, object?>("realtime.limit", limit));
 }

@@ -2,10 +2,10 @@ using System.Diagnostics.Metrics;
 
 namespace Realtime.Silo.Webhooks;
 
-/// <summary>What goes to receivers, by the label <c>receiver</c>: the pattern of its rooms.</summary>
+/// <summary>What goes to receivers, by the attribute <c>realtime.webhook.receiver</c>: the pattern of its rooms.</summary>
 internal static class WebhookMetrics
 {
-    private static readonly Meter s_meter = new("Realtime.Silo");
+    private static readonly Meter s_meter = new(SiloTelemetry.MeterName);
     private static readonly Counter<long> s_events = s_meter.CreateCounter<long>(
         "realtime.webhook.events", "{event}", "Events for receivers of webhooks, by outcome: accepted or dropped.");
     private static readonly Counter<long> s_requests = s_meter.CreateCounter<long>(
@@ -13,7 +13,7 @@ internal static class WebhookMetrics
     private static readonly UpDownCounter<long> s_waiting = s_meter.CreateUpDownCounter<long>(
         "realtime.webhook.backlog", "{event}", "Events that wait for receivers of webhooks.");
     private static readonly UpDownCounter<long> s_bytes = s_meter.CreateUpDownCounter<long>(
-        "realtime.webhook.backlog.bytes", "By", "What they take in memory.");
+        "realtime.webhook.backlog_size", "By", "What the events that wait for receivers of webhooks take in memory.");
 
     public static void Accepted(string receiver, long events) => s_events.Add(events, Receiver(receiver), Outcome("accepted"));
 
@@ -27,7 +27,7 @@ internal static class WebhookMetrics
         s_bytes.Add(bytes, Receiver(receiver));
     }
 
-    private static KeyValuePair<string, object?> Receiver(string receiver) => new("receiver", receiver);
+    private static KeyValuePair<string, object?> Receiver(string receiver) => new("realtime.webhook.receiver", receiver);
 
-    private static KeyValuePair<string, object?> Outcome(string outcome) => new("outcome", outcome);
+    private static KeyValuePair<string, object?> Outcome(string outcome) => new("realtime.outcome", outcome);
 }

@@ -21,8 +21,8 @@ internal sealed partial class AccessService(
         .ToDictionary(operation => operation, operation => new[] { new RoomRequirement(operation) });
 
     private readonly SemaphoreSlim _reauthorizing = new(16); // questions at once
-    private readonly Counter<long> _forbidden = meters.Create("Realtime.WebFront").CreateCounter<long>(
-        "realtime.front.forbidden", "{operation}", "Operations of clients that were forbidden, by operation.");
+    private readonly Counter<long> _forbidden = meters.Create(FrontTelemetry.MeterName).CreateCounter<long>(
+        "realtime.front.forbidden_operations", "{operation}", "Operations of clients that were forbidden, by operation.");
 
     /// <summary>Decides a join, if nobody has to be asked.</summary>
     public bool TryDecideJoin(AccessSubject subject, string room, out AccessAnswer answer) =>
@@ -60,7 +60,7 @@ internal sealed partial class AccessService(
         if (answer.IsUnknown)
             return new Refusal(ErrorCodes.Unavailable, "Whether this is allowed could not be decided; try again.");
         var name = RoomOperations.NameOf(operation);
-        _forbidden.Add(1, new KeyValuePair<string, object?>("operation", name));
+        _forbidden.Add(1, new KeyValuePair<string, object?>("realtime.operation", name));
         return new Refusal(ErrorCodes.Forbidden, $"'{name}' is not allowed.");
     }
 

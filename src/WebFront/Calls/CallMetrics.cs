@@ -27,9 +27,9 @@ internal enum CallOutcome : byte
 /// <summary>Counts calls, by who made them and how they ended.</summary>
 internal sealed class CallMetrics : IDisposable
 {
-    private static readonly KeyValuePair<string, object?> s_fromClient = new("direction", "from_client"), s_toClient = new("direction", "to_client");
+    private static readonly KeyValuePair<string, object?> s_fromClient = new("realtime.call.direction", "from_client"), s_toClient = new("realtime.call.direction", "to_client");
     private static readonly KeyValuePair<string, object?>[] s_outcomes =
-        [.. Enum.GetValues<CallOutcome>().Select(outcome => KeyValuePair.Create("outcome", (object?)outcome.ToString().ToLowerInvariant()))];
+        [.. Enum.GetValues<CallOutcome>().Select(outcome => KeyValuePair.Create("realtime.outcome", (object?)outcome.ToString().ToLowerInvariant()))];
 
     private readonly Meter _meter;
     private readonly Counter<long> _calls;
@@ -37,9 +37,9 @@ internal sealed class CallMetrics : IDisposable
 
     public CallMetrics(IMeterFactory meters)
     {
-        _meter = meters.Create("Realtime.WebFront");
+        _meter = meters.Create(FrontTelemetry.MeterName);
         _calls = _meter.CreateCounter<long>("realtime.front.calls", "{call}", "Calls of clients and to clients, by direction and outcome.");
-        _meter.CreateObservableGauge("realtime.front.calls.running", () => Volatile.Read(ref _running), "{call}", "Methods that run for clients.");
+        _meter.CreateObservableUpDownCounter("realtime.front.active_calls", () => Volatile.Read(ref _running), "{call}", "Methods that run for clients.");
     }
 
     public void Begin() => Interlocked.Increment(ref _running);

@@ -36,8 +36,8 @@ internal sealed class EventStreams : IDisposable
             connections.MaxMessageSize = RealtimeFrontExtensions.MaxMessageSize(connections, options.Value, configuration);
         });
         _front = calls.Front;
-        _meter = meters.Create("Realtime.WebFront");
-        _meter.CreateObservableGauge("realtime.front.event_streams", () => registry.Connections.Count(connection => connection.State is Session { IsStream: true } or Session { Posted: not null }), "{stream}", "Streams of server-sent events that are open.");
+        _meter = meters.Create(FrontTelemetry.MeterName);
+        _meter.CreateObservableUpDownCounter("realtime.front.event_streams", () => registry.Connections.Count(connection => connection.State is Session { IsStream: true } or Session { Posted: not null }), "{stream}", "Streams of server-sent events that are open.");
 
         void Configure(ConnectionOptions connections, ServerEvents format)
         {

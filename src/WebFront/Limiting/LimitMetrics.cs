@@ -9,14 +9,14 @@ internal enum Limit : byte { Commands, Publishes, MessageBytes, Joins, Reads, Di
 internal sealed class LimitMetrics : IDisposable
 {
     private static readonly Limit[] s_limits = Enum.GetValues<Limit>();
-    private static readonly KeyValuePair<string, object?>[] s_tags = [.. s_limits.Select(limit => KeyValuePair.Create("limit", (object?)Name(limit)))];
+    private static readonly KeyValuePair<string, object?>[] s_tags = [.. s_limits.Select(limit => KeyValuePair.Create("realtime.limit", (object?)Name(limit)))];
 
     private readonly long[] _met = new long[s_limits.Length];
     private readonly Meter _meter;
 
     public LimitMetrics(IMeterFactory meters)
     {
-        _meter = meters.Create("Realtime.WebFront");
+        _meter = meters.Create(FrontTelemetry.MeterName);
         _meter.CreateObservableCounter("realtime.front.limits", Read, "{time}", "Times that a client met a limit, by the limit.");
     }
 

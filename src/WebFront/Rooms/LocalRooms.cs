@@ -12,7 +12,7 @@ internal sealed class LocalRooms
     public LocalRooms(RoomServices services)
     {
         _services = services;
-        services.Meter.CreateObservableGauge("realtime.front.rooms", () => _rooms.Count, "{room}", "Rooms with connections at this front.");
+        services.Meter.CreateObservableUpDownCounter("realtime.front.rooms", () => _rooms.Count, "{room}", "Rooms with connections at this front.");
     }
 
     /// <summary>The room, made if need be; until <see cref="LocalRoom.Release"/>.</summary>

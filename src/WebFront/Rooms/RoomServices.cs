@@ -15,7 +15,7 @@ internal sealed partial class RoomServices
         TimeProvider time, IMeterFactory meters, ILogger<LocalRoom> logger)
     {
         (Calls, Registry, SlowConsumers, Directs, Options, Time, _logger) = (calls, registry, slowConsumers, directs, options.Value, time, logger);
-        Meter = meters.Create("Realtime.WebFront");
+        Meter = meters.Create(FrontTelemetry.MeterName);
         Repairs = Meter.CreateCounter<long>("realtime.front.repairs", "{repair}", "Times that a room was asked for what had not come.");
     }
 

@@ -9,7 +9,7 @@ builder.AddRealtimeFront();                                        // lets clien
 var app = builder.Build();
 app.UseDefaultFiles();
 app.UseStaticFiles();
-app.MapRealtime();                    // /ws, /api, /health, /metrics
+app.MapRealtime();                    // /ws, /api, /health
 app.MapRealtimePages("/realtime");    // /realtime/realtime.js, and a chat to try things with
 
 // Any code of the application can say something in a room.

@@ -13,14 +13,14 @@ internal sealed class Readings : IDisposable
     {
         _listener.InstrumentPublished = (instrument, listener) =>
         {
-            if (instrument.Meter.Name == "Realtime.PushStreams")
+            if (instrument.Meter.Name == PushStreamTelemetry.MeterName)
                 listener.EnableMeasurementEvents(instrument);
         };
         _listener.SetMeasurementEventCallback<long>((instrument, value, tags, _) =>
         {
             foreach (var tag in tags)
             {
-                if (tag.Key == "provider" && provider.Equals(tag.Value))
+                if (tag.Key == "realtime.stream.provider" && provider.Equals(tag.Value))
                     _sums.AddOrUpdate(instrument.Name, value, (_, sum) => sum + value);
             }
         });

@@ -1,6 +1,8 @@
 using System.Text.Json.Nodes;
 using Microsoft.AspNetCore.Builder;
 using Orleans;
+using Realtime.Server;
+using Realtime.WebFront.Security;
 using Realtime.WebFront.Tests.Security;
 
 namespace Realtime.WebFront.Tests.Access;
@@ -25,7 +27,11 @@ internal sealed class AccessFront : IAsyncDisposable
     {
         var issuer = Issuer.Hs256();
         var all = TestFront.Trusting(issuer).Where(setting => setting.Value is not null).Select(setting => (setting.Key, setting.Value!));
-        return new AccessFront(await Front.Start(client, null, [.. all.Append(("Rooms:Open", "false")).Concat(settings).GroupBy(setting => setting.Item1).Select(same => same.Last())], "Production", app => app.MapRealtime(), build), issuer);
+        return new AccessFront(await Front.Start(client, null, [.. all.Append(("Rooms:Open", "false")).Concat(settings).GroupBy(setting => setting.Item1).Select(same => same.Last())], "Production", app =>
+        {
+            app.MapRealtime();
+            app.MapMetrics(RealtimePolicies.Read);
+        }, build), issuer);
     }
 
     /// <summary>A client with a token of its own.</summary>

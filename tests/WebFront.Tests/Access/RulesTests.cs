@@ -129,6 +129,6 @@ public sealed class RulesTests(Cluster cluster)
 
         // Of all fronts of this process together.
         async Task<int> Count(string operation) => (await front.Front.Http.GetStringAsync("/metrics")).Split('\n')
-            .Where(line => line.StartsWith($"realtime_front_forbidden_total{{operation=\"{operation}\"}} ", StringComparison.Ordinal)).Sum(line => int.Parse(line.Split(' ')[1]));
+            .Where(line => line.StartsWith($"realtime_front_forbidden_operations_total{{realtime_operation=\"{operation}\"}} ", StringComparison.Ordinal)).Sum(line => int.Parse(line.Split(' ')[1]));
     }
 }

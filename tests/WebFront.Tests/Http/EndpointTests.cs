@@ -51,7 +51,7 @@ public sealed class EndpointTests(Cluster cluster)
         front.Http.DefaultRequestHeaders.Authorization = new("Bearer", issuer.Token(TimeProvider.System));
         Assert.Equal(HttpStatusCode.Forbidden, (await front.Http.GetAsync("/metrics")).StatusCode);
         front.Http.DefaultRequestHeaders.Authorization = new("Bearer", issuer.Token(TimeProvider.System, ("scope", "realtime.read")));
-        Assert.Contains("\nrealtime_connections_open ", await front.Http.GetStringAsync("/metrics"));
+        Assert.Contains("\nrealtime_connection_active{", await front.Http.GetStringAsync("/metrics"));
 
         async Task<(int, string)> Ask(string path)
         {

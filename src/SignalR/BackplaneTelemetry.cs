@@ -1,0 +1,8 @@
+namespace Realtime.SignalR;
+
+/// <summary>The names by which the measurements of this library are collected, as with OpenTelemetry's <c>AddMeter</c>.</summary>
+public static class BackplaneTelemetry
+{
+    /// <summary>The meter.</summary>
+    public const string MeterName = "Realtime.SignalR";
+}
