@@ -21,6 +21,9 @@ internal sealed record Options
     /// <summary>Short loads, one run, and results that are not kept: to see whether something works.</summary>
     public required bool IsQuick { get; init; }
 
+    /// <summary>Part of the names of the attacks that are measured; null for all of them.</summary>
+    public string? Only { get; init; }
+
     /// <summary>Where the results go.</summary>
     public required string Output { get; init; }
 
@@ -36,6 +39,7 @@ internal sealed record Options
         IReadOnlyList<int> payloads = [128];
         int? runs = null;
         var quick = false;
+        string? only = null;
         string[] settings = [];
         for (var i = 0; i < arguments.Length; i++)
         {
@@ -52,6 +56,9 @@ internal sealed record Options
                     break;
                 case "--runs":
                     runs = Number(name, Value(), 1, 20);
+                    break;
+                case "--only":
+                    only = Value();
                     break;
                 case "--payload":
                     payloads = [.. Value().Split(',').Select(text => Number(name, text, Payload.HeaderLength, MostBytes))];
@@ -73,7 +80,8 @@ internal sealed record Options
             Payloads = payloads,
             Runs = runs ?? (quick ? 1 : 3),
             IsQuick = quick,
-            Output = Path.Combine(root, quick ? "artifacts/bench" : "bench"),
+            Only = only,
+            Output = Path.Combine(root, quick || only is not null ? "artifacts/bench" : "bench"), // a part is no result to keep
             Settings = settings,
         };
     }

@@ -76,7 +76,7 @@ public sealed class LimitOptions
     /// <summary>Upgrades of this front. Beyond it they wait, and with a full queue they are refused with 503.</summary>
     public UpgradeRateOptions Upgrades { get; set; } = new() { Burst = 100 };
 
-    /// <summary>Requests to the HTTP API by the same caller from the same address. Beyond it they are refused with 429.</summary>
+    /// <summary>Requests to the HTTP API by the same caller from the same address. Beyond it one waits for its turn, and where that is more than 0.1 s away it is refused with 429.</summary>
     public RateOptions Requests { get; set; } = new() { Rate = 1000, Burst = 1000 };
 
     /// <summary>In Development, what is not set of how much a connection publishes has no limit: who tries a load out is to measure the front.</summary>

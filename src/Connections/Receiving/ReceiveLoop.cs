@@ -250,20 +250,15 @@ internal sealed class ReceiveLoop(Connection connection, ConnectionEndpoint endp
             if (!handled.IsCompletedSuccessfully)
                 return ReleaseAfterAsync(handled, received);
         }
-        Release(received);
+        received.Release();
         return default;
     }
 
     private async ValueTask ReleaseAfterAsync(ValueTask handled, Received received)
     {
         await handled;
-        Release(received);
-    }
-
-    private void Release(Received received)
-    {
         if (_handling is null)
-            received.Release(); // else an abandoned handler may still read it: the collector takes it
+            received.Release(); // else the handler was abandoned and may still read it: the collector takes it
     }
 
     private ValueTask Call(bool connecting, Message message)

@@ -1,44 +1,39 @@
+using System.Collections.Concurrent;
 using System.Globalization;
-using System.Threading.RateLimiting;
 using Microsoft.Extensions.Options;
 using Realtime.WebFront.Http;
 
 namespace Realtime.WebFront.Limiting;
 
 /// <summary>How often the HTTP API may be asked, by caller and address: <see cref="LimitOptions.Requests"/>.</summary>
-internal sealed class RequestLimits : IDisposable
+/// <remarks>
+/// A flood is let through one by one: who is over the limit waits for its turn, and nothing behind it on an HTTP/1.1 connection is read
+/// meanwhile. Answered at once or in bursts, by ten or by a hundred, what is allowed would delay the front's other clients.
+/// </remarks>
+internal sealed class RequestLimits
 {
-    // Who is refused waits so long for the answer, and nothing behind it on an HTTP/1.1 connection is read meanwhile: refusals at full
-    // speed would cost as much as answers. So many wait at most.
-    private static readonly TimeSpan s_refusalDelay = TimeSpan.FromMilliseconds(100);
-    private const int MostDelayed = 1000;
+    /// <summary>How long a request waits at most, either for its turn or for its refusal.</summary>
+    private static readonly TimeSpan s_longestWait = TimeSpan.FromMilliseconds(100);
+    private static readonly TimeSpan s_sweepPeriod = TimeSpan.FromSeconds(10);
 
-    private const int PeriodsPerSecond = 10;
+    private const int MostDelayed = 1000; // refusals
 
-    private readonly PartitionedRateLimiter<HttpContext>? _limiter;
-    private readonly int _burst;
+    private readonly ConcurrentDictionary<(string?, UInt128?), Caller> _callers = new();
     private readonly LimitMetrics _metrics;
+    private readonly TimeProvider _time;
+    private readonly Rate _rate;
+    private readonly int _burst;
+    private long _swept;
     private int _delayed;
 
-    public RequestLimits(IOptions<LimitOptions> options, LimitMetrics metrics)
+    public RequestLimits(IOptions<LimitOptions> options, LimitMetrics metrics, TimeProvider time)
     {
-        _metrics = metrics;
-        if (options.Value is not { Enabled: true, Requests: { Rate: > 0 } requests })
-            return;
-        _burst = requests.Burst;
-        // Ten times a second where the rate is so high: what is allowed comes spread then, and not all at the begin of each second.
-        var periods = requests.Rate % PeriodsPerSecond == 0 ? PeriodsPerSecond : 1;
-        var bucket = new TokenBucketRateLimiterOptions
-        {
-            TokenLimit = requests.Burst,
-            TokensPerPeriod = requests.Rate / periods,
-            ReplenishmentPeriod = TimeSpan.FromSeconds(1) / periods,
-        };
-        _limiter = PartitionedRateLimiter.Create<HttpContext, (string?, UInt128?)>(context => RateLimitPartition.GetTokenBucketLimiter(
-            (context.User.Identity?.Name, AddressKey.Of(context.Connection.RemoteIpAddress, loopbackCounts: true)), _ => bucket));
+        (_metrics, _time, _swept) = (metrics, time, time.GetTimestamp());
+        _rate = new Rate(options.Value.Enabled ? options.Value.Requests : new(), time.TimestampFrequency);
+        _burst = options.Value.Requests.Burst;
     }
 
-    /// <summary>Counts a request.</summary>
+    /// <summary>Counts a request; completes when it is its turn.</summary>
     /// <exception cref="ApiException">The caller has made as many as it may.</exception>
     public ValueTask Count(HttpContext context) => Take(context, 1);
 
@@ -49,27 +44,71 @@ internal sealed class RequestLimits : IDisposable
     /// <exception cref="ApiException">It is more than the caller may have now.</exception>
     public ValueTask CountMore(HttpContext context, int messages) => Take(context, Math.Min(messages, _burst) - 1);
 
-    private ValueTask Take(HttpContext context, int permits) =>
-        permits <= 0 || IsAllowed(context, permits) ? default : RefuseLater(context.RequestAborted);
-
-    private bool IsAllowed(HttpContext context, int permits)
+    private ValueTask Take(HttpContext context, int permits)
     {
-        using var lease = _limiter?.AttemptAcquire(context, permits);
-        if (lease is null or { IsAcquired: true })
-            return true;
+        if (permits <= 0 || _rate.IsOff)
+            return default;
+        var wait = Reserve((context.User.Identity?.Name, AddressKey.Of(context.Connection.RemoteIpAddress, loopbackCounts: true)), permits);
+        if (wait == TimeSpan.Zero)
+            return default;
         _metrics.Met(Limit.Requests);
-        var seconds = lease.TryGetMetadata(MetadataName.RetryAfter, out var wait) ? Math.Max(1, Math.Ceiling(wait.TotalSeconds)) : 1;
-        context.Response.Headers.RetryAfter = seconds.ToString(CultureInfo.InvariantCulture);
-        return false;
+        return wait <= s_longestWait ? new(Delay(wait, context.RequestAborted)) : Refuse(context, wait);
     }
 
-    private async ValueTask RefuseLater(CancellationToken gone)
+    /// <summary>Takes what a request needs, now or from what is still to come. Returns how long that lasts; if it is too long, nothing is taken.</summary>
+    private TimeSpan Reserve((string?, UInt128?) key, int permits)
     {
+        Sweep();
+        while (true)
+        {
+            var caller = _callers.GetOrAdd(key, static _ => new());
+            lock (caller)
+            {
+                if (caller.IsForgotten)
+                    continue;
+                var now = _time.GetTimestamp();
+                var wait = TimeSpan.FromSeconds((double)caller.Requests.Missing(_rate, permits, now) / _time.TimestampFrequency);
+                if (wait <= s_longestWait)
+                    caller.Requests.Take(_rate, permits, now);
+                return wait;
+            }
+        }
+    }
+
+    private async ValueTask Refuse(HttpContext context, TimeSpan wait)
+    {
+        context.Response.Headers.RetryAfter = Math.Ceiling(wait.TotalSeconds).ToString(CultureInfo.InvariantCulture);
         if (Interlocked.Increment(ref _delayed) <= MostDelayed)
-            await Task.Delay(s_refusalDelay, gone).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            await Delay(s_longestWait, context.RequestAborted);
         Interlocked.Decrement(ref _delayed);
         throw new ApiException(Problems.RateLimited, "This caller asks more often, or for more messages, than it may; try again later.");
     }
 
-    public void Dispose() => _limiter?.Dispose();
+    private async Task Delay(TimeSpan wait, CancellationToken gone) =>
+        await Task.Delay(wait, _time, gone).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+
+    // Callers with a full bucket are as good as new ones.
+    private void Sweep()
+    {
+        var swept = Volatile.Read(ref _swept);
+        if (_time.GetElapsedTime(swept) < s_sweepPeriod || Interlocked.CompareExchange(ref _swept, _time.GetTimestamp(), swept) != swept)
+            return;
+        foreach (var (key, caller) in _callers)
+        {
+            lock (caller)
+            {
+                if (!caller.Requests.IsFull(_time.GetTimestamp()))
+                    continue;
+                caller.IsForgotten = true;
+                _callers.TryRemove(new(key, caller));
+            }
+        }
+    }
+
+    private sealed class Caller
+    {
+        public TokenBucket Requests;
+
+        public bool IsForgotten { get; set; }
+    }
 }

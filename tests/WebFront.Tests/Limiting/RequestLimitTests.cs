@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Net;
 using System.Net.Http.Json;
 using System.Text.Json.Nodes;
@@ -29,5 +30,16 @@ public sealed class RequestLimitTests(Cluster cluster)
 
         Assert.Equal(HttpStatusCode.OK, (await limited.Front.Http.GetAsync("/api/cluster?user=billing")).StatusCode);
         Assert.Equal(HttpStatusCode.OK, (await limited.Front.Http.GetAsync("/health/live")).StatusCode);
+    }
+
+    [Fact]
+    public async Task Who_is_a_little_over_it_waits_for_its_turn_and_is_not_refused()
+    {
+        await using var limited = await Start(cluster, Rate("Requests", 20, 1));
+        var begin = Stopwatch.GetTimestamp();
+        for (var i = 0; i < 11; i++)
+            Assert.Equal(HttpStatusCode.OK, (await limited.Front.Http.GetAsync("/api/cluster")).StatusCode);
+        Assert.InRange(Stopwatch.GetElapsedTime(begin).TotalSeconds, 0.45, 20);
+        Assert.True(limited.Met("requests") > 0);
     }
 }
