@@ -36,6 +36,9 @@ internal sealed class EventBatch<T>(long first, int size, int most) : IPushBatch
 
     public bool IsFull => Count == most;
 
+    /// <summary>How many more it takes.</summary>
+    public int Free => most - Count;
+
     /// <summary>Of its events, where these tell it; otherwise 0.</summary>
     public long Bytes { get; set; }
 

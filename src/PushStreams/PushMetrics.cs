@@ -22,6 +22,9 @@ internal static class PushMetrics
     public static readonly UpDownCounter<long> Pending = s_meter.CreateUpDownCounter<long>(
         "realtime.push.pending", "{event}", "Events that wait for a subscriber.");
 
+    public static readonly UpDownCounter<long> PendingBytes = s_meter.CreateUpDownCounter<long>(
+        "realtime.push.pending_size", "By", "What the events that wait for a subscriber take in memory, about, where they tell it.");
+
     public static readonly Counter<long> Announcements = s_meter.CreateCounter<long>(
         "realtime.push.announcements", "{call}", "Calls of subscribers that tell that they are there.");
 

@@ -14,6 +14,13 @@ public sealed class PushStreamOptions : ISettings
     public int MaxPendingEvents { get; set; } = 10_000;
 
     /// <summary>
+    /// The most bytes that wait for one subscriber in one producer's process, where the events tell their size, as those of rooms do; a batch that
+    /// arrives below the bound is taken whole. 64 KiB to 1 GiB.
+    /// </summary>
+    [Range(64 * 1024, 1024 * 1024 * 1024)]
+    public int MaxPendingBytes { get; set; } = 64 * 1024 * 1024;
+
+    /// <summary>
     /// The most events in one call. Larger calls gain nothing any more, and delay what a client's connection carries
     /// besides. 1 to 100,000.
     /// </summary>
@@ -50,8 +57,9 @@ public sealed class PushStreamOptions : ISettings
     [Range(typeof(TimeSpan), "00:00:00", "00:01:00")]
     public TimeSpan DrainTimeout { get; set; } = TimeSpan.FromSeconds(5);
 
-    /// <summary>The most bytes that wait for one subscriber, of events that are <see cref="ISizedEvent"/>.</summary>
-    internal long MaxPendingBytes { get; set; } = 64 << 20;
+
+    /// <summary>About so many bytes an event holds, a <c>Func&lt;T, int&gt;</c> for the type of the stream's events; null when these do not tell.</summary>
+    internal Delegate? SizeOf { get; set; }
 
     IEnumerable<SettingProblem> ISettings.Problems()
     {

@@ -31,7 +31,7 @@ public static class BackplaneExtensions
     {
         ArgumentNullException.ThrowIfNull(silo);
         silo.Services.AddSettings<BackplaneSiloOptions>(BackplaneOptions.Settings).Configure(options => configure?.Invoke(options));
-        silo.AddPushStreams(HubStreams.Provider);
+        silo.AddPushStreams(HubStreams.Provider, SetSize);
         silo.Services.AddOptions<PushStreamOptions>(HubStreams.Provider)
             .Configure<IOptions<BackplaneSiloOptions>>((streams, options) => streams.MaxPendingBytes = options.Value.MaxServerBytes);
         return silo;
@@ -41,8 +41,10 @@ public static class BackplaneExtensions
     public static IClientBuilder AddRealtimeBackplane(this IClientBuilder client)
     {
         ArgumentNullException.ThrowIfNull(client);
-        return client.AddPushStreams(HubStreams.Provider);
+        return client.AddPushStreams(HubStreams.Provider, SetSize);
     }
+
+    private static void SetSize(PushStreamOptions streams) => streams.SizeOf = static (HubEvent item) => item.Size;
 }
 
 /// <summary>The backplanes of a process: one for each hub that is used.</summary>

@@ -56,7 +56,7 @@ public static class SiloExtensions
         switch (StreamSettings.ProviderOf(silo.Configuration))
         {
             case StreamSettings.Push:
-                silo.AddPushStreams(FrontStreams.Provider);
+                silo.AddPushStreams(FrontStreams.Provider, static streams => streams.SizeOf = static (FrontEvent item) => item.Size);
                 silo.Services.BindPushStreams();
                 break;
             case StreamSettings.Memory:

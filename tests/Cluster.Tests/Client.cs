@@ -18,6 +18,7 @@ internal sealed class Client : IAsyncDisposable
     private readonly ClientWebSocket _socket = new();
     private readonly ConcurrentDictionary<string, TaskCompletionSource<JsonElement>> _waiting = new();
     private readonly ConcurrentDictionary<string, ConcurrentQueue<Heard>> _heard = new();
+    private readonly ConcurrentDictionary<string, ConcurrentQueue<Heard>> _losses = new();
     private readonly Channel<JsonElement> _presence = Channel.CreateUnbounded<JsonElement>();
     private readonly SemaphoreSlim _sending = new(1);
     private Task _reading = Task.CompletedTask;
@@ -36,6 +37,9 @@ internal sealed class Client : IAsyncDisposable
     }
 
     public IReadOnlyCollection<Heard> HeardIn(string room) => _heard.TryGetValue(room, out var heard) ? heard : [];
+
+    /// <summary>What the server has told of messages that are lost to this client: each time, where the room was then.</summary>
+    public IReadOnlyCollection<Heard> LossesIn(string room) => _losses.TryGetValue(room, out var losses) ? losses : [];
 
     /// <summary>Completes with the close code and its reason when the server has closed.</summary>
     public async Task<(int Code, string Reason)> Closed()
@@ -138,6 +142,10 @@ internal sealed class Client : IAsyncDisposable
             case "message":
                 _heard.GetOrAdd(frame.GetProperty("room").GetString()!, _ => new()).Enqueue(new(
                     frame.GetProperty("epoch").GetString()!, frame.GetProperty("seq").GetInt64(), frame.GetProperty("content").GetString()!, Stopwatch.GetTimestamp()));
+                break;
+            case "joined" when !frame.GetProperty("recovered").GetBoolean():
+                _losses.GetOrAdd(frame.GetProperty("room").GetString()!, _ => new()).Enqueue(new(
+                    frame.GetProperty("epoch").GetString()!, frame.GetProperty("seq").GetInt64(), "", Stopwatch.GetTimestamp()));
                 break;
             case "join" or "leave":
                 _presence.Writer.TryWrite(frame.Clone());

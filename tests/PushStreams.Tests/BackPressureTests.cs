@@ -67,7 +67,8 @@ public sealed class BackPressureTests(SharedCluster shared)
     public async Task Events_that_tell_their_size_wait_and_go_bounded_in_bytes_too()
     {
         var provider = PushStreamProvider.Of(Cluster.Silos[0].ServiceProvider, PushCluster.Default);
-        provider.Options.MaxPendingBytes = 1000; // no other events of these tests tell their size
+        provider.Options.MaxPendingBytes = 1000;
+        provider.Options.SizeOf = (Sized item) => item.Size; // no other events of these tests tell their size
         using var pending = new Producing.PendingEvents<Sized>(provider);
         Assert.True(pending.Add([new Sized(600)]).IsCompletedSuccessfully);
         Assert.True(pending.Add([new Sized(600)]).IsCompletedSuccessfully); // below the bound it is taken whole
@@ -83,6 +84,18 @@ public sealed class BackPressureTests(SharedCluster shared)
         Assert.Equal((1, 700_000), (batch.Count, batch.Bytes));
         Assert.True(pending.TryTake(out batch));
         Assert.Equal((3, 700_002), (batch.Count, batch.Bytes));
+
+        // A batch is cut where a call's bytes or number of events end.
+        Assert.True(pending.Add([.. Enumerable.Range(0, 600).Select(_ => new Sized(3000))]).IsCompletedSuccessfully);
+        var cut = new List<(int, long)>();
+        while (pending.TryTake(out batch))
+            cut.Add((batch.Count, batch.Bytes));
+        Assert.Equal([(256, 768_000), (256, 768_000), (88, 264_000)], cut);
+        Assert.True(pending.Add([.. Enumerable.Range(0, 6).Select(_ => new Sized(300_000))]).IsCompletedSuccessfully);
+        cut.Clear();
+        while (pending.TryTake(out batch))
+            cut.Add((batch.Count, batch.Bytes));
+        Assert.Equal([(3, 900_000), (3, 900_000)], cut);
     }
 
     [Fact]
@@ -153,5 +166,5 @@ public sealed class BackPressureTests(SharedCluster shared)
         return subscriber;
     }
 
-    private sealed record Sized(int Size) : ISizedEvent;
+    private sealed record Sized(int Size);
 }

@@ -12,9 +12,8 @@ internal sealed partial class PendingEvents<T>(PushStreamProvider provider) : ID
     /// <summary>A call takes no more of sized events: it has to stay below what a message of Orleans may have.</summary>
     private const long MaxBatchBytes = 1 << 20;
 
-    private static readonly bool s_isSized = typeof(ISizedEvent).IsAssignableFrom(typeof(T));
-
     private readonly PushStreamOptions _options = provider.Options;
+    private readonly Func<T, int>? _sizeOf = provider.Options.SizeOf as Func<T, int>;
     private readonly TimeProvider _time = provider.Time;
     private readonly Lock _lock = new();
     private readonly Queue<EventBatch<T>> _batches = new();
@@ -154,8 +153,7 @@ internal sealed partial class PendingEvents<T>(PushStreamProvider provider) : ID
                 if (batch == _last)
                     _last = null;
                 _told = batch.End;
-                Change(-batch.Count);
-                _bytes -= batch.Bytes;
+                Change(-batch.Count, -batch.Bytes);
                 if (!IsFull)
                     admitted = Admit();
             }
@@ -192,8 +190,7 @@ internal sealed partial class PendingEvents<T>(PushStreamProvider provider) : ID
         {
             _isClosed = true;
             dropped = _count;
-            Change(-_count);
-            _bytes = 0;
+            Change(-_count, -_bytes);
             _batches.Clear();
             _last = null;
             dropped += DropWaiters(out waiters);
@@ -244,17 +241,30 @@ internal sealed partial class PendingEvents<T>(PushStreamProvider provider) : ID
     {
         while (!events.IsEmpty)
         {
-            var size = s_isSized ? ((ISizedEvent)events[0]!).Size : 0;
+            long size = _sizeOf is null ? 0 : _sizeOf(events[0]);
             // After a gap a new batch begins: numbers within a batch are consecutive.
             if (_last is null || _last.IsFull || _last.End != _next || _last.Bytes + size > MaxBatchBytes)
                 _batches.Enqueue(_last = new EventBatch<T>(_next, events.Length, _options.MaxBatchEvents));
-            var added = _last.Add(s_isSized ? events[..1] : events);
+            var added = _last.Add(_sizeOf is null ? events : Fitting(_sizeOf, events, _last, ref size));
             _last.Bytes += size;
-            _bytes += size;
             _next += added;
-            Change(added);
+            Change(added, size);
             events = events[added..];
         }
+    }
+
+    /// <summary>The events that have place in a batch, of which the first one has, and their size.</summary>
+    private static ReadOnlySpan<T> Fitting(Func<T, int> sizeOf, ReadOnlySpan<T> events, EventBatch<T> batch, ref long size)
+    {
+        var most = Math.Min(events.Length, batch.Free);
+        for (var i = 1; i < most; i++)
+        {
+            var next = size + sizeOf(events[i]);
+            if (batch.Bytes + next > MaxBatchBytes)
+                return events[..i];
+            size = next;
+        }
+        return events[..most];
     }
 
     private List<Waiter>? Admit()
@@ -321,10 +331,13 @@ internal sealed partial class PendingEvents<T>(PushStreamProvider provider) : ID
         return dropped;
     }
 
-    private void Change(int change)
+    private void Change(int events, long bytes)
     {
-        _count += change;
-        PushMetrics.Pending.Add(change, provider.Tag);
+        _count += events;
+        _bytes += bytes;
+        PushMetrics.Pending.Add(events, provider.Tag);
+        if (bytes != 0)
+            PushMetrics.PendingBytes.Add(bytes, provider.Tag);
     }
 
     private static void Complete(List<Waiter>? waiters)

@@ -27,7 +27,7 @@ internal enum HubEventKind : byte
 
 /// <summary>An event on the stream of a server.</summary>
 [GenerateSerializer, Immutable, Alias("realtime.signalr.event")]
-internal sealed record HubEvent : ISizedEvent
+internal sealed record HubEvent
 {
     // Of what has no payload, and beside it.
     private const int Overhead = 128;
