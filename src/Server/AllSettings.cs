@@ -44,6 +44,7 @@ internal static class AllSettings
                 ForwardedHeadersSettings.Settings with { IsUsed = isFront },
                 ManagementSettings.Settings with { IsUsed = isFront },
                 BearerOptions.Settings(environment) with { IsUsed = isFront },
+                DevelopmentOptions.Settings(environment) with { IsUsed = isFront },
             ]);
     }
 

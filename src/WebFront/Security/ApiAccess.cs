@@ -11,7 +11,7 @@ internal sealed class ApiAccess(string scope) : IAuthorizationRequirement
     public string Scope { get; } = scope;
 }
 
-/// <summary>Grants <see cref="ApiAccess"/> by scope, or in Development to programs and pages of this machine.</summary>
+/// <summary>Grants <see cref="ApiAccess"/> by scope, or in Development to whom <see cref="DevelopmentOptions"/> believe, and to pages of this machine only.</summary>
 internal sealed class ApiAccessHandler(IHostEnvironment environment, RealtimeAuthentication authentication) : AuthorizationHandler<ApiAccess>
 {
     protected override async Task HandleRequirementAsync(AuthorizationHandlerContext context, ApiAccess requirement)
@@ -27,7 +27,7 @@ internal sealed class ApiAccessHandler(IHostEnvironment environment, RealtimeAut
     // A page of another site could post blindly to a localhost address, hence the look at its origin. A wrong token stays
     // wrong: who tries tokens out in Development must see it.
     private async Task<bool> IsOpenTo(HttpContext http) =>
-        LocalRequest.IsLocal(http.Request)
+        http.RequestServices.GetRequiredService<IOptions<DevelopmentOptions>>().Value.Believes(http.Request)
         && LocalRequest.IsFromLocalPage(http.Request)
         && (await http.AuthenticateAsync(
             authentication.SchemeIn(http.RequestServices.GetRequiredService<IOptions<AuthenticationOptions>>().Value))).Failure is null;

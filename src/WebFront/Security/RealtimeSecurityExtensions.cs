@@ -33,6 +33,7 @@ public static class RealtimeSecurityExtensions
     {
         AddBearer(services, configuration, environment);
         AddSchemes(services, environment.IsDevelopment());
+        services.AddSettings<DevelopmentOptions>(DevelopmentOptions.Settings(environment));
         AddPolicies(services, environment);
         services.AddTokenSecrecy();
         return services;

@@ -1,6 +1,7 @@
 using System.Net;
 using Microsoft.AspNetCore.Authentication;
 using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Options;
 using Realtime.Grains;
 
 namespace Realtime.WebFront.Tests.Security;
@@ -161,4 +162,47 @@ public class DevelopmentSchemeTests
         var answer = await front.PostAsync("/api/thing", _issuer.Token(TimeProvider.System, ("exp", 1)));
         Assert.Equal((HttpStatusCode.Unauthorized, "The token has expired."), (answer.Status, answer.Detail));
     }
+
+    [Fact]
+    public async Task Who_is_not_believed_is_told_of_the_setting()
+    {
+        await using var front = await TestFront.StartAsync("Development", peer: IPAddress.Parse("192.0.2.1"));
+        var answer = await front.GetAsync("/who?user=alice");
+        Assert.Equal((HttpStatusCode.Unauthorized, "Bearer"), (answer.Status, answer.Challenge));
+        Assert.Contains("Authentication:Schemes:Development:From, which is 'loopback', 'anywhere' or 'nowhere'", answer.Detail);
+        Assert.DoesNotContain("Schemes:Development", (await front.GetAsync("/who")).Detail);
+    }
+
+    [Fact]
+    public async Task From_anywhere_a_proxy_too_may_name_a_user_if_the_setting_says_so()
+    {
+        await using var front = await TestFront.StartAsync("Development", From("anywhere"), peer: IPAddress.Parse("192.0.2.1"));
+        Assert.Equal("alice", (await front.GetAsync("/who?user=alice", null, ("Host", "front.example.com"), ("X-Forwarded-For", "198.51.100.1"))).Body);
+        Assert.Equal("bob", await front.ConnectAsync("?user=bob"));
+        Assert.Equal("(nobody)", (await front.PostAsync("/api/thing")).Body);
+        Assert.Equal(HttpStatusCode.Unauthorized, (await front.PostAsync("/api/thing", null, ("Origin", "https://evil.example"))).Status);
+    }
+
+    [Fact]
+    public async Task From_nowhere_is_as_outside_Development()
+    {
+        await using var front = await TestFront.StartAsync("Development", From("nowhere"));
+        Assert.Equal(HttpStatusCode.Unauthorized, (await front.GetAsync("/who?user=alice")).Status);
+        Assert.Equal(HttpStatusCode.Unauthorized, (await front.PostAsync("/api/thing")).Status);
+        Assert.Equal("401", await front.ConnectAsync("?user=alice"));
+        Assert.Equal(0, front.Reached);
+    }
+
+    [Theory]
+    [InlineData("Production", "anywhere", "It is for Development; remove it.")]
+    [InlineData("Development", "everywhere", "Authentication:Schemes:Development:From is 'everywhere'")]
+    public async Task A_value_that_cannot_be_stops_the_start(string environment, string from, string told)
+    {
+        var settings = TestFront.Trusting(_issuer);
+        settings["Authentication:Schemes:Development:From"] = from;
+        var error = await Assert.ThrowsAsync<OptionsValidationException>(() => TestFront.StartAsync(environment, settings));
+        Assert.Contains(told, error.Message);
+    }
+
+    private static Dictionary<string, string?> From(string from) => new() { ["Authentication:Schemes:Development:From"] = from };
 }

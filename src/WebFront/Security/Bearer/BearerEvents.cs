@@ -43,7 +43,7 @@ internal sealed class BearerEvents(IHostEnvironment environment, Revocations rev
             headers.Append(HeaderNames.WWWAuthenticate,
                 refused is not null ? $"Bearer error=\"{refused.Error}\", error_description=\"{refused.Message}\"" : "Bearer");
         await Problems.Write(context.HttpContext,
-            Problems.Of(refused?.Status ?? StatusCodes.Status401Unauthorized), refused?.Message ?? NoTokenHint());
+            Problems.Of(refused?.Status ?? StatusCodes.Status401Unauthorized), refused?.Message ?? NoTokenHint(context.Request));
     }
 
     public override Task Forbidden(ForbiddenContext context)
@@ -59,8 +59,13 @@ internal sealed class BearerEvents(IHostEnvironment environment, Revocations rev
         return Problems.Write(context.HttpContext, Problems.Forbidden, $"{description} It is {scope}.");
     }
 
-    private string NoTokenHint()
+    private string NoTokenHint(HttpRequest request)
     {
+        if (environment.IsDevelopment() && DevelopmentHandler.HasName(request))
+        {
+            return "A name as '?user=alice' is believed from this machine only, at a localhost address and without a proxy in between. Send a token, or say from where "
+                + $"names are believed: the setting {DevelopmentOptions.Section}:{nameof(DevelopmentOptions.From)}, which is '{DevelopmentOptions.Loopback}', '{DevelopmentOptions.Anywhere}' or '{DevelopmentOptions.Nowhere}'.";
+        }
         const string token = $"Send a token, as 'Authorization: Bearer ...', on a WebSocket also as the subprotocol '{BearerCredentials.SubprotocolPrefix}...' beside the real one, or there or on an event stream as '?access_token=...'";
         return environment.IsDevelopment()
             ? $"{token}; or, in Development and at a localhost address of this machine, a name as '?user=alice'."

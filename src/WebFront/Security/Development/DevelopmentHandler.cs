@@ -8,8 +8,8 @@ using Realtime.WebFront.Http;
 namespace Realtime.WebFront.Security;
 
 /// <summary>
-/// The scheme <see cref="RealtimeSchemes.Development"/>: who sends <c>?user=alice</c> from this machine is alice. It is not
-/// registered outside Development, and looks at the request again in case it is asked for by name.
+/// The scheme <see cref="RealtimeSchemes.Development"/>: who sends <c>?user=alice</c> from where <see cref="DevelopmentOptions"/> say is alice.
+/// It is not registered outside Development, and looks at the request again in case it is asked for by name.
 /// </summary>
 internal sealed class DevelopmentHandler(IOptionsMonitor<AuthenticationSchemeOptions> options, ILoggerFactory logger, UrlEncoder encoder)
     : AuthenticationHandler<AuthenticationSchemeOptions>(options, logger, encoder)
@@ -17,7 +17,10 @@ internal sealed class DevelopmentHandler(IOptionsMonitor<AuthenticationSchemeOpt
     private const string QueryName = "user";
 
     public static bool IsMeant(HttpRequest request) =>
-        request.Query.ContainsKey(QueryName) && !BearerCredentials.Read(request).WereSent && LocalRequest.IsLocal(request);
+        HasName(request) && !BearerCredentials.Read(request).WereSent
+        && request.HttpContext.RequestServices.GetRequiredService<IOptions<DevelopmentOptions>>().Value.Believes(request);
+
+    public static bool HasName(HttpRequest request) => request.Query.ContainsKey(QueryName);
 
     protected override Task<AuthenticateResult> HandleAuthenticateAsync() => Task.FromResult(Authenticate());
 
