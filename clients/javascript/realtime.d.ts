@@ -18,7 +18,7 @@ export interface RealtimeOptions {
    * for tokens with other characters than those of a JWT. Default `subprotocol`.
    */
   tokenIn?: 'subprotocol' | 'query';
-  /** A class like the browser's, where there is no global one (Node before 22). */
+  /** A class like the browser's, where there is no global one, as in Node 20: that of the package `ws`, for one. */
   WebSocket?: any;
   /**
    * Whether it does without WebSockets where three in a row were cut on the way within 5 s: then frames come by server-sent events
@@ -61,7 +61,7 @@ export interface RealtimeOptions {
  */
 export type State = 'connecting' | 'online' | 'reconnecting' | 'offline';
 
-export interface StateEvent {
+export interface Status {
   readonly state: State;
   /** Attempts that have failed in a row. */
   readonly attempt: number;
@@ -79,14 +79,14 @@ export interface Position {
   readonly seq: number;
 }
 
-export interface RoomMessage extends Position {
+export interface RoomMessage<Data = any> extends Position {
   readonly room: string;
   /** The user who wrote it; absent when a service did and named none. */
   readonly from?: string;
   /** Only on what a service sent: its `from` is no user, whatever name it is. */
   readonly service?: true;
   readonly content?: string;
-  readonly data?: any;
+  readonly data?: Data;
   /** Unix ms. */
   readonly timestamp: number;
   /** The key of the room's state that it has set or deleted. */
@@ -98,7 +98,7 @@ export interface RoomMessage extends Position {
 }
 
 /** What a key of a room's state has: what the message said that has set it last. */
-export interface RoomEntry {
+export interface RoomEntry<Data = any> {
   readonly key: string;
   /** The key's version, for `if`. */
   readonly seq: number;
@@ -106,14 +106,59 @@ export interface RoomEntry {
   readonly from?: string;
   readonly service?: true;
   readonly content?: string;
-  readonly data?: any;
+  readonly data?: Data;
   /** Unix ms. */
   readonly timestamp: number;
   /** From when on it is gone, Unix ms; absent for never. */
   readonly expires?: number;
 }
 
-export interface ChangeOptions {
+/** A message to send: its content, a string of valid Unicode, and `data`, anything that has JSON, at most 60 arrays and objects deep; one of them at the least. */
+export type Message<Data = any> = string | { readonly content: string; readonly data?: Data } | { readonly content?: string; readonly data: Data };
+
+/** Ends the wait: the promise is rejected with the signal's reason. */
+export interface Abortable {
+  readonly signal?: AbortSignal;
+}
+
+export interface JoinOptions<Shown = any> extends Abortable {
+  /**
+   * A position of an earlier visit: messages since then come first, or `missed` does. It counts for nothing when this client is in
+   * the room already.
+   */
+  readonly since?: Position | null;
+  /** 1 to 100: so many of the newest messages come first, also after a reconnect, unless messages since a position do. */
+  readonly last?: number;
+  /** False: this client does not get what it publishes there, unless a publish says `echo: true`. Default true. */
+  readonly echo?: boolean;
+  /** What the others see of this client, anything that has JSON, by default at most 1 KiB of it; `update` changes it, and a reconnect brings it again as it was last. */
+  readonly data?: Shown;
+  /** `members`: the answer, and `joined` after each reconnect, has who is in the room. `count`: only how many there are is told. */
+  readonly presence?: 'members' | 'count';
+  /** True: the room's state comes, by the event `state`, and is kept up to date in `room.state`. */
+  readonly state?: boolean;
+}
+
+export interface PublishOptions extends Abortable {
+  /** 1 to 128 bytes, for a message that must not go out twice even if the application restarts. It is the room's, another room may have the same. */
+  readonly id?: string;
+  /** In ms, instead of `publishTimeout`. */
+  readonly timeout?: number;
+  /**
+   * Of use only now: it goes to who is in the room, has no position, is kept nowhere, and is sent once, on the connection that is open;
+   * without one it is rejected with `offline`.
+   */
+  readonly ephemeral?: boolean;
+  /** For those, 1 to 128 bytes: for a member who reads too slowly the newest of this sender, room and key takes the place of the older one. */
+  readonly key?: string;
+  /**
+   * False: this client gets no event `message` of it: its number counts as had once the room has kept it. Only a connection that is
+   * lost before that may bring it after all. Default as the join said.
+   */
+  readonly echo?: boolean;
+}
+
+export interface ChangeOptions extends Abortable {
   /** The version that the key must have, the `seq` of its last change; 0: it must not be there. Else it is rejected with `version_conflict`. */
   readonly if?: number;
   readonly id?: string;
@@ -121,29 +166,26 @@ export interface ChangeOptions {
   readonly echo?: boolean;
 }
 
-export interface PublishOptions {
-  readonly id?: string;
-  readonly timeout?: number;
-  readonly ephemeral?: boolean;
-  readonly key?: string;
-  readonly echo?: boolean;
+export interface SetOptions extends ChangeOptions {
+  /** After so many ms, 100 to 365 days, the key is gone. */
+  readonly ttl?: number;
 }
 
 /** A message that is of use only now, as that somebody types: it has no position, and is kept nowhere. */
-export interface EphemeralMessage extends Omit<RoomMessage, keyof Position> {
+export interface EphemeralMessage<Data = any> extends Omit<RoomMessage<Data>, keyof Position> {
   readonly ephemeral: true;
   /** Of those with this key, room and sender only the newest is of use. */
   readonly key?: string;
 }
 
-export interface DirectMessage {
+export interface DirectMessage<Data = any> {
   /** This client's user; absent in a message to everyone. */
   readonly to?: string;
   readonly from?: string;
   /** Only on what a service sent: its `from` is no user, whatever name it is. */
   readonly service?: true;
   readonly content?: string;
-  readonly data?: any;
+  readonly data?: Data;
   /** Where it stands in the user's inbox; absent when the user has none. */
   readonly epoch?: string;
   readonly seq?: number;
@@ -172,7 +214,7 @@ export interface Dropped {
   readonly service?: true;
 }
 
-export interface Joined extends Position {
+export interface Joined<Shown = any> extends Position {
   readonly room: string;
   /** Users in the room. */
   readonly members: number;
@@ -188,7 +230,7 @@ export interface Joined extends Position {
    */
   readonly users?: readonly string[];
   /** What those of `users` show of themselves who show something. */
-  readonly data?: Readonly<Record<string, any>>;
+  readonly data?: Readonly<Record<string, Shown>>;
   /** What to give to `members` as `after` for the others; absent when these are all. */
   readonly next?: string;
   /** The number of the room's last event that is in `users` and `data`. */
@@ -196,24 +238,24 @@ export interface Joined extends Position {
 }
 
 /** A page of who is in a room. */
-export interface MembersPage {
+export interface MembersPage<Shown = any> {
   readonly users: readonly string[];
   /** How many users are in the room. */
   readonly total: number;
   /** What to pass as `after` for the next page; undefined on the last. */
   readonly next?: string;
   /** What those of `users` show of themselves who show something, by user id; absent when nobody does. */
-  readonly data?: Readonly<Record<string, any>>;
+  readonly data?: Readonly<Record<string, Shown>>;
   /** Only after a join with `presence: 'members'`: events with a greater `order` are newer than the page. */
   readonly order?: number;
 }
 
 /** A user in a room has come, gone or changed what it shows. */
-export interface Presence {
+export interface Presence<Shown = any> {
   readonly room: string;
   readonly from: string;
   /** What the user shows of itself; absent when that is nothing, or it goes. */
-  readonly data?: any;
+  readonly data?: Shown;
   /** Only after a join with `presence: 'members'`: counts the room's events, without coming twice. */
   readonly order?: number;
 }
@@ -233,37 +275,64 @@ export interface Missed extends Position {
 }
 
 /** A message that a room has kept; an application's own frame (`BroadcastText`, `BroadcastBinary`) is `text` in `content` or `binary` as base64 in `data`. */
-export interface HistoryMessage extends RoomMessage {
+export interface HistoryMessage<Data = any> extends RoomMessage<Data> {
   readonly type: 'message' | 'text' | 'binary';
 }
 
 /** Oldest first. The page before it begins at the `seq` of its first message; `more` says whether there is one. */
-export interface HistoryPage {
+export interface HistoryPage<Data = any> {
   readonly room: string;
   readonly epoch: string;
-  readonly messages: readonly HistoryMessage[];
+  readonly messages: readonly HistoryMessage<Data>[];
   readonly more: boolean;
 }
 
-export interface RealtimeEvents {
-  /** The state of the connection has changed, or when the next attempt starts. */
-  state: StateEvent;
-  /** A message in a room: once each, in order. */
-  message: RoomMessage;
+/**
+ * What the data in a room is, for `client.room<..>(name)`: what messages have as `data`, what the values of the room's state are, and what
+ * members show of themselves. Nothing checks at run time that the others keep to it.
+ */
+export interface RoomTypes {
+  data?: any;
+  state?: any;
+  shown?: any;
+}
+
+/** What is said of the data, and any where nothing is. */
+type Of<Types, Kind extends keyof RoomTypes> = Types extends { [K in Kind]: infer Data } ? Data : any;
+
+/** What happens in a room. The client has the same events, for all rooms. */
+export interface RoomEvents<Types extends RoomTypes = any> {
+  /** A message: once each, in order. */
+  message: RoomMessage<Of<Types, 'data'>>;
+  /** An ephemeral message, in order with the others. Some may be missing: they are the first to give way to a client that reads too slowly. */
+  ephemeral: EphemeralMessage<Of<Types, 'data'>>;
   /** After a join with `state`: all of the room's state is there, for the first time or anew. What changes after that comes by `message`, with its `key`. */
-  roomState: { readonly room: string; readonly entries: ReadonlyMap<string, RoomEntry> };
+  state: { readonly room: string; readonly entries: ReadonlyMap<string, RoomEntry<Of<Types, 'state'>>> };
   /** A key of such a state is gone, as its time is over by this machine's clock. */
   expired: { readonly room: string; readonly key: string };
-  /** An ephemeral message in a room, in order with the others. Some may be missing: they are the first to give way to a client that reads too slowly. */
-  ephemeral: EphemeralMessage;
-  /** A message to this user, or to everyone (`POST /api/messages`). After `inbox` those of the inbox come once each, in order. */
-  direct: DirectMessage;
-  /** In a room, for the first time or again. */
-  joined: Joined;
-  /** Out of a room without having asked for it: taken out by the server (`removed`), or not let in again (`forbidden`). It stays so until `join`. */
+  /** In the room, for the first time or again. A room that the server has put this client into is told by it, with `by`. */
+  joined: Joined<Of<Types, 'shown'>>;
+  /** Out of the room without having asked for it: taken out by the server (`removed`), or not let in again (`forbidden`). It stays so until `join`. */
   left: { readonly room: string; readonly error: RealtimeError };
   /** Messages of the room are lost to this client, or who came and went. */
   missed: Missed;
+  /** A user came into the room. After a join with `presence: 'members'` the user may be known already. */
+  join: Presence<Of<Types, 'shown'>>;
+  /** A user went out of the room. */
+  leave: Presence<Of<Types, 'shown'>>;
+  /** A user in the room shows something else of itself. */
+  update: Presence<Of<Types, 'shown'>>;
+  /** How many users are in a room that is too large for `join` and `leave`, or in which `presence: 'count'` was asked for. */
+  presence: { readonly room: string; readonly members: number; readonly order?: number };
+  /** After a join with `presence: 'members'`: who is in the room, the first page, in place of what was known; as after a failure of the server. */
+  members: MembersPage<Of<Types, 'shown'>> & { readonly room: string };
+}
+
+export interface ClientEvents extends RoomEvents {
+  /** The state of the connection has changed, or when the next attempt starts. */
+  status: Status;
+  /** A message to this user, or to everyone (`POST /api/messages`). After `inbox` those of the inbox come once each, in order. */
+  direct: DirectMessage;
   /** Messages of the inbox are lost to this client. */
   inboxMissed: InboxMissed;
   /**
@@ -271,31 +340,30 @@ export interface RealtimeEvents {
    * kept, so nobody can load them, and the sender is not told.
    */
   dropped: Dropped;
-  /** A user came into a room. After a join with `presence: 'members'` the user may be known already. */
-  join: Presence;
-  /** A user went out of a room. */
-  leave: Presence;
-  /** A user in a room shows something else of itself. */
-  update: Presence;
-  /** How many users are in a room that is too large for `join` and `leave`, or in which `presence: 'count'` was asked for. */
-  presence: { readonly room: string; readonly members: number; readonly order?: number };
-  /** After a join with `presence: 'members'`: who is in the room, the first page, in place of what was known; as after a failure of the server. */
-  members: MembersPage & { readonly room: string };
   /** An error from the server that answers no request. */
   error: RealtimeError;
   /** A frame in an application's own format (`BroadcastText`, `BroadcastBinary`). It has no position: after a resume it may come twice. */
   raw: string | ArrayBuffer;
 }
 
+/** What was called when an error came of it. */
+export type Operation =
+  | 'connect' | 'join' | 'leave' | 'update' | 'publish' | 'set' | 'remove' | 'members' | 'history' | 'inbox' | 'sendTo' | 'call' | 'ping' | 'connectionId';
+
 /**
- * `code` is one of the server's (docs/protocol.md) or one of the client's:
+ * `code` is one of the server's (docs/protocol.md), that of a method of the application, or one of the client's:
  * `offline` (not connected, or no longer), `unconfirmed` (a direct message that may have arrived), `timeout`,
  * `queue_full`, `too_big`, `left` (you left the room), `removed` (the server took you out of it), `not_joined`.
  */
 export class RealtimeError extends Error {
-  constructor(code: string, message: string, room?: string);
+  constructor(code: string, message: string, details?: { room?: string; operation?: Operation; retryAfter?: number });
   readonly code: string;
+  /** The room that it is about; undefined for none. */
   readonly room: string | undefined;
+  /** What this client was asked for; undefined for what nobody has asked for here, as in the events `left` and `error`. */
+  readonly operation: Operation | undefined;
+  /** After how many ms the server says that it may go better; undefined where it says nothing. */
+  readonly retryAfter: number | undefined;
 }
 
 /** The wait before attempt `attempt` (0, 1, 2 ...) in ms: full jitter. */
@@ -311,34 +379,37 @@ export function nameProblem(name: unknown, what: string): string | null;
  * Arguments that can never be right throw, or reject with, a TypeError or RangeError that says what is allowed, and
  * nothing is sent. Every promise settles: with the answer, or after a bound with a RealtimeError; `connect` and `join`
  * wait for a connection as long as the client tries to have one. A rejection with a RealtimeError may be left unhandled:
- * it ends no process.
+ * it ends no process. A `signal` ends the wait for any of them with its reason.
  */
 export class RealtimeClient {
   constructor(options: RealtimeOptions);
 
-  /** The connection's state in a word. */
-  readonly state: State;
-  /** The same with the details, as in the event `state`. */
-  readonly status: StateEvent;
-  /** The rooms that this client is in or keeps trying to be in. */
-  readonly rooms: string[];
+  /** The state of the connection, as in the event `status`. */
+  readonly status: Status;
   /** How frames come and go now; null while it is not online. See the option `fallback`. */
   readonly transport: 'websocket' | 'events' | null;
-
+  /** The rooms that this client is in or keeps trying to be in. */
+  readonly rooms: Room[];
   /** Where this client is in its user's inbox: keep it, and give it to `inbox` after a restart. Null when it has not been asked for, or not answered. */
   readonly inboxPosition: Position | null;
 
-  /** Where this client is in a room: the position of the last message handed out; null when not known. */
-  position(room: string): Position | null;
+  /** A room by its name, whether this client is in it or not: the same object each time, while it is in use. Nothing is sent by that. */
+  room<Types extends RoomTypes = any>(name: string): Room<Types>;
 
-  /** Calls `listener` at each event of that kind, in order; the function that it returns ends that. */
-  on<K extends keyof RealtimeEvents>(event: K, listener: (detail: RealtimeEvents[K]) => void): () => void;
+  /** Calls `listener` at each event of that kind, in order; the function that it returns ends that. Events of rooms come here after those who listen to the room. */
+  on<K extends keyof ClientEvents>(event: K, listener: (detail: ClientEvents[K]) => void): () => void;
+
+  /** The same, for the next one only. */
+  once<K extends keyof ClientEvents>(event: K, listener: (detail: ClientEvents[K]) => void): () => void;
+
+  /** Ends that for a listener. */
+  off<K extends keyof ClientEvents>(event: K, listener: (detail: ClientEvents[K]) => void): void;
 
   /**
    * Connects and stays connected. Resolves when connected, for the first time or already; rejected with `offline` when
-   * the client stops before that. Repeating it changes nothing.
+   * the client stops before that. Repeating it changes nothing. An aborted `signal` ends the wait, and not the attempts: `close` does.
    */
-  connect(): Promise<void>;
+  connect(options?: Abortable): Promise<void>;
 
   /** Ends the wait before the next attempt. A browser that comes online does so by itself. */
   retryNow(): void;
@@ -347,109 +418,116 @@ export class RealtimeClient {
   close(): void;
 
   /**
-   * Enters a room and stays in it across reconnects, until `leave`. Waits for a connection. Rejected when the server
-   * refuses. With `since`, a position of an earlier visit, messages since then come first, or `missed` does; it counts
-   * for nothing when this client is in the room already. With `last`, 1 to 100, so many of the newest messages come first,
-   * also after a reconnect, unless messages since a position do. With `echo: false` this client does not get what it publishes there, unless a
-   * publish says `echo: true`. `data` is what the others see of this client, anything that has JSON, by default at most 1 KiB of it; `update` changes it, and
-   * a reconnect brings it again as it was last. With `presence: 'members'` the answer, and `joined` after each reconnect, has who is in the room; with
-   * `presence: 'count'` only how many there are is told. With `state: true` the room's state comes, by the event `roomState`,
-   * and is kept up to date (`roomState`). In a room that this client is in, `state: true` has it joined anew with that, and in one that the server has put it in so have `echo`,
-   * `data` and `presence`; when the server refuses that, the client stays there as it was. A join that three connections in a row do not answer is given
-   * up with `timeout`.
-   */
-  join(room: string, options?: { since?: Position | null; last?: number; echo?: boolean; data?: any; presence?: 'members' | 'count'; state?: boolean }): Promise<Joined>;
-
-  /**
-   * Changes what the others see of this client in a room that was joined: their event is `update`. Of several close together they may see the last one
-   * only. Resolves once the room has it; without a connection the next join brings it. Rejected when the server refuses: what was shown before stays.
-   * @param data Anything that has JSON, by default at most 1 KiB of it.
-   */
-  update(room: string, data: any): Promise<void>;
-
-  /**
    * Asks for this user's inbox, and again after each reconnect, from the last position: direct messages that came meanwhile follow, or
    * `inboxMissed` tells that they cannot. The server keeps them from the first time that a user asks. Waits for a connection; rejected with
    * `forbidden` where the server has no inboxes. With `since`, a position of an earlier visit, messages since then come first; it counts for
    * nothing when the inbox was asked for already.
    */
-  inbox(options?: { since?: Position | null }): Promise<Inbox>;
-
-  /** Leaves a room. A join and messages that have no answer yet are rejected with `left`. */
-  leave(room: string): Promise<void>;
-
-  /**
-   * Sends a message to a room that was joined. Without a connection it waits for one; without an answer it is sent again
-   * under the same id, until the timeout. Resolves with its position once it is in the room's log.
-   * @param content A string of valid Unicode.
-   * @param data Anything that has JSON, at most 60 arrays and objects deep.
-   * @param options `id`: 1 to 128 bytes, for a message that must not go out twice even if the application restarts; it is
-   * the room's, another room may have the same; `timeout` in ms instead of `publishTimeout`. With `ephemeral` it is of use only now and goes to
-   * who is in the room: it has no position, is kept nowhere, and is sent once, on the connection that is open; without one it is rejected
-   * with `offline`. `key`, 1 to 128 bytes, is for those: for a member who reads too slowly the newest of this sender, room and key takes the
-   * place of the older one. With `echo: false` this client gets no event `message` of it: its number counts as had once the room has kept it. Only a
-   * connection that is lost before that may bring it after all.
-   */
-  publish<O extends PublishOptions = {}>(room: string, content?: string, data?: any, options?: O): Promise<{ room: string } & (O extends { ephemeral: true } ? {} : Position)>;
-
-  /**
-   * The state of a room that was joined with `state: true`, by key; null of any other. It is one map as long as this client is in the room, changes before the
-   * event `message` does, and is empty until the first `roomState`.
-   */
-  roomState(room: string): ReadonlyMap<string, RoomEntry> | null;
-
-  /**
-   * Sets a key of a room's state, by a message that members get with this `key`. Tried as `publish` is; resolves once the room has it, with its position, whose
-   * `seq` is the key's version then. Rejected with `version_conflict` when `if` does not hold, and with `state_full`.
-   * @param key 1 to 128 bytes.
-   * @param data Anything that has JSON, at most 60 arrays and objects deep.
-   * @param options `ttl`: after so many ms, 100 to 365 days, the key is gone; the others as of `publish`.
-   */
-  set(room: string, key: string, data: any, options?: ChangeOptions & { ttl?: number }): Promise<{ room: string } & Position>;
-
-  /** Deletes a key of a room's state, likewise. */
-  remove(room: string, key: string, options?: ChangeOptions): Promise<{ room: string } & Position>;
+  inbox(options?: Abortable & { readonly since?: Position | null }): Promise<Inbox>;
 
   /**
    * Sends a message to all connections of a user, and resolves with how many it reached, and with its position when the
    * user has an inbox, which has kept it then. Without a connection it waits for one. It is sent once: when its answer is lost with the connection, it is rejected with `unconfirmed`.
+   * One that is aborted goes out no more, and may have arrived when it had gone already.
    */
-  sendTo(user: string, content?: string, data?: any, options?: { timeout?: number }): Promise<{ connections: number } & Partial<Position>>;
-
-  /**
-   * A page of the users in a room, in ordinal order, with what they show of themselves.
-   * @param page `limit`: 1 to 1,000, by default as the server has it; `after`: the `next` of the page before.
-   */
-  members(room: string, page?: { after?: string; limit?: number }): Promise<MembersPage>;
-
-  /**
-   * A page of the messages that a room has kept, oldest first: after `missed`, to load what there still is. Without being in the room,
-   * where the server allows that.
-   * @param page `before`: only messages before this `seq`, 1 or more; without it the newest ones; `limit`: 1 to 100, the
-   * default; `epoch`: where the room has another one, the rejection is `position_invalid`.
-   */
-  history(room: string, page?: { before?: number; limit?: number; epoch?: string }): Promise<HistoryPage>;
+  sendTo<Data = any>(user: string, message: Message<Data>, options?: Abortable & { readonly timeout?: number }): Promise<{ connections: number } & Partial<Position>>;
 
   /**
    * Calls a method of the server's application, once, and resolves with its result; undefined when that has no data. Rejected with the
    * method's own code, or one of the server's (`unknown_method`, `call_failed`, `call_timeout`, `too_many_calls`, `forbidden` ..); with
-   * `timeout` or `offline` the method may have run.
+   * `timeout` or `offline`, or aborted, the method may have run: the server is not told.
    * @param method A name, by the rule of rooms and users.
    * @param data Anything that has JSON, at most 60 arrays and objects deep.
-   * @param options `timeout` in ms instead of `answerTimeout`; `signal` ends the wait with its reason, and the server is not told.
+   * @param options `timeout` in ms instead of `answerTimeout`.
    */
-  call<T = any>(method: string, data?: any, options?: { timeout?: number; signal?: AbortSignal }): Promise<T>;
+  call<Result = any, Data = any>(method: string, data?: Data, options?: Abortable & { readonly timeout?: number }): Promise<Result>;
 
   /**
    * Answers calls of the server to a method: with what `handler` gives or resolves with. A RealtimeError that it throws is told, with its
    * code and words; of anything else the server learns that it failed (`call_failed`), and it is reported as uncaught. A method has one
    * handler; the function that is returned ends it. Without one the answer is `unknown_method`.
    */
-  onCall(method: string, handler: (data: any) => any): () => void;
+  onCall<Data = any, Result = any>(method: string, handler: (data: Data) => Result | Promise<Result>): () => void;
 
   /** The id of the connection that is open now, and of no later one: for a service that sends to a room and leaves it out (`exclude`). */
-  connectionId(): Promise<string>;
+  connectionId(options?: Abortable): Promise<string>;
 
   /** Asks the server for a sign of life; resolves with the milliseconds that it took. */
-  ping(): Promise<number>;
+  ping(options?: Abortable): Promise<number>;
+}
+
+/** A room by its name; made by `client.room`. */
+export interface Room<Types extends RoomTypes = any> {
+  readonly name: string;
+
+  /** The server's answer to the join, while this client is in the room; null while it is not. */
+  readonly joined: Joined<Of<Types, 'shown'>> | null;
+
+  /** Where this client is: the position of the last message handed out; null when not known. Keep it, and give it to `join` as `since` after a restart. */
+  readonly position: Position | null;
+
+  /**
+   * The state of the room by key, when it was joined with `state: true`; else null. It is one map as long as this client is in the room, changes before the
+   * event `message` does, and is empty until the first event `state`.
+   */
+  readonly state: ReadonlyMap<string, RoomEntry<Of<Types, 'state'>>> | null;
+
+  /** Calls `listener` at each event of that kind, in order, whether this client is in the room yet or not; the function that it returns ends that. */
+  on<K extends keyof RoomEvents>(event: K, listener: (detail: RoomEvents<Types>[K]) => void): () => void;
+
+  /** The same, for the next one only. */
+  once<K extends keyof RoomEvents>(event: K, listener: (detail: RoomEvents<Types>[K]) => void): () => void;
+
+  /** Ends that for a listener. */
+  off<K extends keyof RoomEvents>(event: K, listener: (detail: RoomEvents<Types>[K]) => void): void;
+
+  /**
+   * Enters the room and stays in it across reconnects, until `leave`. Waits for a connection. Rejected when the server
+   * refuses. In a room that this client is in, `state: true` has it joined anew with that, and in one that the server has put it in so have `echo`,
+   * `data` and `presence`; when the server refuses that, the client stays there as it was. A join that three connections in a row do not answer is given
+   * up with `timeout`. A first join whose only caller aborts it is left.
+   */
+  join(options?: JoinOptions<Of<Types, 'shown'>>): Promise<Joined<Of<Types, 'shown'>>>;
+
+  /** Leaves the room. A join and messages that have no answer yet are rejected with `left`. */
+  leave(options?: Abortable): Promise<void>;
+
+  /**
+   * Changes what the others see of this client, once it was joined: their event is `update`. Of several close together they may see the last one
+   * only. Resolves once the room has it; without a connection the next join brings it. Rejected when the server refuses: what was shown before stays.
+   * @param data Anything that has JSON, by default at most 1 KiB of it.
+   */
+  update(data: Of<Types, 'shown'>, options?: Abortable): Promise<void>;
+
+  /**
+   * Sends a message to the room, once it was joined. Without a connection it waits for one; without an answer it is sent again
+   * under the same id, until the timeout. Resolves with its position once it is in the room's log. One that is aborted goes out no more, and
+   * may have arrived when it had gone already.
+   */
+  publish<O extends PublishOptions = {}>(message: Message<Of<Types, 'data'>>, options?: O): Promise<{ room: string } & (O extends { ephemeral: true } ? {} : Position)>;
+
+  /**
+   * Sets a key of the room's state, by a message that members get with this `key`. Tried as `publish` is; resolves once the room has it, with its position, whose
+   * `seq` is the key's version then. Rejected with `version_conflict` when `if` does not hold, and with `state_full`.
+   * @param key 1 to 128 bytes.
+   * @param data Anything that has JSON, at most 60 arrays and objects deep.
+   */
+  set(key: string, data: Of<Types, 'state'>, options?: SetOptions): Promise<{ room: string } & Position>;
+
+  /** Deletes a key of the room's state, likewise. */
+  remove(key: string, options?: ChangeOptions): Promise<{ room: string } & Position>;
+
+  /**
+   * A page of the users in the room, in ordinal order, with what they show of themselves.
+   * @param page `limit`: 1 to 1,000, by default as the server has it; `after`: the `next` of the page before.
+   */
+  members(page?: Abortable & { readonly after?: string; readonly limit?: number }): Promise<MembersPage<Of<Types, 'shown'>>>;
+
+  /**
+   * A page of the messages that the room has kept, oldest first: after `missed`, to load what there still is. Without being in the room,
+   * where the server allows that.
+   * @param page `before`: only messages before this `seq`, 1 or more; without it the newest ones; `limit`: 1 to 100, the
+   * default; `epoch`: where the room has another one, the rejection is `position_invalid`.
+   */
+  history(page?: Abortable & { readonly before?: number; readonly limit?: number; readonly epoch?: string }): Promise<HistoryPage<Of<Types, 'data'>>>;
 }

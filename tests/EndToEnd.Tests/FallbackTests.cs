@@ -14,7 +14,7 @@ public sealed class FallbackTests(BrowserFixture browser) : IClassFixture<Browse
           client.on('message', message => got.push(message.content));
           client.on('error', error => got.push(`error ${error.message}`));
           await client.connect();
-          await client.join(room);
+          await client.room(room).join();
         }
         """;
 
@@ -31,8 +31,8 @@ public sealed class FallbackTests(BrowserFixture browser) : IClassFixture<Browse
         await page.EvaluateAsync(Client, new object[] { "alice", room, 60_000 });
         Assert.Equal("events", await page.EvaluateAsync<string>("client.transport"));
         // What is published together goes together; what is awaited goes one by one.
-        await page.EvaluateAsync("room => Promise.all(Array.from({ length: 20 }, (_, n) => client.publish(room, `a${n}`)))", room);
-        await page.EvaluateAsync("async room => { for (let n = 0; n < 5; n++) await client.publish(room, `b${n}`); }", room);
+        await page.EvaluateAsync("room => Promise.all(Array.from({ length: 20 }, (_, n) => client.room(room).publish(`a${n}`)))", room);
+        await page.EvaluateAsync("async room => { for (let n = 0; n < 5; n++) await client.room(room).publish(`b${n}`); }", room);
 
         // The way breaks, and cuts from then on what it lets through.
         await nginx.StartAgainAsync(NginxProcess.Cuts);
@@ -44,12 +44,12 @@ public sealed class FallbackTests(BrowserFixture browser) : IClassFixture<Browse
         await other.GotoAsync($"{nginx.Address}/toolbox.html");
         await other.EvaluateAsync(Client, new object[] { "bob", room, 300 });
         await UntilAsync(other, "client.transport === 'events'"); // now and then it was online by one that was cut
-        await other.EvaluateAsync("room => client.publish(room, 'c')", room);
+        await other.EvaluateAsync("room => client.room(room).publish('c')", room);
         await UntilAsync(page, "got.includes('c')");
 
         await nginx.StartAgainAsync(NginxProcess.Passes);
         await UntilAsync(other, "client.transport === 'websocket'");
-        await other.EvaluateAsync("room => client.publish(room, 'd')", room);
+        await other.EvaluateAsync("room => client.room(room).publish('d')", room);
         await UntilAsync(page, "got.includes('d')");
         await AssertGotAsync(page, [.. first, "c", "d"]);
         await AssertGotAsync(other, ["c", "d"]);

@@ -5,24 +5,33 @@ using Realtime.Processes;
 
 namespace Realtime.EndToEnd.Tests;
 
-/// <summary>The tests of <c>clients/javascript</c>, in Node, against the front that was built along.</summary>
+/// <summary>The tests of <c>clients/javascript</c>, and of the sample with React, in Node, against the front that was built along.</summary>
 public sealed class JavaScriptClientTests
 {
-    /// <summary>They take about half a minute; below the time after which `./realtime test` takes a project for hung.</summary>
+    /// <summary>They take about a minute; below the time after which `./realtime test` takes a project for hung.</summary>
     private static readonly TimeSpan s_bound = TimeSpan.FromMinutes(4);
 
     /// <summary>The first version of Node with a global WebSocket.</summary>
     private const int OldestNode = 22;
 
     [Fact]
-    public async Task The_tests_of_the_client_pass()
+    public Task The_tests_of_the_client_pass() => RunTests("clients/javascript");
+
+    [Fact]
+    public Task The_tests_of_the_sample_with_React_pass()
+    {
+        Assert.SkipUnless(Directory.Exists(Path.Combine(ScriptFolder.Repository(), "samples", "React", "node_modules")), "What the sample uses is not installed: npm ci --prefix samples/React");
+        return RunTests("samples/React");
+    }
+
+    private static async Task RunTests(string folder)
     {
         if (await FindNodeAsync() is not { } node)
         {
             Assert.Skip($"No Node.js {OldestNode} or later is on the PATH, and Playwright brings none for this system.");
             return;
         }
-        var (exitCode, output) = await RunAsync(node, "--test", "--test-concurrency=3", "--test-reporter=spec"); // they mostly wait
+        var (exitCode, output) = await RunAsync(folder, node, "--test", "--test-concurrency=3", "--test-reporter=spec"); // they mostly wait
         Assert.True(exitCode == 0, output);
         // An empty run would pass as well.
         Assert.DoesNotContain("tests 0\n", output, StringComparison.Ordinal);
@@ -48,7 +57,7 @@ public sealed class JavaScriptClientTests
     {
         try
         {
-            var (_, output) = await RunAsync(node, "--print", "process.versions.node.split('.')[0]");
+            var (_, output) = await RunAsync(".", node, "--print", "process.versions.node.split('.')[0]");
             return int.TryParse(output, NumberStyles.Integer | NumberStyles.AllowTrailingWhite, CultureInfo.InvariantCulture, out var major) ? major : 0;
         }
         catch (System.ComponentModel.Win32Exception)
@@ -57,11 +66,11 @@ public sealed class JavaScriptClientTests
         }
     }
 
-    private static async Task<(int ExitCode, string Output)> RunAsync(string node, params string[] arguments)
+    private static async Task<(int ExitCode, string Output)> RunAsync(string folder, string node, params string[] arguments)
     {
         var start = new ProcessStartInfo(node, arguments)
         {
-            WorkingDirectory = Path.Combine(ScriptFolder.Repository(), "clients", "javascript"),
+            WorkingDirectory = Path.Combine(ScriptFolder.Repository(), folder),
             RedirectStandardOutput = true,
             RedirectStandardError = true,
         };

@@ -26,7 +26,10 @@ public sealed partial class ReadmeCommandTests
         ("dotnet run --project Chat", nameof(PackageTests)),
         ("dotnet run --project RealtimeApp", nameof(PackageTests)),
         ("dotnet test", nameof(PackageTests)),
+        ("npm ci", "fetches packages"),
+        ("npm run check", nameof(JavaScriptClientTests)),
         ("npm test", nameof(JavaScriptClientTests)),
+        ("cd samples/React", "fetches packages"),
         ("npx wscat", "fetches a package"),
         ("cp deploy/.env.example", "for the containers below"),
         ("dotnet publish samples/Terminal", "fetches a compiler"),
@@ -68,7 +71,7 @@ public sealed partial class ReadmeCommandTests
     [Fact]
     public void Every_README_is_read() =>
         Assert.Superset(new HashSet<string>(["README.md", "bench/README.md", "clients/javascript/README.md", "deploy/README.md", "samples/Board/README.md", "samples/Chat/README.md",
-            "samples/Echo/README.md", "samples/Notifications/README.md", "samples/Orders/README.md", "samples/OtherService/README.md", "samples/Teams/README.md", "samples/Typing/README.md", "samples/Webhooks/README.md"]), Readmes.Select(row => row.Data).ToHashSet());
+            "samples/Echo/README.md", "samples/Notifications/README.md", "samples/Orders/README.md", "samples/OtherService/README.md", "samples/React/README.md", "samples/Teams/README.md", "samples/Typing/README.md", "samples/Webhooks/README.md"]), Readmes.Select(row => row.Data).ToHashSet());
 
     /// <summary>The entry script, with a `dotnet` that builds and runs nothing: that it knows the command and its options.</summary>
     private static async Task RunScript(string command)

@@ -66,6 +66,7 @@ public sealed class RealtimeScriptTests : IDisposable
         _folder.Write("src/Silo/Room.cs", "");
         _folder.Write("src/Silo/Seat.cs", "");
         _folder.Write("clients/javascript/realtime.js", "");
+        _folder.Write("clients/javascript/realtime/room.js", "");
         _folder.WriteDotnet(ScriptFolder.Works + """
 
             [[ $1 != *.dll ]] || printf '%s\n' "$ASPNETCORE_ENVIRONMENT" "${@:2}"
@@ -80,7 +81,7 @@ public sealed class RealtimeScriptTests : IDisposable
         Assert.Contains("nothing to do", (await RunOnAFreePort()).Output);
         Assert.Single(_folder.Calls());
 
-        foreach (var source in new[] { "src/Silo/Room.cs", "clients/javascript/realtime.js" })
+        foreach (var source in new[] { "src/Silo/Room.cs", "clients/javascript/realtime.js", "clients/javascript/realtime/room.js" })
         {
             Touch(source);
             await RunOnAFreePort();

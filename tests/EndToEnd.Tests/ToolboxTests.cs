@@ -174,9 +174,9 @@ public sealed partial class ToolboxTests(BrowserFixture browser) : IClassFixture
               const { RealtimeClient } = await import('/realtime.js');
               const client = new RealtimeClient({ url: '/ws', token });
               await client.connect();
-              await client.join('by-token');
+              await client.room('by-token').join();
               const heard = new Promise(resolve => client.on('message', resolve));
-              await client.publish('by-token', 'hi');
+              await client.room('by-token').publish('hi');
               const { from } = await heard;
               client.close();
               return from;

@@ -20,7 +20,7 @@ export function client(options) {
 export async function member(url, user, room, options) {
   const made = client({ url, user, ...options });
   await made.connect();
-  await made.join(room);
+  await made.room(room).join();
   return made;
 }
 
@@ -30,7 +30,7 @@ export function closeAll() {
 
 /**
  * The next event of a kind, or the first one that fits.
- * @param {RealtimeClient} from @param {keyof import('../realtime.d.ts').RealtimeEvents} event @param {(detail: any) => boolean} [fits]
+ * @param {RealtimeClient|import('../realtime.d.ts').Room} from @param {any} event @param {(detail: any) => boolean} [fits]
  * @returns {Promise<any>}
  */
 export function next(from, event, fits = () => true) {

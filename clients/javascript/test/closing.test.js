@@ -22,7 +22,7 @@ function tokenFor(/** @type {string} */ user, /** @type {number} */ seconds) {
 /** Has the next answer of the server to the client be a close with this code. */
 async function closeWith(/** @type {any} */ of, /** @type {number} */ code, reason = '') {
   proxy.closeNext = { code, reason };
-  const state = next(of, 'state');
+  const state = next(of, 'status');
   of.ping().catch(() => {});
   return state;
 }
@@ -31,15 +31,15 @@ for (const code of [1000, 1002, 1003, 1007, 1008, 4001, 4002, 4003]) {
   test(`close code ${code} means stop`, async () => {
     const alice = await member(proxy.url, 'alice', 'stop');
     proxy.change = text => (text.includes('"type":"ack"') ? null : text);
-    const waiting = alice.publish('stop', 'never answered');
+    const waiting = alice.room('stop').publish('never answered');
     const rejected = assert.rejects(waiting, { code: 'offline', message: code === 4001 ? 'from elsewhere' : /./ });
     const status = await closeWith(alice, code, code === 4001 ? 'from elsewhere' : '');
-    assert.equal(alice.state, 'offline');
+    assert.equal(alice.status.state, 'offline');
     assert.equal(status.code, code);
     assert.equal(status.retryAt, null);
     assert.notEqual(status.reason, '');
     await rejected;
-    await assert.rejects(alice.publish('stop', 'x'), { code: 'offline' });
+    await assert.rejects(alice.room('stop').publish('x'), { code: 'offline' });
     // It is the application's to come back, and the room is resumed then.
     proxy.change = null;
     const joined = next(alice, 'joined');
@@ -55,7 +55,7 @@ for (const [code, least] of [[1001, 0], [1006, 0], [1011, 1_000], [1013, 1_000],
     const joined = next(alice, 'joined');
     let status;
     if (code === 1006) {
-      status = next(alice, 'state');
+      status = next(alice, 'status');
       proxy.cut();
       status = await status;
     } else {
@@ -65,7 +65,7 @@ for (const [code, least] of [[1001, 0], [1006, 0], [1011, 1_000], [1013, 1_000],
     const wait = status.retryAt - before;
     assert.ok(wait >= least && wait <= least + 1_000, `waits ${wait} ms`);
     assert.equal((await joined).recovered, true);
-    assert.equal(alice.state, 'online');
+    assert.equal(alice.status.state, 'online');
   });
 }
 
@@ -93,12 +93,12 @@ test('a message over the size of the server is rejected, and what went with it a
   try {
     const alice = await member(small.url, 'alice', 'big');
     const seen = history(alice, 'big');
-    const results = await Promise.allSettled([alice.publish('big', '1'), alice.publish('big', 'x'.repeat(3_000)), alice.publish('big', '2')]);
+    const results = await Promise.allSettled([alice.room('big').publish('1'), alice.room('big').publish('x'.repeat(3_000)), alice.room('big').publish('2')]);
     assert.deepEqual(results.map(r => r.status), ['fulfilled', 'rejected', 'fulfilled']);
     assert.equal(/** @type {any} */ (results[1]).reason.code, 'too_big');
     await seen.until(2);
     assert.deepEqual(seen.contents, ['1', '2']);
-    assert.equal(alice.state, 'online');
+    assert.equal(alice.status.state, 'online');
   } finally {
     closeAll();
     await small.stop();
@@ -107,7 +107,7 @@ test('a message over the size of the server is rejected, and what went with it a
 
 test('one whom the server disconnects stays away', async () => {
   const alice = await member(front.url, 'kicked', 'kick');
-  const stopped = next(alice, 'state');
+  const stopped = next(alice, 'status');
   await front.post('/api/users/kicked/disconnect', { reason: 'house rules' });
   assert.deepEqual(await stopped, { state: 'offline', attempt: 0, retryAt: null, code: 4002, reason: 'house rules' });
 });
@@ -119,9 +119,9 @@ test('a new token is asked for at each attempt, also when the server says that t
     return tokenFor('alice-t', asked === 1 ? 2 : 600);
   } });
   await alice.connect();
-  await alice.join('tokens');
-  const { seq } = await alice.publish('tokens', 'with the first');
-  const expired = await next(alice, 'state');
+  await alice.room('tokens').join();
+  const { seq } = await alice.room('tokens').publish('with the first');
+  const expired = await next(alice, 'status');
   assert.deepEqual([expired.state, expired.code], ['reconnecting', 4003]);
   assert.equal((await next(alice, 'joined')).seq, seq);
   assert.equal(asked, 3);
@@ -131,7 +131,7 @@ test('a token is renewed on the open connection before it runs out, and is in no
   const tokens = [tokenFor('alice-r', 3), tokenFor('alice-r', 600)];
   const alice = client({ url: proxy.url, token: async () => tokens.shift() });
   const states = [];
-  alice.on('state', ({ state }) => states.push(state));
+  alice.on('status', ({ state }) => states.push(state));
   const renewed = new Promise(resolve => {
     proxy.change = text => {
       if (text.includes('"type":"refreshed"')) resolve(text);
@@ -151,9 +151,9 @@ test('a new token of another user is used for a new connection', async () => {
   const tokens = [tokenFor('alice-u', 3), tokenFor('bob-u', 600), tokenFor('bob-u', 600)];
   const alice = client({ url: front.url, token: async () => tokens.shift() });
   await alice.connect();
-  const left = await next(alice, 'state');
+  const left = await next(alice, 'status');
   assert.deepEqual([left.state, left.reason], ['reconnecting', 'The server refused the new token: The token is of another user (sub).']);
-  await next(alice, 'state', ({ state }) => state === 'online');
+  await next(alice, 'status', ({ state }) => state === 'online');
 });
 
 test('a token goes in the address when that is asked for', async () => {
@@ -167,7 +167,7 @@ test('a token goes in the address when that is asked for', async () => {
 test('a token that does not change and has expired means stop', async () => {
   const alice = client({ url: front.url, token: tokenFor('alice-s', 2) });
   await alice.connect();
-  const expired = await next(alice, 'state');
+  const expired = await next(alice, 'status');
   assert.deepEqual([expired.state, expired.code], ['offline', 4003]);
 });
 
@@ -175,7 +175,7 @@ test('a token function that fails is asked again; one that gives none means stop
   const answers = [() => { throw new Error('the identity server is away'); }, () => 7, () => new Promise(() => {}), () => null];
   const alice = client({ url: front.url, openTimeout: 100, token: /** @type {any} */ (() => answers.shift()?.()) });
   const reasons = [];
-  alice.on('state', ({ state, reason, retryAt }) => { if (state === 'offline' || retryAt !== null) reasons.push(reason); });
+  alice.on('status', ({ state, reason, retryAt }) => { if (state === 'offline' || retryAt !== null) reasons.push(reason); });
   await assert.rejects(alice.connect(), { code: 'offline' });
   assert.deepEqual(reasons, [
     'There is no token: the identity server is away',
@@ -183,7 +183,7 @@ test('a token function that fails is asked again; one that gives none means stop
     'The server did not answer in time.',
     'There is no token: the token function gave none.',
   ]);
-  assert.equal(alice.state, 'offline');
+  assert.equal(alice.status.state, 'offline');
 });
 
 test('a server that is away is tried again and again, further and further apart', async () => {
@@ -191,20 +191,20 @@ test('a server that is away is tried again and again, further and further apart'
   proxy.down = true;
   const connected = alice.connect();
   const attempts = [];
-  const off = alice.on('state', ({ attempt, retryAt }) => { if (retryAt !== null) attempts.push(attempt); });
-  await next(alice, 'state', s => s.attempt === 5);
+  const off = alice.on('status', ({ attempt, retryAt }) => { if (retryAt !== null) attempts.push(attempt); });
+  await next(alice, 'status', s => s.attempt === 5);
   assert.deepEqual(attempts.slice(0, 5), [1, 2, 3, 4, 5]);
   off();
   proxy.down = false;
   await connected;
-  assert.equal(alice.state, 'online');
+  assert.equal(alice.status.state, 'online');
 });
 
 test('an attempt that nobody answers is given up, and retryNow ends a wait', async () => {
   const alice = client({ url: proxy.url, user: 'alice', openTimeout: 200, retryBase: 1_000_000, retryMax: 1_000_000 });
   proxy.silent = true;
   const connected = alice.connect();
-  const late = await next(alice, 'state', s => s.retryAt !== null);
+  const late = await next(alice, 'status', s => s.retryAt !== null);
   assert.equal(late.reason, 'The server did not answer in time.');
   proxy.silent = false;
   alice.retryNow();
@@ -223,7 +223,7 @@ test('the wait before an attempt is uniform between nothing and a bound that dou
 test('close ends everything at once: promises, timers, attempts', async () => {
   const alice = await member(proxy.url, 'alice', 'end');
   proxy.change = () => null;
-  const waiting = [alice.publish('end', 'x'), alice.sendTo('bob', 'x'), alice.members('end'), alice.leave('end'), alice.join('other'), alice.ping()];
+  const waiting = [alice.room('end').publish('x'), alice.sendTo('bob', 'x'), alice.room('end').members(), alice.room('end').leave(), alice.room('other').join(), alice.ping()];
   const results = Promise.allSettled(waiting);
   alice.close();
   // To leave is done with the connection; the message of a room that is left goes before it.
@@ -240,20 +240,20 @@ test('a listener may close the client at any event', async () => {
   for (const when of ['connecting', 'online', 'reconnecting']) {
     const alice = client({ url: proxy.url, user: 'alice' });
     const states = [];
-    alice.on('state', ({ state }) => {
+    alice.on('status', ({ state }) => {
       states.push(state);
       if (state === when) alice.close();
     });
     const connected = alice.connect();
     if (when === 'reconnecting') {
       await connected;
-      const stopped = next(alice, 'state', s => s.state === 'offline');
+      const stopped = next(alice, 'status', s => s.state === 'offline');
       proxy.cut();
       await stopped;
     } else {
       await connected.catch(() => {});
     }
     assert.equal(states.at(-1), 'offline');
-    assert.equal(alice.state, 'offline');
+    assert.equal(alice.status.state, 'offline');
   }
 });

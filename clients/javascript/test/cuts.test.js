@@ -22,7 +22,7 @@ test('1,000 messages under random cuts: each arrives once, in order, at everyone
   const steady = await member(front.url, 'dora', 'storm');
   const seen = [alice, bob, carl, steady].map(each => history(each, 'storm'));
   let cuts = 0;
-  for (const each of [alice, bob, carl]) each.on('state', ({ state, retryAt }) => { if (state === 'reconnecting' && retryAt) cuts++; });
+  for (const each of [alice, bob, carl]) each.on('status', ({ state, retryAt }) => { if (state === 'reconnecting' && retryAt) cuts++; });
 
   // Cut anywhere in the stream of the server, in the middle of a frame too, and sometimes everybody at once.
   proxy.cutAfter = 20_000;
@@ -33,7 +33,7 @@ test('1,000 messages under random cuts: each arrives once, in order, at everyone
   const publish = async (/** @type {any} */ who, /** @type {string} */ word) => {
     const receipts = [];
     for (let i = 1; i <= 500; i += 10)
-      receipts.push(...await Promise.all(numbers(10, i).map(n => who.publish('storm', `${word}${n}`))));
+      receipts.push(...await Promise.all(numbers(10, i).map(n => who.room('storm').publish(`${word}${n}`))));
     return receipts;
   };
   let receipts;
@@ -68,8 +68,8 @@ test('a room that a service puts the client into is told, resumed after a cut, a
   const put = next(alice, 'joined');
   assert.equal((await front.call('PUT', '/api/rooms/put/users/alice-put')).connections, 1);
   const { room, by, seq } = await put;
-  assert.deepEqual({ room, by, seq, rooms: alice.rooms }, { room: 'put', by: 'server', seq: 0, rooms: ['put'] });
-  await alice.publish('put', 'one');
+  assert.deepEqual({ room, by, seq, rooms: alice.rooms.map(({ name }) => name) }, { room: 'put', by: 'server', seq: 0, rooms: ['put'] });
+  await alice.room('put').publish('one');
   const back = next(alice, 'joined');
   proxy.down = true;
   proxy.cut();
@@ -81,26 +81,26 @@ test('a room that a service puts the client into is told, resumed after a cut, a
   const out = next(alice, 'left');
   await front.call('DELETE', '/api/rooms/put/users/alice-put');
   assert.equal((await out).error.code, 'removed');
-  assert.deepEqual(alice.rooms, []);
+  assert.deepEqual(alice.rooms.map(({ name }) => name), []);
 });
 
 test('without an echo, cuts cost nobody a message of others', async () => {
   const alice = client({ url: proxy.url, user: 'alice' });
   await alice.connect();
-  await alice.join('quiet', { echo: false });
+  await alice.room('quiet').join({ echo: false });
   const bob = await member(front.url, 'bob', 'quiet');
   const seen = history(alice, 'quiet');
   const sent = [];
   for (const i of numbers(150)) {
-    sent.push(alice.publish('quiet', `a${i}`), bob.publish('quiet', `b${i}`));
+    sent.push(alice.room('quiet').publish(`a${i}`), bob.room('quiet').publish(`b${i}`));
     if (i % 10 === 0) await sent.at(-1);
     if (i % 30 === 0) proxy.cut();
   }
   await Promise.all(sent);
   const last = next(alice, 'message', m => m.content === 'end');
-  await bob.publish('quiet', 'end');
+  await bob.room('quiet').publish('end');
   await last;
-  assert.equal(alice.position('quiet').seq, 301);
+  assert.equal(alice.room('quiet').position.seq, 301);
   assert.deepEqual(seen.contents.filter(c => c.startsWith('b')), numbers(150).map(i => `b${i}`));
   assert.deepEqual(seen.missed, []);
   // One of its own comes only when its answer was lost.
@@ -114,7 +114,7 @@ test('one who was away gets what was missed, all of it', async () => {
   await post('away', '1');
   await seen.until(1);
   proxy.down = true;
-  const lost = next(alice, 'state', s => s.state === 'reconnecting');
+  const lost = next(alice, 'status', s => s.state === 'reconnecting');
   proxy.cut();
   assert.equal((await lost).code, 1006);
   for (const n of numbers(300, 2)) await post('away', String(n));
@@ -145,7 +145,7 @@ test('what the server drops for a slow client is told, and not fetched', async (
     if (seq === 9) return JSON.stringify({ type: 'dropped', room, epoch, from: 6, to: 7 });
     return text;
   };
-  const { epoch } = alice.position('slow');
+  const { epoch } = alice.room('slow').position;
   for (let i = 1; i <= 9; i++) await post('slow', `${i}`);
   await seen.until(3);
   await alice.ping();
@@ -153,7 +153,7 @@ test('what the server drops for a slow client is told, and not fetched', async (
     1, { missed: 4, dropped: true, presence: undefined }, 5, { missed: 5, dropped: true, presence: true },
     { missed: 7, dropped: true, presence: true }, 8]);
   assert.deepEqual(seen.missed[0], { room: 'slow', since: { epoch, seq: 1 }, epoch, seq: 4, dropped: true });
-  assert.deepEqual(alice.position('slow'), { epoch, seq: 8 });
+  assert.deepEqual(alice.room('slow').position, { epoch, seq: 8 });
   assert.equal(joins, 0);
 });
 
@@ -184,18 +184,18 @@ test('when more was missed than the room has kept, that is told with the new pos
   try {
     const alice = await member(between.url, 'alice', 'gap');
     const seen = history(alice, 'gap');
-    const { epoch } = await alice.publish('gap', '1');
+    const { epoch } = await alice.room('gap').publish('1');
     await seen.until(1);
     between.down = true;
-    const lost = next(alice, 'state', s => s.state === 'reconnecting');
+    const lost = next(alice, 'status', s => s.state === 'reconnecting');
     between.cut();
     await lost;
     // Of the same user: what one user sends does not push out what another has said.
     const elsewhere = await member(small.url, 'alice', 'gap');
-    for (const n of numbers(6, 2)) await elsewhere.publish('gap', String(n));
+    for (const n of numbers(6, 2)) await elsewhere.room('gap').publish(String(n));
     between.down = false;
     assert.deepEqual(await next(alice, 'missed'), { room: 'gap', since: { epoch, seq: 1 }, epoch, seq: 7 });
-    await alice.publish('gap', '8');
+    await alice.room('gap').publish('8');
     await seen.until(2);
     assert.deepEqual(seen.contents, ['1', '8']);
   } finally {
@@ -214,9 +214,9 @@ test('an ack that is lost with its connection comes after the next one, for the 
     setImmediate(() => proxy.cut());
     return null;
   };
-  assert.equal((await alice.publish('acks', 'once')).seq, 1);
+  assert.equal((await alice.room('acks').publish('once')).seq, 1);
   assert.equal(acks, 2);
-  assert.equal((await alice.publish('acks', 'next')).seq, 2);
+  assert.equal((await alice.room('acks').publish('next')).seq, 2);
   await seen.until(2);
   assert.deepEqual(seen.contents, ['once', 'next']);
 });
@@ -232,7 +232,7 @@ test('a publish that the room could not take goes out again under its id, before
     refused++;
     return JSON.stringify({ type: 'error', id: frame.id, room: frame.room, code: 'unavailable', content: 'The room could not be reached; try again.' });
   };
-  const receipts = await Promise.all(numbers(5).map(n => alice.publish('again', String(n))));
+  const receipts = await Promise.all(numbers(5).map(n => alice.room('again').publish(String(n))));
   assert.deepEqual(receipts.map(r => r.seq), numbers(5));
   await seen.until(5);
   assert.deepEqual(seen.contents, ['1', '2', '3', '4', '5']);
@@ -262,9 +262,9 @@ test('a dead network is found by the silence, and what was sent into it arrives 
   const bob = await member(front.url, 'bob', 'dead');
   const seen = history(bob, 'dead');
   const start = performance.now();
-  const lost = next(alice, 'state', s => s.state === 'reconnecting' && s.retryAt !== null);
+  const lost = next(alice, 'status', s => s.state === 'reconnecting' && s.retryAt !== null);
   proxy.silent = true;
-  const receipts = Promise.all(numbers(10).map(n => alice.publish('dead', String(n))));
+  const receipts = Promise.all(numbers(10).map(n => alice.room('dead').publish(String(n))));
   assert.deepEqual({ ...await lost, retryAt: 0 }, { state: 'reconnecting', attempt: 1, retryAt: 0, code: 0, reason: 'The server fell silent.' });
   assert.ok(performance.now() - start < 5_000);
   proxy.silent = false;
@@ -276,7 +276,7 @@ test('a dead network is found by the silence, and what was sent into it arrives 
 
 test('an idle connection stays: its pings are answered', async () => {
   const alice = await member(proxy.url, 'alice', 'idle', { pingAfter: 50, pongTimeout: 5_000 });
-  const off = alice.on('state', ({ state }) => assert.fail(state));
+  const off = alice.on('status', ({ state }) => assert.fail(state));
   let pongs = 0;
   const enough = new Promise(resolve => {
     proxy.change = text => {
@@ -286,7 +286,7 @@ test('an idle connection stays: its pings are answered', async () => {
   });
   await within(enough, 'five pongs');
   off();
-  assert.equal(alice.state, 'online');
+  assert.equal(alice.status.state, 'online');
   assert.equal(proxy.requests.length, 1);
 });
 
@@ -329,13 +329,13 @@ test('unwrapped frames have numbers that nobody sees: no hole', async () => {
 test('a new epoch in the middle of a connection is told', async () => {
   const alice = await member(proxy.url, 'alice', 'epoch');
   const seen = history(alice, 'epoch');
-  const { epoch } = await alice.publish('epoch', '1');
+  const { epoch } = await alice.room('epoch').publish('1');
   await seen.until(1);
   proxy.change = text => text.replace(/"epoch":"[^"]*","seq":2/, '"epoch":"new","seq":5');
   await post('epoch', '2');
   await seen.until(2);
   assert.deepEqual(seen.missed, [{ room: 'epoch', since: { epoch, seq: 1 }, epoch: 'new', seq: 4 }]);
-  assert.deepEqual(alice.position('epoch'), { epoch: 'new', seq: 5 });
+  assert.deepEqual(alice.room('epoch').position, { epoch: 'new', seq: 5 });
 });
 
 test('what waits for a connection is bounded in messages, in bytes and in time', async () => {
@@ -343,30 +343,30 @@ test('what waits for a connection is bounded in messages, in bytes and in time',
   const seen = history(bob, 'queue');
   const alice = await member(proxy.url, 'alice', 'queue', { queueMessages: 10, queueBytes: 4_000 });
   proxy.down = true;
-  const lost = next(alice, 'state', s => s.state === 'reconnecting');
+  const lost = next(alice, 'status', s => s.state === 'reconnecting');
   proxy.cut();
   await lost;
-  const waiting = numbers(8).map(n => alice.publish('queue', String(n)));
-  await assert.rejects(alice.publish('queue', 'x'.repeat(4_000)), { code: 'queue_full', message: /4000 may/ });
-  await assert.rejects(alice.publish('queue', 'too late', undefined, { timeout: 50 }), { code: 'timeout', message: /no connection/ });
-  waiting.push(alice.publish('queue', '9'), alice.publish('queue', '10'));
-  await assert.rejects(alice.publish('queue', '11'), { code: 'queue_full', message: /10 messages wait/ });
+  const waiting = numbers(8).map(n => alice.room('queue').publish(String(n)));
+  await assert.rejects(alice.room('queue').publish('x'.repeat(4_000)), { code: 'queue_full', message: /4000 may/ });
+  await assert.rejects(alice.room('queue').publish('too late', { timeout: 50 }), { code: 'timeout', message: /no connection/ });
+  waiting.push(alice.room('queue').publish('9'), alice.room('queue').publish('10'));
+  await assert.rejects(alice.room('queue').publish('11'), { code: 'queue_full', message: /10 messages wait/ });
   await assert.rejects(alice.sendTo('bob', '11'), { code: 'queue_full' });
-  await assert.rejects(alice.members('queue'), { code: 'offline' });
+  await assert.rejects(alice.room('queue').members(), { code: 'offline' });
   proxy.down = false;
   assert.deepEqual((await Promise.all(waiting)).map(r => r.seq), numbers(10));
   await seen.until(10);
   assert.deepEqual(seen.contents, numbers(10).map(String));
-  assert.equal((await alice.publish('queue', '11')).seq, 11);
+  assert.equal((await alice.room('queue').publish('11')).seq, 11);
 });
 
 test('a message is written out when it is published: what happens to its data later changes nothing', async () => {
   const bob = await member(front.url, 'bob', 'snapshot');
   const alice = client({ url: proxy.url, user: 'alice' });
   alice.connect();
-  alice.join('snapshot');
+  alice.room('snapshot').join();
   const data = { n: 1 };
-  const sent = alice.publish('snapshot', undefined, data);
+  const sent = alice.room('snapshot').publish({ data });
   data.n = 2;
   const arrived = next(bob, 'message');
   await sent;
@@ -375,12 +375,12 @@ test('a message is written out when it is published: what happens to its data la
 
 test('several rooms are each resumed from their own place', async () => {
   const alice = await member(proxy.url, 'alice', 'many-1');
-  await alice.join('many-2');
+  await alice.room('many-2').join();
   const seen = [history(alice, 'many-1'), history(alice, 'many-2')];
   await post('many-1', 'a');
   await seen[0].until(1);
   proxy.down = true;
-  const lost = next(alice, 'state', s => s.state === 'reconnecting');
+  const lost = next(alice, 'status', s => s.state === 'reconnecting');
   proxy.cut();
   await lost;
   await post('many-1', 'b');

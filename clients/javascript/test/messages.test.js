@@ -13,74 +13,74 @@ test('messages reach all members, the sender too, in one order', async () => {
   const bob = await member(front.url, 'bob', 'order');
   const seen = [history(alice, 'order'), history(bob, 'order')];
   const arrived = next(bob, 'message');
-  const first = await alice.publish('order', 'hi', { n: [1, null, 'ü'] });
+  const first = await alice.room('order').publish({ content: 'hi', data: { n: [1, null, 'ü'] } });
   assert.deepEqual({ room: first.room, seq: first.seq }, { room: 'order', seq: 1 });
   const { timestamp, ...message } = await arrived;
   assert.deepEqual(message, { room: 'order', from: 'alice', content: 'hi', data: { n: [1, null, 'ü'] }, epoch: first.epoch, seq: 1 });
   assert.ok(Math.abs(timestamp - Date.now()) < 60_000);
 
-  const receipts = await Promise.all(numbers(100).flatMap(i => [alice.publish('order', `a${i}`), bob.publish('order', `b${i}`)]));
+  const receipts = await Promise.all(numbers(100).flatMap(i => [alice.room('order').publish(`a${i}`), bob.room('order').publish(`b${i}`)]));
   assert.deepEqual(receipts.map(r => r.seq).sort((a, b) => a - b), numbers(200, 2));
   await Promise.all(seen.map(s => s.until(201)));
   assert.deepEqual(seen[0].contents, seen[1].contents);
   assert.deepEqual(seen[0].seqs, numbers(201));
   assert.deepEqual(seen[0].contents.filter(c => c.startsWith('a')), numbers(100).map(i => `a${i}`));
-  assert.deepEqual(alice.position('order'), { epoch: first.epoch, seq: 201 });
+  assert.deepEqual(alice.room('order').position, { epoch: first.epoch, seq: 201 });
 });
 
 test('a join brings the last messages, then what is live, and refuses a number that is none', async () => {
   const alice = await member(front.url, 'alice', 'newest');
-  for (const i of numbers(5)) await alice.publish('newest', `m${i}`);
+  for (const i of numbers(5)) await alice.room('newest').publish(`m${i}`);
   const bob = await member(front.url, 'bob', 'elsewhere');
   const seen = history(bob, 'newest');
-  const joined = await bob.join('newest', { last: 3 });
+  const joined = await bob.room('newest').join({ last: 3 });
   assert.deepEqual({ seq: joined.seq, last: joined.last, recovered: joined.recovered }, { seq: 5, last: 3, recovered: undefined });
-  await alice.publish('newest', 'm6');
+  await alice.room('newest').publish('m6');
   await seen.until(4);
   assert.deepEqual(seen.contents, ['m3', 'm4', 'm5', 'm6']);
-  assert.deepEqual(bob.position('newest'), { epoch: joined.epoch, seq: 6 });
-  for (const last of [0, 101, 1.5, '3', null]) await assert.rejects(() => bob.join('other', { last }), TypeError);
+  assert.deepEqual(bob.room('newest').position, { epoch: joined.epoch, seq: 6 });
+  for (const last of [0, 101, 1.5, '3', null]) await assert.rejects(() => bob.room('other').join({ last }), TypeError);
 });
 
 test('an ephemeral message comes by an event of its own and moves no position', async () => {
   const alice = await member(front.url, 'alice', 'cursors');
   const bob = await member(front.url, 'bob', 'cursors');
   const seen = history(bob, 'cursors');
-  await alice.publish('cursors', 'one');
+  await alice.room('cursors').publish('one');
   const arrived = next(bob, 'ephemeral');
-  assert.deepEqual(await alice.publish('cursors', undefined, { x: 1 }, { ephemeral: true, key: 'cursor' }), { room: 'cursors' });
+  assert.deepEqual(await alice.room('cursors').publish({ data: { x: 1 } }, { ephemeral: true, key: 'cursor' }), { room: 'cursors' });
   const { timestamp, ...message } = await arrived;
   assert.ok(timestamp > 0);
   assert.deepEqual(message, { room: 'cursors', from: 'alice', data: { x: 1 }, ephemeral: true, key: 'cursor' });
-  await alice.publish('cursors', 'two');
+  await alice.room('cursors').publish('two');
   await seen.until(2);
   assert.deepEqual(seen.seqs, [1, 2]);
-  assert.equal(bob.position('cursors').seq, 2);
-  await assert.rejects(alice.publish('elsewhere', 'x', undefined, { ephemeral: true }), { code: 'not_joined' });
-  await assert.rejects(alice.publish('cursors', 'x', undefined, { ephemeral: true, id: '1' }), TypeError);
-  await assert.rejects(alice.publish('cursors', 'x', undefined, { key: 'k' }), TypeError);
-  await assert.rejects(alice.publish('cursors', 'x', undefined, { ephemeral: 1 }), TypeError);
-  await assert.rejects(alice.publish('cursors', 'x', undefined, { ephemeral: true, key: '' }), RangeError);
+  assert.equal(bob.room('cursors').position.seq, 2);
+  await assert.rejects(alice.room('elsewhere').publish('x', { ephemeral: true }), { code: 'not_joined' });
+  await assert.rejects(alice.room('cursors').publish('x', { ephemeral: true, id: '1' }), TypeError);
+  await assert.rejects(alice.room('cursors').publish('x', { key: 'k' }), TypeError);
+  await assert.rejects(alice.room('cursors').publish('x', { ephemeral: 1 }), TypeError);
+  await assert.rejects(alice.room('cursors').publish('x', { ephemeral: true, key: '' }), RangeError);
   alice.close();
-  await assert.rejects(alice.publish('cursors', 'x', undefined, { ephemeral: true }), { code: 'offline' });
+  await assert.rejects(alice.room('cursors').publish('x', { ephemeral: true }), { code: 'offline' });
 });
 
 test('without an echo the number of a message is the one in its answer, and leaves no hole', async () => {
   const alice = client({ url: front.url, user: 'alice' });
   await alice.connect();
-  await alice.join('quiet', { echo: false });
+  await alice.room('quiet').join({ echo: false });
   const bob = await member(front.url, 'bob', 'quiet');
   const seen = [history(alice, 'quiet'), history(bob, 'quiet')];
-  await alice.publish('quiet', 'first');
-  assert.equal(alice.position('quiet').seq, 1);
-  await Promise.all(numbers(100).flatMap(i => [alice.publish('quiet', `a${i}`), bob.publish('quiet', `b${i}`)]));
-  await alice.publish('quiet', 'mine', undefined, { echo: true });
+  await alice.room('quiet').publish('first');
+  assert.equal(alice.room('quiet').position.seq, 1);
+  await Promise.all(numbers(100).flatMap(i => [alice.room('quiet').publish(`a${i}`), bob.room('quiet').publish(`b${i}`)]));
+  await alice.room('quiet').publish('mine', { echo: true });
   await Promise.all([seen[0].until(101), seen[1].until(202)]);
   assert.deepEqual(seen[0].contents, [...numbers(100).map(i => `b${i}`), 'mine']);
   assert.deepEqual([seen[0].missed, seen[1].missed], [[], []]);
-  assert.equal(alice.position('quiet').seq, 202);
-  await assert.rejects(alice.publish('quiet', 'x', undefined, { echo: 0 }), TypeError);
-  await assert.rejects(alice.join('other', { echo: 'no' }), TypeError);
+  assert.equal(alice.room('quiet').position.seq, 202);
+  await assert.rejects(alice.room('quiet').publish('x', { echo: 0 }), TypeError);
+  await assert.rejects(alice.room('other').join({ echo: 'no' }), TypeError);
 });
 
 test('a service leaves a connection out by its id, and that leaves no hole', async () => {
@@ -91,7 +91,7 @@ test('a service leaves a connection out by its id, and that leaves no hole', asy
   for (const i of numbers(3)) await front.post('/api/rooms/without/messages', { content: `m${i}`, ...(i === 2 && { exclude }) });
   await Promise.all([seen[0].until(2), seen[1].until(3)]);
   assert.deepEqual([seen[0].seqs, seen[1].seqs], [[1, 3], [1, 2, 3]]);
-  assert.deepEqual([seen[0].missed, alice.position('without').seq], [[], 3]);
+  assert.deepEqual([seen[0].missed, alice.room('without').position.seq], [[], 3]);
 });
 
 test('a direct message goes to one user and says how many connections it reached', async () => {
@@ -99,7 +99,7 @@ test('a direct message goes to one user and says how many connections it reached
   const bob = await member(front.url, 'bob-d', 'direct');
   const arrived = next(bob, 'direct');
   alice.on('direct', () => assert.fail('the sender got it'));
-  assert.deepEqual(await alice.sendTo('bob-d', 'psst', { n: 1 }), { connections: 1 });
+  assert.deepEqual(await alice.sendTo('bob-d', { content: 'psst', data: { n: 1 } }), { connections: 1 });
   const { timestamp, ...message } = await arrived;
   assert.ok(timestamp > 0);
   assert.deepEqual(message, { to: 'bob-d', from: 'alice-d', content: 'psst', data: { n: 1 } });
@@ -121,14 +121,14 @@ test('members are paged, comings and goings are told, and only counted in a larg
   const bob = await member(front.url, 'b', 'who');
   assert.deepEqual(await came, { room: 'who', from: 'b' });
   const carl = await member(front.url, 'c', 'who');
-  assert.deepEqual(await alice.members('who', { limit: 2 }), { users: ['a', 'b'], total: 3, next: 'b' });
-  assert.deepEqual(await alice.members('who', { after: 'b' }), { users: ['c'], total: 3, next: undefined });
+  assert.deepEqual(await alice.room('who').members({ limit: 2 }), { users: ['a', 'b'], total: 3, next: 'b' });
+  assert.deepEqual(await alice.room('who').members({ after: 'b' }), { users: ['c'], total: 3, next: undefined });
   const counted = next(alice, 'presence', p => p.members === 4);
   const dora = await member(front.url, 'd', 'who');
   assert.deepEqual(await counted, { room: 'who', members: 4 });
-  await dora.leave('who');
+  await dora.room('who').leave();
   const gone = next(alice, 'leave', p => p.from === 'b');
-  await bob.leave('who');
+  await bob.room('who').leave();
   assert.deepEqual(await gone, { room: 'who', from: 'b' });
   carl.close();
   assert.deepEqual(await next(alice, 'leave'), { room: 'who', from: 'c' });
@@ -137,63 +137,63 @@ test('members are paged, comings and goings are told, and only counted in a larg
 test('a room can be left and entered again at once, and what comes in between is not for the one who left', async () => {
   const alice = await member(front.url, 'alice', 'door');
   const seen = history(alice, 'door');
-  await alice.publish('door', 'in');
+  await alice.room('door').publish('in');
   await seen.until(1);
-  const left = alice.leave('door');
-  const joined = alice.join('door');
-  assert.deepEqual(alice.rooms, ['door']);
+  const left = alice.room('door').leave();
+  const joined = alice.room('door').join();
+  assert.deepEqual(alice.rooms.map(({ name }) => name), ['door']);
   await left;
   assert.equal((await joined).seq, 1);
-  const off = alice.leave('door');
-  await assert.rejects(alice.publish('door', 'out'), { code: 'not_joined', room: 'door' });
+  const off = alice.room('door').leave();
+  await assert.rejects(alice.room('door').publish('out'), { code: 'not_joined', room: 'door' });
   await off;
   await front.post('/api/rooms/door/messages', { content: 'not seen' });
-  assert.equal((await alice.join('door')).seq, 2);
-  await alice.publish('door', 'in again');
+  assert.equal((await alice.room('door').join()).seq, 2);
+  await alice.room('door').publish('in again');
   await seen.until(2);
   assert.deepEqual(seen.contents, ['in', 'in again']);
   assert.deepEqual(seen.missed, []);
-  await alice.leave('never-joined');
+  await alice.room('never-joined').leave();
 });
 
 test('joins and leaves in any quick order end as the last one says', async () => {
   const alice = await member(front.url, 'alice', 'quick');
   const calls = [];
-  for (let i = 0; i < 5; i++) calls.push(alice.leave('quick'), alice.join('quick'));
+  for (let i = 0; i < 5; i++) calls.push(alice.room('quick').leave(), alice.room('quick').join());
   const results = await Promise.allSettled(calls);
   // A join that is overtaken by a leave says so; the others are done.
   for (const { status, reason } of results) assert.ok(status === 'fulfilled' || reason.code === 'left', reason);
   assert.equal(results.at(-1).status, 'fulfilled');
-  const { seq } = await alice.publish('quick', 'here');
+  const { seq } = await alice.room('quick').publish('here');
   assert.equal(seq, 1);
 });
 
 test('a join with an earlier position brings what came since', async () => {
   const alice = await member(front.url, 'alice', 'since');
   const one = next(alice, 'message');
-  await alice.publish('since', 'one');
+  await alice.room('since').publish('one');
   await one; // its ack may come first
-  const position = alice.position('since');
-  await alice.publish('since', 'two');
+  const position = alice.room('since').position;
+  await alice.room('since').publish('two');
   const bob = await member(front.url, 'bob', 'elsewhere');
   const seen = history(bob, 'since');
-  const joined = await bob.join('since', { since: position });
+  const joined = await bob.room('since').join({ since: position });
   assert.equal(joined.recovered, true);
   await seen.until(1);
   assert.deepEqual(seen.contents, ['two']);
 
   const carl = await member(front.url, 'carl', 'elsewhere');
   const missed = next(carl, 'missed');
-  await carl.join('since', { since: { epoch: 'of-another-time', seq: 1 } });
+  await carl.room('since').join({ since: { epoch: 'of-another-time', seq: 1 } });
   assert.deepEqual(await missed, { room: 'since', since: { epoch: 'of-another-time', seq: 1 }, epoch: joined.epoch, seq: 2 });
 });
 
 test('an id of the application gets its first receipt again; another message under it is refused', async () => {
   const alice = await member(front.url, 'alice', 'ids');
-  const first = await alice.publish('ids', 'order', { n: 7 }, { id: 'order-7' });
-  assert.deepEqual(await alice.publish('ids', 'order', { n: 7 }, { id: 'order-7' }), first);
-  await assert.rejects(alice.publish('ids', 'another', undefined, { id: 'order-7' }), { name: 'RealtimeError', code: 'id_conflict', room: 'ids' });
-  const both = [alice.publish('ids', 'x', undefined, { id: 'same' }), alice.publish('ids', 'x', undefined, { id: 'same' })];
+  const first = await alice.room('ids').publish({ content: 'order', data: { n: 7 } }, { id: 'order-7' });
+  assert.deepEqual(await alice.room('ids').publish({ content: 'order', data: { n: 7 } }, { id: 'order-7' }), first);
+  await assert.rejects(alice.room('ids').publish('another', { id: 'order-7' }), { name: 'RealtimeError', code: 'id_conflict', room: 'ids' });
+  const both = [alice.room('ids').publish('x', { id: 'same' }), alice.room('ids').publish('x', { id: 'same' })];
   await assert.rejects(both[1], /id 'same' belongs to a message that waits/);
   await both[0];
 });
@@ -202,12 +202,12 @@ test('one id may be under way in two rooms at once, for ids are per room', async
   // Alike for longer than any error would show of a name.
   const rooms = ['1', '2'].map(end => 'r'.repeat(127) + end);
   const alice = await member(front.url, 'alice', rooms[0]);
-  await alice.join(rooms[1]);
-  const receipts = await Promise.all(rooms.map(room => alice.publish(room, 'x', undefined, { id: 'both' })));
+  await alice.room(rooms[1]).join();
+  const receipts = await Promise.all(rooms.map(room => alice.room(room).publish('x', { id: 'both' })));
   assert.deepEqual(receipts.map(({ room, seq }) => ({ room, seq })), rooms.map(room => ({ room, seq: 1 })));
   const refused = await Promise.allSettled([
-    alice.publish(rooms[0], 'another', undefined, { id: 'both' }),
-    alice.publish(rooms[1], 'y'.repeat(65_537), undefined, { id: 'both' }),
+    alice.room(rooms[0]).publish('another', { id: 'both' }),
+    alice.room(rooms[1]).publish('y'.repeat(65_537), { id: 'both' }),
   ]);
   assert.deepEqual(refused.map(({ reason }) => [reason.code, reason.room]), [['id_conflict', rooms[0]], ['content_too_long', rooms[1]]]);
 });
@@ -215,20 +215,20 @@ test('one id may be under way in two rooms at once, for ids are per room', async
 test('history is paged from the newest message back', async () => {
   const alice = await member(front.url, 'alice', 'past');
   const receipts = [];
-  for (const n of numbers(5)) receipts.push(await alice.publish('past', `m${n}`));
+  for (const n of numbers(5)) receipts.push(await alice.room('past').publish(`m${n}`));
   const { epoch } = receipts[0];
-  const newest = await alice.history('past', { limit: 2, epoch });
+  const newest = await alice.room('past').history({ limit: 2, epoch });
   assert.deepEqual({ ...newest, messages: newest.messages.map(m => [m.type, m.from, m.content, m.seq]) },
     { room: 'past', epoch, more: true, messages: [['message', 'alice', 'm4', 4], ['message', 'alice', 'm5', 5]] });
-  const before = await alice.history('past', { before: 4 });
+  const before = await alice.room('past').history({ before: 4 });
   assert.deepEqual([before.messages.map(m => m.content), before.more], [['m1', 'm2', 'm3'], false]);
 });
 
 test('what the server refuses is rejected with its code and words, and the connection goes on', async () => {
   const alice = await member(front.url, 'alice', 'refusals');
-  await assert.rejects(alice.publish('refusals', 'x'.repeat(65_537)), { code: 'content_too_long', message: /65536/ });
-  await assert.rejects(alice.history('refusals', { epoch: 'of-another-time' }), { code: 'position_invalid' });
-  assert.equal((await alice.publish('refusals', undefined, null)).seq, 1);
+  await assert.rejects(alice.room('refusals').publish('x'.repeat(65_537)), { code: 'content_too_long', message: /65536/ });
+  await assert.rejects(alice.room('refusals').history({ epoch: 'of-another-time' }), { code: 'position_invalid' });
+  assert.equal((await alice.room('refusals').publish({ data: null })).seq, 1);
   assert.ok((await alice.ping()) >= 0);
 });
 
@@ -239,12 +239,12 @@ test('one listener that throws does not keep the others from hearing, nor the cl
   for (const listener of listeners) process.removeListener('uncaughtException', listener);
   const off = alice.on('message', () => { throw new Error('of the application'); });
   const heard = next(alice, 'message');
-  await alice.publish('throws', 'one');
+  await alice.room('throws').publish('one');
   assert.equal((await heard).content, 'one');
   assert.equal((await uncaught).message, 'of the application');
   for (const listener of listeners) process.on('uncaughtException', listener);
   off();
-  await alice.publish('throws', 'two');
+  await alice.room('throws').publish('two');
 });
 
 test('the rule for names is that of the server, at every edge of what is refused', async () => {

@@ -21,7 +21,7 @@ async function run(programs) {
     for (const program of ${JSON.stringify(programs)}) {
       const c = new RealtimeClient({ url: ${JSON.stringify(front.url)}, user: 'alice', retryBase: 20, retryMax: 100 });
       await c.connect();
-      await c.join('home');
+      await c.room('home').join();
       await new Function('c', 'return (async () => {' + program + '})()')(c);
       await c.ping().catch(() => {});
       c.close();
@@ -43,18 +43,18 @@ async function run(programs) {
 
 /** What is called and not waited for. */
 const calls = Object.entries({
-  'a join that is left at once': "c.join('r'); c.leave('r');",
-  'a room that is left twice': "c.join('r'); c.leave('r'); c.leave('r');",
-  'a join that is left and joined and left': "c.join('r'); c.leave('r'); c.join('r'); c.leave('r');",
-  'a join that the server refuses, left at once': "c.join('r'); c.join('one-too-many'); await c.leave('one-too-many');",
-  'a join that the client is closed upon': "c.join('r'); c.close();",
-  'a leave that the client is closed upon': "c.leave('home'); c.close();",
-  'messages that the room is left upon': "c.publish('home', 'x'); c.leave('home');",
-  'everything that the client is closed upon': "c.publish('home', 'x'); c.sendTo('bob', 'x'); c.members('home'); c.history('home'); c.ping(); c.join('r'); c.leave('r'); c.close();",
-  'everything after the close': "c.close(); c.publish('home', 'x'); c.sendTo('bob', 'x'); c.members('home'); c.history('home'); c.ping(); c.join('r'); c.leave('r'); c.close();",
-  'a room that was not joined': "c.publish('elsewhere', 'x'); c.history('elsewhere'); c.leave('elsewhere');",
-  'what the server refuses': "c.publish('home', 'x'.repeat(70_000)); c.join('r'); c.join('one-too-many');",
-  'what is too large or has no time': "c.publish('home', 'x'.repeat(2 ** 21)); c.publish('home', 'x', undefined, { timeout: 1 });",
+  'a join that is left at once': "c.room('r').join(); c.room('r').leave();",
+  'a room that is left twice': "c.room('r').join(); c.room('r').leave(); c.room('r').leave();",
+  'a join that is left and joined and left': "c.room('r').join(); c.room('r').leave(); c.room('r').join(); c.room('r').leave();",
+  'a join that the server refuses, left at once': "c.room('r').join(); c.room('one-too-many').join(); await c.room('one-too-many').leave();",
+  'a join that the client is closed upon': "c.room('r').join(); c.close();",
+  'a leave that the client is closed upon': "c.room('home').leave(); c.close();",
+  'messages that the room is left upon': "c.room('home').publish('x'); c.room('home').leave();",
+  'everything that the client is closed upon': "c.room('home').publish('x'); c.sendTo('bob', 'x'); c.room('home').members(); c.room('home').history(); c.ping(); c.room('r').join(); c.room('r').leave(); c.close();",
+  'everything after the close': "c.close(); c.room('home').publish('x'); c.sendTo('bob', 'x'); c.room('home').members(); c.room('home').history(); c.ping(); c.room('r').join(); c.room('r').leave(); c.close();",
+  'a room that was not joined': "c.room('elsewhere').publish('x'); c.room('elsewhere').history(); c.room('elsewhere').leave();",
+  'what the server refuses': "c.room('home').publish('x'.repeat(70_000)); c.room('r').join(); c.room('one-too-many').join();",
+  'what is too large or has no time': "c.room('home').publish('x'.repeat(2 ** 21)); c.room('home').publish('x', { timeout: 1 });",
   'a connect that is closed': "c.close(); c.connect(); c.close();",
 });
 
@@ -64,17 +64,17 @@ test('a call that nobody waits for ends no process, however it ends', async () =
 });
 
 test('wrong arguments that nobody waits for are reported as any fault of a program', async () => {
-  const [[told]] = await run(['c.join(7);']);
-  assert.match(told, /TypeError: The room name is of type number/);
+  const [[told]] = await run(["c.room('r').join(7);"]);
+  assert.match(told, /TypeError: The options of join are of type number/);
 });
 
 test('a join that the server refuses can be left without an error, and left twice', async () => {
   const alice = await member(front.url, 'alice', 'one');
-  await alice.join('two');
-  const refused = assert.rejects(alice.join('three'), { code: 'left' });
-  const left = alice.leave('three');
-  await Promise.all([refused, left, alice.leave('three')]);
-  assert.deepEqual(alice.rooms, ['one', 'two']);
+  await alice.room('two').join();
+  const refused = assert.rejects(alice.room('three').join(), { code: 'left' });
+  const left = alice.room('three').leave();
+  await Promise.all([refused, left, alice.room('three').leave()]);
+  assert.deepEqual(alice.rooms.map(({ name }) => name), ['one', 'two']);
 });
 
 test('the id stands first in every request, so that an error about the rest can name it', async () => {
@@ -86,8 +86,8 @@ test('the id stands first in every request, so that an error about the rest can 
     }
   }
   const alice = await member(front.url, 'alice', 'first', { WebSocket: Recorder });
-  await Promise.all([alice.publish('first', 'x', 1), alice.sendTo('bob', 'x'), alice.members('first', { limit: 1 }), alice.history('first'), alice.ping()]);
-  await alice.leave('first');
+  await Promise.all([alice.room('first').publish({ content: 'x', data: 1 }), alice.sendTo('bob', 'x'), alice.room('first').members({ limit: 1 }), alice.room('first').history(), alice.ping()]);
+  await alice.room('first').leave();
   assert.equal(texts.length, 7);
   for (const text of texts) assert.match(text, /^\{"id":"[^"]+","type":/);
 });
@@ -96,17 +96,17 @@ test('a request that is answered by an error without an id is rejected in time, 
   const alice = await member(proxy.url, 'alice', 'nameless', { answerTimeout: 300, publishTimeout: 300 });
   proxy.change = text => text.replace(/"type":"(joined|left|ack|members|history|pong)","id":"[^"]*"/, '"type":"error","code":"bad_request"');
   const timeout = { name: 'RealtimeError', code: 'timeout' };
-  for (const call of [() => alice.members('nameless'), () => alice.history('nameless'), () => alice.ping(), () => alice.publish('nameless', 'x'), () => alice.sendTo('bob', 'x')])
+  for (const call of [() => alice.room('nameless').members(), () => alice.room('nameless').history(), () => alice.ping(), () => alice.room('nameless').publish('x'), () => alice.sendTo('bob', 'x')])
     await assert.rejects(within(call(), 'the rejection'), timeout);
   const error = next(alice, 'error');
   const before = proxy.accepted;
   const left = next(alice, 'left', ({ room }) => room === 'nameless');
-  await assert.rejects(within(alice.join('other'), 'the rejection of the join'), timeout);
+  await assert.rejects(within(alice.room('other').join(), 'the rejection of the join'), timeout);
   assert.equal((await error).code, 'bad_request');
   // The room that it was in is given up as well, and is told so.
   assert.equal((await left).error.code, 'timeout');
-  assert.deepEqual(alice.rooms, []);
+  assert.deepEqual(alice.rooms.map(({ name }) => name), []);
   assert.ok(proxy.accepted - before <= 6, `${proxy.accepted - before} connections`);
   proxy.change = null;
-  assert.equal((await within(alice.join('other'), 'the join')).room, 'other');
+  assert.equal((await within(alice.room('other').join(), 'the join')).room, 'other');
 });

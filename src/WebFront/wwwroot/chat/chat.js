@@ -105,7 +105,7 @@ async function explainRefusal() {
 
 /** @param {RealtimeClient} from */
 function listen(from) {
-  from.on('state', status => {
+  from.on('status', status => {
     if (from !== client) return;
     showStatus(status);
     document.body.dataset.connection = status.state;
@@ -202,7 +202,7 @@ async function openRoom(name, show = true) {
   rememberRooms();
   if (known) return;
   try {
-    await /** @type {RealtimeClient} */ (client).join(name);
+    await /** @type {RealtimeClient} */ (client).room(name).join();
   } catch (error) {
     if (codeOf(error) === 'offline' || codeOf(error) === 'left') return;
     close(opened);
@@ -269,7 +269,7 @@ function refresh(which) {
     byId('count').textContent = which.kind === 'person' ? 'Direct message'
       : which.memberCount === 0 ? '' : which.memberCount === 1 ? 'Only you' : `${which.memberCount.toLocaleString()} people`;
     // One's own state beside another's name would be taken for theirs; that one cannot write is told everywhere.
-    byId('status').hidden = which.kind === 'person' && client?.state === 'online';
+    byId('status').hidden = which.kind === 'person' && client?.status.state === 'online';
     people.show(which);
   }
   showUnread();
@@ -351,7 +351,7 @@ async function send(to, content) {
   if (!client) return;
   const item = to.send(content, () => send(to, content));
   try {
-    if (to.kind === 'room') return to.kept(item, await client.publish(to.name, content));
+    if (to.kind === 'room') return to.kept(item, await client.room(to.name).publish(content));
     const { connections } = await client.sendTo(to.name, content);
     if (connections > 0) to.delivered(item, connections === 1 ? 'Delivered' : `Delivered to ${connections} devices`);
     else to.setState(item, 'failed', bdi(to.name), ' is not connected.');
@@ -366,7 +366,7 @@ byId('leave').addEventListener('click', () => {
   const leaving = active;
   if (!leaving) return;
   // Not being in the room any more is what was wanted, whatever the answer.
-  if (leaving.kind === 'room') client?.leave(leaving.name).catch(() => {});
+  if (leaving.kind === 'room') client?.room(leaving.name).leave().catch(() => {});
   close(leaving);
 });
 

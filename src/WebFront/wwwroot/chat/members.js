@@ -42,7 +42,7 @@ export function memberLists({ client, isOpen, onChange }) {
     const { presence } = conversation;
     try {
       const after = afresh ? undefined : conversation.membersNext ?? undefined;
-      const page = await from.members(conversation.name, { after, limit: membersPage });
+      const page = await from.room(conversation.name).members({ after, limit: membersPage });
       // The answer may be of before what was told meanwhile, or of after it.
       if (conversation.presence !== presence) loadSoon(conversation);
       if (afresh) conversation.members.clear();

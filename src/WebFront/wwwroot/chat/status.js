@@ -7,7 +7,7 @@ export function statusLine() {
   /** @type {ReturnType<typeof setInterval>|undefined} */
   let timer;
 
-  /** @param {import('../realtime.js').StateEvent} status */
+  /** @param {import('../realtime.js').Status} status */
   return status => {
     clearInterval(timer);
     line.dataset.state = status.state;
