@@ -25,6 +25,7 @@ internal sealed partial class SiloRecovery(LocalRooms rooms, LocalUsers users, T
         }
         _silos = view.Silos;
         users.Compare(_begin == 0 ? null : view.Silos);
+        rooms.SyncOutOfStep();
         if (_begin == 0)
             return;
         rooms.SyncUnlessOn(view.Silos);

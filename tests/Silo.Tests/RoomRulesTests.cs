@@ -106,6 +106,24 @@ public sealed class RoomRulesTests
         Assert.Equal(2, room.TakeEvents().Length);
     }
 
+    [Theory]
+    [InlineData(2)]
+    [InlineData(30)] // in tables
+    public void A_front_that_tells_who_is_there_has_nobody_else(int members)
+    {
+        var room = NewRoom();
+        for (var i = 0; i < members; i++)
+            Apply(room, "f1", Join($"user{i}", $"c{i}"));
+        Apply(room, "f2", Join("user0", "other"));
+        room.TakeEvents();
+        Apply(room, "f1", new SyncCommand([new Member("user1", "c1"), new Member("new", "c-new")], null));
+        Assert.Equal(Enumerable.Range(2, members - 2).Select(i => $"user{i}").Order(),
+            room.TakeEvents().Where(item => item.Kind == FrontEventKind.Left).Select(item => item.From!).Order());
+        Assert.Equal((3, 3), (room.Describe().Members, room.Describe().Connections));
+        Apply(room, "f1", new SyncCommand([], null));
+        Assert.Equal((1, 1), (room.Describe().Members, room.Describe().Connections));
+    }
+
     [Fact]
     public void Order_numbers_messages_and_presence_without_holes()
     {

@@ -20,7 +20,7 @@ public class LateAnswers : DispatchProxy
         return result switch
         {
             IRoomGrain room => Wrap(room),
-            Task<SubmitReply> answer => Late(answer),
+            ValueTask<SubmitReply> answer => Late(answer),
             _ => result,
         };
     }
@@ -33,7 +33,7 @@ public class LateAnswers : DispatchProxy
         return proxy;
     }
 
-    private static async Task<SubmitReply> Late(Task<SubmitReply> answer)
+    private static async ValueTask<SubmitReply> Late(ValueTask<SubmitReply> answer)
     {
         var reply = await answer;
         await Task.Delay(s_late);

@@ -60,6 +60,9 @@ internal sealed class MemberTables
         return [.. ids.Select(connection => Remove(front, connection)).OfType<string>()];
     }
 
+    /// <summary>The connections of a front.</summary>
+    public IReadOnlyCollection<string> ConnectionsOf(string front) => _fronts.TryGetValue(front, out var connections) ? connections.Keys : [];
+
     public FrontMembers[] Save() =>
         [.. _fronts.Select(front => new FrontMembers(front.Key, [.. front.Value.Select(entry => new Member(entry.Value, entry.Key, IsHidden(front.Key, entry.Key) == true))]))];
 

@@ -156,7 +156,10 @@ internal sealed partial class Room
             Change(changed, null); // another connection of the user is left, and shows something else
     }
 
-    /// <summary>A front tells its members, which nobody else is told of one by one.</summary>
+    /// <summary>
+    /// A front tells its members: those that are new nobody is told of one by one. Any others that the room has of this front are gone: their leave did
+    /// not come here, or their join came after the front had given it up.
+    /// </summary>
     private void Restore(string front, SyncCommand sync)
     {
         _isFollowed |= sync.FollowsPresence;
@@ -171,6 +174,13 @@ internal sealed partial class Room
             Data.Restore(front, member.Connection, member.User, member.Data, Math.Min(member.DataTime, NowMs()));
             Restored();
         }
+        if (_members.ConnectionsOf(front) is var known && known.Count <= sync.Members.Length)
+            return;
+        string[] gone = [.. known.Except(sync.Members.Select(member => member.Connection))];
+        foreach (var connection in gone)
+            Remove(front, connection);
+        if (IsEmpty)
+            ForgetPresence();
     }
 
     private void Restored() => _restoredAt = NowMs();

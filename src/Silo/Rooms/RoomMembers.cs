@@ -82,6 +82,11 @@ internal sealed class RoomMembers
         return [.. ids.Select(connection => Remove(front, connection)).OfType<string>()];
     }
 
+    /// <summary>The connections of a front.</summary>
+    public IReadOnlyCollection<string> ConnectionsOf(string front) => _tables is { } tables
+        ? tables.ConnectionsOf(front)
+        : [.. _list.Take(_count).Where(entry => entry.Front == front).Select(entry => entry.Connection)];
+
     public FrontMembers[] Save() => _tables?.Save()
         ?? [.. _fronts.Select(front => new FrontMembers(front,
             [.. _list.Where(entry => entry.Front == front).Select(entry => new Member(entry.User, entry.Connection, entry.IsHidden))]))];

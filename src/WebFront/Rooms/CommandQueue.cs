@@ -10,7 +10,8 @@ namespace Realtime.WebFront.Rooms;
 /// </summary>
 internal sealed class CommandQueue(LocalRoom room, RoomServices services) : IThreadPoolWorkItem
 {
-    private static readonly RefusedReply s_unreachable = new(ErrorCodes.Unavailable, "The room could not be reached; try again.");
+    /// <summary>The answer to what was given up: the room may have had it, or may yet.</summary>
+    public static readonly RefusedReply Unreachable = new(ErrorCodes.Unavailable, "The room could not be reached; try again.");
 
     private readonly Lock _gate = new(); // of the three below
     private CommandBatch _waiting;
@@ -108,20 +109,24 @@ internal sealed class CommandQueue(LocalRoom room, RoomServices services) : IThr
 
     private bool TakeBatch()
     {
-        bool syncs;
-        lock (_gate)
+        do
         {
-            if (_waiting.Count == 0 && !_syncIsDue)
+            bool syncs;
+            lock (_gate)
             {
-                _isRunning = false;
-                return false;
+                if (_waiting.Count == 0 && !_syncIsDue)
+                {
+                    _isRunning = false;
+                    return false;
+                }
+                (_current.Batch, _waiting) = (_waiting, default);
+                (syncs, _syncIsDue) = (_syncIsDue, false);
             }
-            (_current.Batch, _waiting) = (_waiting, default);
-            (syncs, _syncIsDue) = (_syncIsDue, false);
+            // The members as they are now; changes of the batch come after it.
+            if (syncs && room.CreateSync() is { } sync)
+                _current.Batch.Insert(new PendingCommand(null, null, sync, null));
         }
-        // The members as they are now; changes of the batch come after it.
-        if (syncs)
-            _current.Batch.Insert(new PendingCommand(null, null, room.CreateSync(), null));
+        while (_current.Batch.Count == 0);
         _current.Commands = _current.Batch.ToCommands();
         _current.Number = services.Calls.NextBatch();
         _current.HadMembers = services.Registry.CountRoom(room.Name) > 0;
@@ -187,7 +192,7 @@ internal sealed class CommandQueue(LocalRoom room, RoomServices services) : IThr
                 room.Sync();
         }
         for (var i = 0; i < batch.Count; i++)
-            room.Answer(batch[i], reply is not null && i < reply.Replies.Length ? reply.Replies[i] : s_unreachable);
+            room.Answer(batch[i], reply is not null && i < reply.Replies.Length ? reply.Replies[i] : Unreachable);
         batch.Release();
     }
 

@@ -31,11 +31,13 @@ internal sealed partial class LocalRoom
         return false;
     }
 
-    /// <summary>The members as they are now, and the last message that they have had.</summary>
-    public SyncCommand CreateSync()
+    /// <summary>The members as they are now, and the last message that they have had; null when another object has the room's members.</summary>
+    public SyncCommand? CreateSync()
     {
         lock (_gate)
         {
+            if (_references < 0)
+                return null;
             Member[] members = [.. _services.Registry.Members(Name).Select(member =>
             {
                 var (session, membership) = (Session.Of(member), Session.Of(member).MembershipIn(this));

@@ -13,9 +13,6 @@ namespace Realtime.WebFront.Rooms;
 /// </summary>
 internal sealed partial class LocalRoom : ITimelineHost
 {
-    /// <summary>A silo may be up and not yet in the list of those that are.</summary>
-    private static readonly TimeSpan s_leastBetweenSyncs = TimeSpan.FromSeconds(1);
-
     private static readonly RefusedReply s_takenOut = new(ErrorCodes.Forbidden, "The server has taken this connection out of the room.");
 
     private readonly LocalRooms _rooms;
@@ -25,7 +22,6 @@ internal sealed partial class LocalRoom : ITimelineHost
     private readonly FanOutPacer _pacer;
     private readonly CommandQueue _commands;
     private readonly RoomAudience _audience;
-    private long _syncedAt; // timestamp
     private int _references; // memberships and commands under way; at zero this room is removed
     private byte[] _quotedFrom = [];
     private string? _from;
@@ -85,6 +81,7 @@ internal sealed partial class LocalRoom : ITimelineHost
             if (--_references > 0)
                 return;
             _references = -1;
+            _rooms.RemoveOutOfStep(this);
             _pacer.Dispose();
             _audience.Counts?.Dispose();
         }
@@ -130,38 +127,6 @@ internal sealed partial class LocalRoom : ITimelineHost
     }
 
     /// <summary>
-    /// Syncs with the room when it was on none of these silos, which are up: then it is elsewhere now and has no members. At most
-    /// once a second.
-    /// </summary>
-    public void SyncUnlessOn(string[] silos)
-    {
-        if (_commands.Silo is { } silo && silos.Contains(silo))
-            return;
-        lock (_gate)
-        {
-            if (_syncedAt == 0 || _services.Time.GetElapsedTime(_syncedAt) >= s_leastBetweenSyncs)
-                _timeline.BeginSync();
-        }
-    }
-
-    /// <summary>Tells the room who is here, and asks it for what is missing here.</summary>
-    public void Sync()
-    {
-        lock (_gate)
-            _timeline.BeginSync();
-    }
-
-    /// <summary>The sync failed; it is repeated when the front next compares its rooms with the cluster.</summary>
-    public void AbandonSync()
-    {
-        lock (_gate)
-        {
-            _timeline.EndSync(null);
-            _commands.ForgetSilo();
-        }
-    }
-
-    /// <summary>
     /// A command is answered. A fault costs the connection whose command it is, and neither the others nor the process.
     /// </summary>
     public void Answer(in PendingCommand pending, RoomReply reply)
@@ -197,13 +162,13 @@ internal sealed partial class LocalRoom : ITimelineHost
                 EndUpdate(session, id, membership, update, reply as JoinedReply);
                 break;
             case JoinCommand join when membership is not null:
-                EndJoin(session, id, membership, join, reply as JoinedReply);
+                EndJoin(session, id, membership, join, reply);
                 break;
             case LeaveCommand when membership is not null:
                 EndLeave(session, id, membership, reply);
                 break;
             case LeaveCommand:
-                Release(); // of a membership that the front has removed already
+                ReleaseAfter(reply); // of a membership that the front has removed already
                 break;
         }
         if (reply is PublishedReply published && id is not null)
@@ -221,6 +186,8 @@ internal sealed partial class LocalRoom : ITimelineHost
         if (reply is not LeftReply)
         {
             membership.State = MembershipState.Joined;
+            if (reply == CommandQueue.Unreachable)
+                NoteOutOfStep();
             return;
         }
         FlushDelayed(); // it was published before
@@ -230,8 +197,9 @@ internal sealed partial class LocalRoom : ITimelineHost
         session.Connection.Deliver(ServerFrames.Left(id, this));
     }
 
-    private void EndJoin(Session session, string? id, Membership membership, JoinCommand join, JoinedReply? reply)
+    private void EndJoin(Session session, string? id, Membership membership, JoinCommand join, RoomReply answer)
     {
+        var reply = answer as JoinedReply;
         bool isOver;
         lock (_gate)
         {
@@ -256,7 +224,7 @@ internal sealed partial class LocalRoom : ITimelineHost
             TakeOut(session, membership);
         // Refused; or closed meanwhile: then a leave follows, and the membership was removed.
         if (isOver && session.Remove(membership))
-            Release();
+            ReleaseAfter(answer);
     }
 
     /// <summary>Answers the join, delivers what was missed and what came since, and makes it a member. Under the lock.</summary>
@@ -327,18 +295,6 @@ internal sealed partial class LocalRoom : ITimelineHost
         }
     }
 
-    private void EndSync(SyncedReply? reply)
-    {
-        lock (_gate)
-        {
-            _pacer.Flush(); // to what is held
-            _timeline.EndSync(reply);
-            EndStateSync(reply);
-            if (reply is null)
-                _commands.ForgetSilo(); // so that it is repeated
-        }
-    }
-
     private void OnFanOutDue()
     {
         try
@@ -372,13 +328,6 @@ internal sealed partial class LocalRoom : ITimelineHost
 
     void ITimelineHost.AnnounceLoss(Position position, int members) =>
         _services.Registry.BroadcastToRoom(Name, _audience.Joined(null, position, recovered: false, members));
-
-    void ITimelineHost.RequestSync()
-    {
-        _services.Repairs.Add(1);
-        _syncedAt = _services.Time.GetTimestamp();
-        _commands.RequestSync();
-    }
 
     void ITimelineHost.ReportGap(long events) => _services.LogGap(Name, events);
 

@@ -7,6 +7,7 @@ namespace Realtime.WebFront.Rooms;
 internal sealed class LocalRooms
 {
     private readonly ConcurrentDictionary<string, LocalRoom> _rooms = new();
+    private readonly ConcurrentDictionary<LocalRoom, bool> _outOfStep = new();
     private readonly RoomServices _services;
 
     public LocalRooms(RoomServices services)
@@ -32,6 +33,18 @@ internal sealed class LocalRooms
 
     public void Remove(LocalRoom room) => _rooms.TryRemove(KeyValuePair.Create(room.Name, room));
 
+    /// <summary>The room and its grain may not agree on who is in it.</summary>
+    public void AddOutOfStep(LocalRoom room) => _outOfStep[room] = true;
+
+    public void RemoveOutOfStep(LocalRoom room) => _outOfStep.TryRemove(room, out _);
+
+    /// <summary>Syncs the rooms that may not agree with their grain.</summary>
+    public void SyncOutOfStep()
+    {
+        foreach (var (room, _) in _outOfStep)
+            Sync(room, []);
+    }
+
     /// <summary>Syncs every room with its grain.</summary>
     public void Sync() => SyncUnlessOn([]);
 
@@ -39,15 +52,18 @@ internal sealed class LocalRooms
     public void SyncUnlessOn(string[] silos)
     {
         foreach (var room in _rooms.Values)
+            Sync(room, silos);
+    }
+
+    private void Sync(LocalRoom room, string[] silos)
+    {
+        try
         {
-            try
-            {
-                room.SyncUnlessOn(silos);
-            }
-            catch (Exception exception)
-            {
-                _services.LogDispatchFailed(room.Name, exception);
-            }
+            room.SyncUnlessOn(silos);
+        }
+        catch (Exception exception)
+        {
+            _services.LogDispatchFailed(room.Name, exception);
         }
     }
 }

@@ -59,6 +59,8 @@ internal sealed class RoomTimeline(ITimelineHost host, long capacity)
             }
             if (first.Epoch != _epoch)
                 BeginEpoch(first.Epoch);
+            if (first.Order != _order + 1 && _joining > 0)
+                PassHole(first);
             var run = RunLength(events);
             FanOut(events[..run]);
             events = events[run..];
@@ -119,7 +121,11 @@ internal sealed class RoomTimeline(ITimelineHost host, long capacity)
         else
         {
             if (point.Order < _recentBegin.Order || point.Sequence < _recentBegin.Sequence)
-                return new Admission(new Position(_epoch, _sequence), new JoinPoint(_order, _sequence), IsAtAnswer: false, []);
+            {
+                if (host.HasMembers || IsSyncing)
+                    return new Admission(new Position(_epoch, _sequence), new JoinPoint(_order, _sequence), IsAtAnswer: false, []);
+                GoBackTo(point); // no member has had more
+            }
             // Joins are answered in order: later ones need nothing older.
             _recent?.TrimTo(point);
             since = _recent is null ? [] : _recent.Events.ToArray();
@@ -180,6 +186,22 @@ internal sealed class RoomTimeline(ITimelineHost host, long capacity)
     {
         if (_joining > 0 && !(_recent ??= new EventBuffer(capacity)).TryAdd(events))
             _recentBegin = new JoinPoint(_order, _sequence);
+    }
+
+    /// <summary>No member lacks what is missing before an event; but somebody who is joining may.</summary>
+    private void PassHole(FrontEvent first)
+    {
+        _recent?.Clear();
+        _recentBegin = new JoinPoint(first.Order - 1, 0);
+    }
+
+    /// <summary>What came since then is fetched once more.</summary>
+    private void GoBackTo(JoinPoint point)
+    {
+        (_order, _sequence) = (point.Order, point.Sequence);
+        _recent?.Clear();
+        _recentBegin = point;
+        BeginSync();
     }
 
     /// <summary>Delivers what was missed, then goes on from where the room was when it answered.</summary>

@@ -97,6 +97,20 @@ public sealed class RoomTimelineTests
         Assert.Equal((0, new Position("e2", 9)), (_host.Syncs, Timeline.Position!.Value));
     }
 
+    [Fact]
+    public void Who_is_joining_where_nobody_is_a_member_gets_what_a_hole_has_taken()
+    {
+        var alice = _host.Join();
+        _host.Apply(Message(1));
+        _host.Apply(Message(4)); // 2 and 3 are lost, or late
+        Assert.Equal(0, _host.Syncs);
+        alice.Admit(Joined(1, 1)); // the room has answered between 1 and 2
+        Assert.Equal(1, _host.Syncs);
+        _host.Apply(Message(5));
+        Timeline.EndSync(Synced(4, 4, complete: true, Message(2), Message(3), Message(4)));
+        Assert.Equal(["joined e1/1", "m2", "m3", "m4", "m5"], alice.Got);
+    }
+
     [Theory]
     [InlineData(2, 0)] // it has come
     [InlineData(1, 0)]
