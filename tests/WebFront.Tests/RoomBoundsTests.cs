@@ -4,6 +4,7 @@ using Orleans.Hosting;
 using Orleans.TestingHost;
 using Realtime.Grains;
 using Realtime.Silo;
+using Realtime.WebFront.Tests.Access;
 
 namespace Realtime.WebFront.Tests;
 
@@ -108,8 +109,8 @@ public sealed class RoomBoundsTests : IAsyncLifetime
             await Room("used").Broadcast(new RoomMessage { Content = new string('x', 15_000) });
 
         Assert.InRange((await Room("used").History()).Messages.Length, 10, 13);
-        var kept = (await Room("left").History()).Messages;
-        Assert.InRange(kept.Length, 0, 7);
+        // It releases in a turn of its own, which may come after the answers to the other.
+        await Asking.Until(async () => (await Room("left").History()).Messages.Length <= 7);
         // It goes on with its numbers.
         Assert.Equal(11, (await Room("left").Broadcast(new RoomMessage { Content = "on" })).Sequence);
     }
