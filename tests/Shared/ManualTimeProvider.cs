@@ -33,26 +33,46 @@ internal sealed class ManualTimeProvider(DateTimeOffset start) : FakeTimeProvide
         private ITimer? _timer;
         private bool _runs;
         private bool _repeats;
+        private int _fired;
+        private bool _isDisposed;
 
         public void Start(ITimer timer) => _timer = timer;
 
+        // It counts once it waits, so that who sees it counted may move the clock; unless that was moved meanwhile.
         public bool Change(TimeSpan dueTime, TimeSpan period)
         {
-            Count(dueTime != Timeout.InfiniteTimeSpan, period > TimeSpan.Zero);
-            return _timer!.Change(dueTime, period);
+            var (runs, repeats) = (dueTime != Timeout.InfiniteTimeSpan, period > TimeSpan.Zero);
+            int fired;
+            lock (_lock)
+            {
+                fired = _fired;
+                Count(_runs && runs, repeats);
+            }
+            var isChanged = _timer!.Change(dueTime, period);
+            lock (_lock)
+                if (isChanged && runs && !_isDisposed && (repeats || fired == _fired))
+                    Count(true, repeats);
+            return isChanged;
         }
 
         public void Fire()
         {
             lock (_lock)
+            {
+                _fired++;
                 if (!_repeats)
                     Count(false, false);
+            }
             callback(state);
         }
 
         public void Dispose()
         {
-            Count(false, false);
+            lock (_lock)
+            {
+                _isDisposed = true;
+                Count(false, false);
+            }
             _timer!.Dispose();
         }
 
