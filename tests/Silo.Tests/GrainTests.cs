@@ -19,7 +19,7 @@ public sealed class SiloCluster : IAsyncLifetime
     {
         var builder = new InProcessTestClusterBuilder(2);
         // So that the suite can be run with other settings, as with Streams__Provider=memory.
-        builder.ConfigureHost(host => host.Configuration.AddEnvironmentVariables());
+        builder.ConfigureHost(host => host.Configuration.AddEnvironmentVariables().AddInMemoryCollection([new("Leases:FrontLease", "00:05:00")])); // of the fronts that the tests play
         builder.ConfigureSilo((_, silo) => silo.AddRealtime());
         builder.ConfigureClient(client => client.AddRealtimeClient());
         _cluster = builder.Build();

@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
 using Orleans;
 using Orleans.Hosting;
@@ -100,6 +101,7 @@ public sealed class FailingLogTests : IAsyncLifetime
     public async ValueTask InitializeAsync()
     {
         var builder = new InProcessTestClusterBuilder(1);
+        builder.ConfigureHost(host => host.Configuration.AddInMemoryCollection([new("Leases:FrontLease", "00:05:00")])); // of the front that the tests play
         builder.ConfigureSilo((_, silo) =>
         {
             silo.Services.AddSingleton<IRoomLogs>(_logs);
