@@ -71,14 +71,14 @@ public sealed class WebhookReceiverTests : IAsyncLifetime
     public async Task Each_room_keeps_its_order_and_nothing_is_lost_whatever_the_receiver_answers()
     {
         var random = new Random(1);
-        (_options.Concurrency, _options.BatchEvents, _options.Timeout) = (3, 20, TimeSpan.FromMilliseconds(300));
+        (_options.Concurrency, _options.BatchEvents, _options.Timeout) = (3, 20, TimeSpan.FromMilliseconds(500));
         _receiver.Answer = async (context, events) =>
         {
             int dice;
             lock (random)
                 dice = random.Next(12);
             if (dice == 0)
-                await Task.Delay(500); // too late, though it is taken
+                await Task.Delay(Timeout.Infinite, context.RequestAborted).ContinueWith(_ => { }, TaskScheduler.Default); // too late, though it is taken
             if (dice == 1)
                 context.Abort();
             if (dice == 2)
@@ -106,9 +106,12 @@ public sealed class WebhookReceiverTests : IAsyncLifetime
     public async Task A_receiver_gets_so_many_requests_at_once()
     {
         (_options.Concurrency, _options.BatchEvents) = (3, 1);
+        var (running, all) = (0, new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously));
         _receiver.Answer = async (_, _) =>
         {
-            await Task.Delay(10);
+            if (Interlocked.Increment(ref running) == 3)
+                all.SetResult();
+            await all.Task; // the first ones wait until there are three
             return true;
         };
         for (var i = 0; i < 20; i++)
