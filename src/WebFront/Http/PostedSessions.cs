@@ -9,7 +9,8 @@ internal sealed class PostedSessions(ConnectionRegistry registry)
 {
     public SessionPostResult Post(SessionPost post)
     {
-        if (registry.Get(post.Connection) is not { State: Session { Posted: { } posted } } connection || connection.UserId != post.User || !posted.IsOf(post.Secret))
+        // One that closes takes nothing more, whatever its input still takes: what is answered with 204 is received.
+        if (registry.Get(post.Connection) is not { IsConnected: true, State: Session { Posted: { } posted } } connection || connection.UserId != post.User || !posted.IsOf(post.Secret))
             return SessionPostResult.NotFound;
         return posted.Input.Post(post.Number, post.Frames) switch
         {
