@@ -23,6 +23,7 @@ public sealed class EphemeralTests(Cluster cluster)
 
         for (var i = 1; i <= 20; i++)
             await (i % 2 == 0 ? alice : bob).Send(i % 3 == 0 ? Ephemeral($"{i}", """ "key":"cursor", """) : Message($"{i}"));
+        var (seen, others) = (await Take(alice, 20), await Take(bob, 20)); // before services send the rest
         var grain = cluster.Client.GetGrain<IRoomGrain>(_room);
         Assert.Equal(0, (await grain.Broadcast(new RoomMessage { From = "alice", Content = "21", IsEphemeral = true, Key = "k" })).Sequence);
         using var posted = await one.Http.PostAsJsonAsync($"/api/rooms/{_room}/messages", new { content = "22", ephemeral = true });
@@ -34,8 +35,8 @@ public sealed class EphemeralTests(Cluster cluster)
         var answers = (await batch.Content.ReadFromJsonAsync<JsonArray>())!;
         Assert.Equal((null, 15L, "bad_request"), (answers[0]!["seq"], (long)answers[1]!["seq"]!, (string?)answers[2]!["code"]));
 
-        var seen = await Take(alice, 24);
-        var others = await Take(bob, 24);
+        seen.AddRange(await Take(alice, 4));
+        others.AddRange(await Take(bob, 4));
         Assert.Equal(seen.Select(Shown), others.Select(Shown));
         Assert.Equal(Enumerable.Range(1, 24).Select(i => $"{i}").Order(), seen.Select(frame => (string)frame["content"]!).Order());
         var kept = seen.Where(frame => frame["ephemeral"] is null).ToList();

@@ -3,8 +3,15 @@ using System.Text.Json.Nodes;
 
 namespace Realtime.WebFront.Tests;
 
+/// <summary>The tests that count what all silos of the process do: no other runs beside them.</summary>
+[CollectionDefinition(Name, DisableParallelization = true)]
+public sealed class AloneCollection : ICollectionFixture<Cluster>
+{
+    public const string Name = "alone";
+}
+
 /// <summary>The price of a message between processes: one event per front, however many members there are.</summary>
-[Collection(ClusterCollection.Name)]
+[Collection(AloneCollection.Name)]
 public sealed class StreamEventTests(Cluster cluster)
 {
     [Fact]
