@@ -8,18 +8,25 @@ public sealed class CostTests
     [Fact]
     public async Task An_idle_subscription_costs_one_call_a_period_and_an_idle_producer_none()
     {
-        await using var cluster = await PushCluster.Deploy(1);
+        var time = new ManualTimeProvider();
+        await using var cluster = await PushCluster.Deploy(1, clientTime: time);
         using var readings = new Readings(PushCluster.Short);
         var subscriber = new OneByOne();
         await cluster.Stream(_id, PushCluster.Short).SubscribeAsync(subscriber).Soon();
         await cluster.Silos[0].Stream(_id, PushCluster.Short).OnNextAsync(new Item("", 0)).Soon();
         await Wait.Until(() => readings["batches"] == 1);
         var (lookups, batches) = (readings["lookups"], readings["batches"]);
-        var began = TimeProvider.System.GetTimestamp();
         var announced = readings["announcements"];
-        await Wait.Until(() => readings["announcements"] >= announced + 5);
-        var periods = TimeProvider.System.GetElapsedTime(began) / PushCluster.ShortPeriod;
-        Assert.InRange(readings["announcements"] - announced, 5, periods + 1);
+        var periods = 0; // by the client's clock: one that passes while a call is under way brings none
+        await Wait.Until(() =>
+        {
+            if (readings["announcements"] >= announced + 5)
+                return true;
+            time.Advance(PushCluster.ShortPeriod);
+            periods++;
+            return false;
+        });
+        Assert.InRange(readings["announcements"] - announced, 5, periods);
         Assert.Equal((lookups, batches), (readings["lookups"], readings["batches"]));
         Assert.Equal((1, 0), (readings["events"], readings["retries"]));
     }
@@ -37,8 +44,9 @@ public sealed class CostTests
         for (var i = 0; i < 10_000; i++)
             await stream.OnNextAsync(new Item("", i)).Soon();
         await Wait.Until(() => readings["pending"] == 0);
+        var more = readings["lookups"] - lookups;
         var periods = TimeProvider.System.GetElapsedTime(began) / PushCluster.ShortPeriod;
-        Assert.InRange(readings["lookups"] - lookups, 0, periods + 1);
+        Assert.InRange(more, 0, periods + 1);
 
         // Who comes then is told of to the producer at once.
         var subscriber = new OneByOne();

@@ -7,13 +7,13 @@ internal static class PushCluster
 {
     public const string Default = "default";
 
-    /// <summary>Ten events wait, five go at once, and a producer waits 300 ms.</summary>
+    /// <summary>Ten events wait, five go at once, and a producer waits two seconds: longer than a slow machine takes between two steps of a test.</summary>
     public const string Small = "small";
 
     /// <summary>As <see cref="Small"/>, with a producer that waits long.</summary>
     public const string Patient = "patient";
 
-    /// <summary>Who is silent for a second is gone.</summary>
+    /// <summary>Who is silent for four seconds is gone.</summary>
     public const string Short = "short";
 
     /// <summary>A stop waits long for deliveries.</summary>
@@ -62,7 +62,7 @@ internal static class PushCluster
         silo.ServiceProvider.GetRequiredKeyedService<IStreamProvider>(provider).GetStream<Item>(id);
 
     private static void BeSmall(PushStreamOptions options) =>
-        (options.MaxPendingEvents, options.MaxBatchEvents, options.FullWait) = (10, 5, TimeSpan.FromMilliseconds(300));
+        (options.MaxPendingEvents, options.MaxBatchEvents, options.FullWait) = (10, 5, TimeSpan.FromSeconds(2));
 
     private static void BePatient(PushStreamOptions options) =>
         (options.MaxPendingEvents, options.MaxBatchEvents, options.FullWait) = (10, 5, TimeSpan.FromMinutes(1));
@@ -71,7 +71,7 @@ internal static class PushCluster
         (options.DrainTimeout, options.DeliveryTimeout) = (TimeSpan.FromMinutes(1), TimeSpan.FromMinutes(1));
 
     private static void BeShort(PushStreamOptions options) =>
-        (options.AnnouncePeriod, options.SubscriberTimeout) = (ShortPeriod, TimeSpan.FromSeconds(1));
+        (options.AnnouncePeriod, options.SubscriberTimeout) = (ShortPeriod, TimeSpan.FromSeconds(4));
 }
 
 /// <summary>One cluster of two silos for all tests that leave it as it is.</summary>
