@@ -76,7 +76,11 @@ public sealed record RoomDescription(
     [property: Id(0)] int Members,
     [property: Id(1)] int Connections,
     [property: Id(2)] int Fronts,
-    [property: Id(3)] Position Position);
+    [property: Id(3)] Position Position)
+{
+    /// <summary>The silo that has it in memory; null when nobody uses the room.</summary>
+    [Id(4)] public string? Silo { get; init; }
+}
 
 /// <summary>One connection of a user.</summary>
 [GenerateSerializer, Immutable, Alias("realtime.user.connection")]

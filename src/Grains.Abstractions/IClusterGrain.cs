@@ -15,19 +15,48 @@ public interface IClusterGrain : IGrainWithIntegerKey
     [Alias("Describe")]
     Task<ClusterDescription> Describe();
 
-    /// <summary>
-    /// The rooms that have members, in ordinal order of their names, those after <paramref name="after"/> only.
-    /// <paramref name="limit"/> is 1 to <see cref="Limits.PageSize"/>.
-    /// </summary>
-    [Alias("Rooms")]
-    Task<RoomsPage> Rooms(string? after = null, int limit = Limits.PageSize);
+    /// <summary>The fronts that are up, each with what it says of itself.</summary>
+    [Alias("Fronts")]
+    Task<FrontDetails[]> Fronts();
+
+    /// <summary>The silos that are up, each with what it says of itself.</summary>
+    [Alias("Silos")]
+    Task<SiloDetails[]> Silos();
 
     /// <summary>
-    /// The connections of all fronts, or of one, in ordinal order of their ids, those after <paramref name="after"/> only.
-    /// <paramref name="limit"/> is 1 to <see cref="Limits.PageSize"/>.
+    /// The rooms that have members, in ordinal order of their names, those after <paramref name="after"/> only, and only those whose names begin
+    /// with <paramref name="prefix"/>. <paramref name="limit"/> is 1 to <see cref="Limits.PageSize"/>.
+    /// </summary>
+    [Alias("Rooms")]
+    Task<RoomsPage> Rooms(string? after = null, int limit = Limits.PageSize, string? prefix = null);
+
+    /// <summary>
+    /// The connections of all fronts, or of one, in ordinal order of their ids, those after <paramref name="after"/> only, and only those that
+    /// <paramref name="filter"/> wants. <paramref name="limit"/> is 1 to <see cref="Limits.PageSize"/>.
     /// </summary>
     [Alias("Connections")]
-    Task<ConnectionsPage> Connections(string? after = null, int limit = Limits.PageSize, string? front = null);
+    Task<ConnectionsPage> Connections(string? after = null, int limit = Limits.PageSize, string? front = null, ConnectionFilter? filter = null);
+
+    /// <summary>
+    /// What went wrong lately at all fronts, or at one, the newest first. Each front remembers 128 of each kind, in memory.
+    /// <paramref name="limit"/> is 1 to <see cref="Limits.PageSize"/>.
+    /// </summary>
+    /// <param name="limit">How many.</param>
+    /// <param name="kind">Only those of one of <see cref="FrontError.Kinds"/>.</param>
+    /// <param name="front">Only those of this front.</param>
+    [Alias("Errors")]
+    Task<FrontError[]> Errors(int limit = Limits.PageSize, string? kind = null, string? front = null);
+
+    /// <summary>
+    /// Has a front take no more clients, so that it is not ready for load balancers either, and close those that it has, over
+    /// <c>Connections:DrainTime</c>, each with a time to come back at. It stays so until it is told otherwise, or ends.
+    /// </summary>
+    /// <param name="front">The front's id.</param>
+    /// <param name="isOn">False to end that.</param>
+    /// <returns>How many connections it has now; null when there is no such front.</returns>
+    /// <remarks>When the front does not answer the call fails, and may be made again.</remarks>
+    [Alias("Drain")]
+    Task<int?> Drain(string front, bool isOn = true);
 
     /// <summary>Closes one connection, whose ever it is (close code 4002); false when it is on no front. The reason has at most <see cref="Limits.ReasonBytes"/> bytes.</summary>
     /// <remarks>Every front is asked. When one does not answer the call fails, and may be made again.</remarks>

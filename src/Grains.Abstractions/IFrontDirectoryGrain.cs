@@ -73,7 +73,19 @@ public interface IFrontObserver : IGrainObserver
 
     /// <summary>Connections of this front in ordinal order of their ids, those after <paramref name="after"/> only.</summary>
     [Alias("Connections"), ResponseTimeout("00:00:03")]
-    Task<FrontConnections> Connections(string? after, int limit);
+    Task<FrontConnections> Connections(string? after, int limit, ConnectionFilter? filter);
+
+    /// <summary>What it says of itself.</summary>
+    [Alias("Describe"), ResponseTimeout("00:00:03")]
+    Task<FrontDetails> Describe();
+
+    /// <summary>What went wrong here lately, the newest first.</summary>
+    [Alias("Errors"), ResponseTimeout("00:00:03")]
+    Task<FrontError[]> Errors(string? kind, int limit);
+
+    /// <summary>Takes no more clients and closes those that there are, or ends that; returns how many connections there are.</summary>
+    [Alias("Drain"), ResponseTimeout("00:00:03")]
+    Task<int> Drain(bool isOn);
 
     /// <summary>Entries of <see cref="IRevocationGrain"/> that are new; completes when the connections that they concern are told to close.</summary>
     [Alias("Revoke"), ResponseTimeout("00:00:02")]
@@ -109,8 +121,8 @@ public interface IFrontObserver : IGrainObserver
 }
 
 /// <summary>Connections of a front.</summary>
-/// <param name="Total">How many it has.</param>
-/// <param name="Page">Those that were asked for.</param>
+/// <param name="Total">How many it has that were asked for, on all pages together.</param>
+/// <param name="Page">Those of the page.</param>
 [GenerateSerializer, Immutable, Alias("realtime.front.connections")]
 public sealed record FrontConnections([property: Id(0)] int Total, [property: Id(1)] ConnectionDescription[] Page);
 
@@ -118,7 +130,14 @@ public sealed record FrontConnections([property: Id(0)] int Total, [property: Id
 [Alias("realtime.silo")]
 public interface ISiloObserver : IGrainObserver
 {
-    /// <summary>Rooms with members on this silo in ordinal order of their names, those after <paramref name="after"/> only.</summary>
+    /// <summary>
+    /// Rooms with members on this silo in ordinal order of their names, those after <paramref name="after"/> only, and only those whose names
+    /// begin with <paramref name="prefix"/>.
+    /// </summary>
     [Alias("Rooms"), ResponseTimeout("00:00:03")]
-    Task<RoomSummary[]> Rooms(string? after, int limit);
+    Task<RoomSummary[]> Rooms(string? after, int limit, string? prefix);
+
+    /// <summary>What it says of itself.</summary>
+    [Alias("Describe"), ResponseTimeout("00:00:03")]
+    Task<SiloDetails> Describe();
 }

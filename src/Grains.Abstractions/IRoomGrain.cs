@@ -131,6 +131,10 @@ public interface IRoomGrain : IGrainWithStringKey
     [Alias("Keep")]
     Task<InboxReply?> Keep(DirectMessage message);
 
+    /// <summary>Called by the user, of whose inbox this grain has the key. It makes none.</summary>
+    [Alias("DescribeInbox"), ReadOnly]
+    Task<InboxDescription> DescribeInbox();
+
     /// <summary>Called by the silo when a front's lease has run out: its connections are gone.</summary>
     [Alias("Drop")]
     Task Drop(string front);

@@ -102,4 +102,9 @@ public interface IUserGrain : IGrainWithStringKey
     /// <summary>The user's connections and the rooms that they are in.</summary>
     [Alias("Describe")]
     Task<UserDescription> Describe();
+
+    /// <summary>The user's inbox. Asking makes none.</summary>
+    /// <exception cref="RoomException"><see cref="RoomException.Unavailable"/>.</exception>
+    [Alias("DescribeInbox")]
+    Task<InboxDescription> DescribeInbox();
 }

@@ -51,6 +51,8 @@ internal static class FrontRole
         app.Services.GetRequiredService<Api>().MapRest(app);
         if (app.Services.GetRequiredService<IOptions<FrontOptions>>().Value.Pages ?? app.Environment.IsDevelopment())
             app.MapRealtimePages();
+        if (app.Services.GetRequiredService<IOptions<FrontOptions>>().Value.Console ?? (app.Environment.IsDevelopment() || ManagementSettings.IsSet(app.Configuration)))
+            app.MapRealtimeConsole();
         // The process has nothing else, so that all that is wrong is told in one way.
         app.Map("/{**rest}", context => Problems.Guard(context, _ => throw Api.NotFound()))
             .WithOrder(3).AllowAnonymous().ExcludeFromDescription();

@@ -17,6 +17,9 @@ public sealed class ManagementSettings : ISettings
 
     internal static readonly SettingsSection Settings = new("Management", typeof(ManagementSettings));
 
+    /// <summary>Whether there are such addresses.</summary>
+    public static bool IsSet(IConfiguration configuration) => configuration.ReadSettings<ManagementSettings>(Settings).Addresses.Length > 0;
+
     private string[] Addresses => (Urls ?? "").Split(';', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
 
     IEnumerable<SettingProblem> ISettings.Problems()

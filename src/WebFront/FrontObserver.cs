@@ -3,37 +3,29 @@ using Realtime.Grains;
 using Realtime.WebFront.Access;
 using Realtime.WebFront.Calls;
 using Realtime.WebFront.Http;
+using Realtime.WebFront.Operation;
 using Realtime.WebFront.Tokens;
 
 namespace Realtime.WebFront;
 
 /// <summary>Answers what only this front knows, its connections and their rooms, and does with them what services want.</summary>
-internal sealed class FrontObserver(GrainCalls calls, ConnectionRegistry registry, Revocations revocations, ConnectionControl control, ServerJoins joins, ClientCalls clients, PostedSessions posted)
-    : IFrontObserver
+internal sealed class FrontObserver(
+    ConnectionRegistry registry, ConnectionListing listing, FrontReporter reporter, Revocations revocations, ConnectionControl control, ServerJoins joins,
+    ClientCalls clients, PostedSessions posted) : IFrontObserver
 {
     Task<string[]> IFrontObserver.RoomsOf(string user)
     {
-        var rooms = registry.GetUser(user).SelectMany(RoomsOf).Distinct();
+        var rooms = registry.GetUser(user).SelectMany(listing.RoomsOf).Distinct();
         return Task.FromResult(rooms.ToArray());
     }
 
-    Task<FrontConnections> IFrontObserver.Connections(string? after, int limit)
-    {
-        ConnectionDescription[] page =
-        [
-            .. registry.Connections
-                .Where(connection => after is null || string.CompareOrdinal(connection.Id, after) > 0)
-                .OrderBy(connection => connection.Id, StringComparer.Ordinal)
-                .Take(limit)
-                .Select(connection => new ConnectionDescription(
-                    connection.Id, calls.Front, connection.UserId, connection.RemoteAddress?.ToString(), connection.ConnectedAt,
-                    [.. RoomsOf(connection)], connection.QueuedMessages)),
-        ];
-        return Task.FromResult(new FrontConnections(registry.Count, page));
-    }
+    Task<FrontConnections> IFrontObserver.Connections(string? after, int limit, ConnectionFilter? filter) => Task.FromResult(listing.Page(after, limit, filter));
 
-    /// <summary>Without the user's inbox, which is no room to others.</summary>
-    private IEnumerable<string> RoomsOf(Connection connection) => registry.RoomsOf(connection).Where(room => InboxKey.UserOf(room) is null);
+    Task<FrontDetails> IFrontObserver.Describe() => Task.FromResult(reporter.Describe());
+
+    Task<FrontError[]> IFrontObserver.Errors(string? kind, int limit) => Task.FromResult(reporter.Errors(kind, limit));
+
+    Task<int> IFrontObserver.Drain(bool isOn) => Task.FromResult(reporter.Drain(isOn));
 
     Task IFrontObserver.Revoke(Revocation[] entries)
     {

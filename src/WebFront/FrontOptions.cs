@@ -84,6 +84,12 @@ public sealed class FrontOptions
     /// </summary>
     public bool? Pages { get; set; }
 
+    /// <summary>
+    /// For the front as a process: whether it serves <see cref="RealtimeFrontExtensions.MapRealtimeConsole"/>; by default in Development, and
+    /// where <c>Management:Urls</c> gives it an address that is not the clients'. An application of one's own calls that or does not.
+    /// </summary>
+    public bool? Console { get; set; }
+
     /// <summary>The settings of rooms that fronts and silos read from one place.</summary>
     /// <exception cref="OptionsValidationException">One is no number or time, or out of its range.</exception>
     internal void ReadRooms(IConfiguration configuration)

@@ -7,6 +7,7 @@ using Realtime.WebFront.Access;
 using Realtime.WebFront.Calls;
 using Realtime.WebFront.Http;
 using Realtime.WebFront.Limiting;
+using Realtime.WebFront.Operation;
 using Realtime.WebFront.Protocol;
 using Realtime.WebFront.Rooms;
 using Realtime.WebFront.Security;
@@ -50,6 +51,10 @@ public static class RealtimeFrontExtensions
         services.TryAddSingleton<EventRouter>();
         services.TryAddSingleton<FrontStream>();
         services.TryAddSingleton<FrontObserver>();
+        services.TryAddSingleton<FrontDrain>();
+        services.TryAddSingleton<FrontReporter>();
+        services.TryAddSingleton<ConnectionListing>();
+        services.TryAddEnumerable(ServiceDescriptor.Singleton<ILoggerProvider, RecentLog>());
         services.TryAddSingleton<SiloRecovery>();
         services.TryAddSingleton<LocalUsers>();
         services.TryAddSingleton<CallMetrics>();
@@ -96,7 +101,7 @@ public static class RealtimeFrontExtensions
             connections.Subprotocols = [RealtimeProtocol.Name];
             connections.SlowConsumer = SlowConsumerPolicy.Disconnect; // of what is not a room's; see SlowConsumers
             connections.OnUpgradeRefused = (context, refusal) => Problems.Write(context, Problems.Of(refusal.Status), refusal.Reason);
-            connections.Gate = services.GetRequiredService<ConnectionLimits>().Gate;
+            connections.Gate = services.GetRequiredService<FrontDrain>();
             connections.MaxMessageSize = MaxMessageSize(connections, options, services.GetRequiredService<IConfiguration>());
         }).RefuseRevoked().RequireAuthorization(RealtimePolicies.Client).ExcludeFromDescription();
         services.GetRequiredService<Api>().Map(group);
@@ -114,6 +119,22 @@ public static class RealtimeFrontExtensions
         const string name = nameof(ConnectionOptions.MaxMessageSize);
         var isSet = configuration[$"{ConnectionOptions.Section}:{name}"] is not null || connections.MaxMessageSize != new ConnectionOptions().MaxMessageSize;
         return isSet ? connections.MaxMessageSize : 2 * front.MaxContentBytes + overhead;
+    }
+
+    /// <summary>
+    /// Maps the console at <c>/console</c>: a page for whoever runs fronts and silos. Its files are open to everybody and say nothing; what it shows
+    /// and does it asks of the HTTP API, in Development without a token, elsewhere with one that has <see cref="RealtimePolicies.AdminScope"/>. It
+    /// finds the API beside it, so map both in one place.
+    /// </summary>
+    /// <param name="endpoints">The application, or a group of its endpoints.</param>
+    /// <param name="prefix">That of <see cref="MapRealtime"/>.</param>
+    /// <returns>For conventions that are for all of it, as <c>RequireHost</c>.</returns>
+    public static RouteGroupBuilder MapRealtimeConsole(this IEndpointRouteBuilder endpoints, [StringSyntax("Route")] string prefix = "")
+    {
+        ArgumentNullException.ThrowIfNull(endpoints);
+        var group = endpoints.MapGroup(prefix);
+        group.MapConsole();
+        return group;
     }
 
     /// <summary>

@@ -45,24 +45,28 @@ public sealed class BrowserFixture : IAsyncLifetime
             ],
             Timeout = 60_000, // ms; a cold start on a busy machine
         });
-        _front = await FrontProcess.StartAsync($"--Front:MaxRoomsPerConnection={MaxRooms}", $"--Rooms:PresenceLimit={PresenceLimit}",
-            "--Authentication:Schemes:Bearer:SigningKeys:0:Id=k", $"--Authentication:Schemes:Bearer:SigningKeys:0:Value={Convert.ToBase64String(_key)}");
+        _front = await FrontProcess.StartAsync([$"--Front:MaxRoomsPerConnection={MaxRooms}", $"--Rooms:PresenceLimit={PresenceLimit}", .. Trust]);
     }
 
+    /// <summary>Settings of a front that believes <see cref="Token"/>.</summary>
+    internal string[] Trust => ["--Authentication:Schemes:Bearer:SigningKeys:0:Id=k", $"--Authentication:Schemes:Bearer:SigningKeys:0:Value={Convert.ToBase64String(_key)}"];
+
     /// <summary>A token of the user that the front believes for an hour; in Development it has an issuer and an audience.</summary>
-    internal string Token(string user)
+    internal string Token(string user, string scope = "")
     {
-        var payload = $$"""{"iss":"dotnet-user-jwts","aud":"realtime","sub":"{{user}}","exp":{{DateTimeOffset.UtcNow.ToUnixTimeSeconds() + 3600}}}""";
+        var payload = $$"""{"iss":"dotnet-user-jwts","aud":"realtime","sub":"{{user}}","scope":"{{scope}}","exp":{{DateTimeOffset.UtcNow.ToUnixTimeSeconds() + 3600}}}""";
         var signed = $"{Encode("""{"alg":"HS256","typ":"JWT","kid":"k"}"""u8)}.{Encode(Encoding.UTF8.GetBytes(payload))}";
         return $"{signed}.{Encode(HMACSHA256.HashData(_key, Encoding.UTF8.GetBytes(signed)))}";
 
         static string Encode(ReadOnlySpan<byte> bytes) => Base64Url.EncodeToString(bytes);
     }
 
+    internal static bool HasChromium => Array.Exists(s_candidates, File.Exists);
+
     /// <summary>Skips the test where there is no browser.</summary>
     internal static void RequireChromium()
     {
-        if (!Array.Exists(s_candidates, File.Exists))
+        if (!HasChromium)
             Assert.Skip("No Chromium is installed (Debian: apt-get install chromium; elsewhere set REALTIME_CHROMIUM to its path).");
     }
 

@@ -76,7 +76,13 @@ internal sealed class HeadlessFront : IFrontObserver, IAsyncObserver<FrontEvent>
 
     Task<string[]> IFrontObserver.RoomsOf(string user) => Task.FromResult<string[]>([]);
 
-    Task<FrontConnections> IFrontObserver.Connections(string? after, int limit) => Task.FromResult(new FrontConnections(0, []));
+    Task<FrontConnections> IFrontObserver.Connections(string? after, int limit, ConnectionFilter? filter) => Task.FromResult(new FrontConnections(0, []));
+
+    Task<FrontDetails> IFrontObserver.Describe() => Task.FromResult(new FrontDetails(_id, 0));
+
+    Task<FrontError[]> IFrontObserver.Errors(string? kind, int limit) => Task.FromResult<FrontError[]>([]);
+
+    Task<int> IFrontObserver.Drain(bool isOn) => Task.FromResult(0);
 
     Task IFrontObserver.Revoke(Revocation[] entries) => Task.CompletedTask;
 

@@ -22,28 +22,50 @@ internal sealed partial class ClusterGrain(TimeProvider time, FrontPublisher pub
             [.. (await silos).Select(silo => silo.Silo)]);
     }
 
-    public async Task<RoomsPage> Rooms(string? after, int limit)
+    public async Task<FrontDetails[]> Fronts() =>
+        await Task.WhenAll((await Directory.Fronts()).Select(front => Ask(front.Front, front.Observer.Describe(), new FrontDetails(front.Front, front.Connections))));
+
+    public async Task<SiloDetails[]> Silos() =>
+        await Task.WhenAll((await Directory.Silos()).Select(silo => Ask(silo.Silo, silo.Observer.Describe(), new SiloDetails(silo.Silo))));
+
+    public async Task<RoomsPage> Rooms(string? after, int limit, string? prefix)
     {
         Check(limit);
         Names.CheckCursor(after);
+        if (!string.IsNullOrEmpty(prefix) && Names.PrefixProblem(prefix, "room") is { } problem)
+            throw new RequestException(RequestException.NameInvalid, problem);
         var silos = await Directory.Silos();
-        var lists = await Task.WhenAll(silos.Select(silo => Ask(silo.Silo, silo.Observer.Rooms(after, limit + 1), [])));
+        var lists = await Task.WhenAll(silos.Select(silo => Ask(silo.Silo, silo.Observer.Rooms(after, limit + 1, prefix), [])));
         // A room that is migrating may be on two lists.
         RoomSummary[] rooms = [.. lists.SelectMany(list => list).DistinctBy(room => room.Room).OrderBy(room => room.Room, StringComparer.Ordinal).Take(limit + 1)];
         return rooms.Length > limit ? new RoomsPage(rooms[..limit], rooms[limit - 1].Room) : new RoomsPage(rooms, null);
     }
 
-    public async Task<ConnectionsPage> Connections(string? after, int limit, string? front)
+    public async Task<ConnectionsPage> Connections(string? after, int limit, string? front, ConnectionFilter? filter)
     {
         Check(limit);
-        var fronts = await Directory.Fronts();
-        if (front is not null && !Array.Exists(fronts, known => known.Front == front))
-            throw new ArgumentException($"There is no front '{front}'; there are {string.Join(", ", fronts.Select(known => known.Front))}.");
-        var lists = await Task.WhenAll(fronts.Where(known => front is null || known.Front == front)
-            .Select(known => Ask(known.Front, known.Observer.Connections(after, limit + 1), new FrontConnections(0, []))));
+        var fronts = await FrontsOrOne(front);
+        var lists = await Task.WhenAll(fronts.Select(known => Ask(known.Front, known.Observer.Connections(after, limit + 1, filter), new FrontConnections(0, []))));
         var total = lists.Sum(list => list.Total);
         ConnectionDescription[] all = [.. lists.SelectMany(list => list.Page).OrderBy(connection => connection.Id, StringComparer.Ordinal).Take(limit + 1)];
         return all.Length > limit ? new ConnectionsPage(total, all[..limit], all[limit - 1].Id) : new ConnectionsPage(total, all, null);
+    }
+
+    public async Task<FrontError[]> Errors(int limit, string? kind, string? front)
+    {
+        Check(limit);
+        if (kind is not null && !FrontError.Kinds.Contains(kind))
+            throw new ArgumentException($"There are no errors of the kind '{kind}'; there are {string.Join(", ", FrontError.Kinds)}.");
+        var fronts = await FrontsOrOne(front);
+        var lists = await Task.WhenAll(fronts.Select(known => Ask(known.Front, known.Observer.Errors(kind, limit), [])));
+        return [.. lists.SelectMany(list => list).OrderByDescending(error => error.LastAt).Take(limit)];
+    }
+
+    public async Task<int?> Drain(string front, bool isOn)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(front);
+        var fronts = await Directory.Fronts();
+        return Array.Find(fronts, known => known.Front == front) is { Observer: { } observer } ? await observer.Drain(isOn) : null;
     }
 
     public async Task<bool> Close(string connection, string? reason)
@@ -66,6 +88,16 @@ internal sealed partial class ClusterGrain(TimeProvider time, FrontPublisher pub
     public Task<int> BroadcastText(string text) => Push(FrontEventKind.EveryoneText, MessageBody.Text(text, options.Value.MaxContentBytes));
 
     public Task<int> BroadcastBinary(byte[] data) => Push(FrontEventKind.EveryoneBinary, MessageBody.Binary(data, options.Value.MaxContentBytes));
+
+    private async Task<FrontEntry[]> FrontsOrOne(string? front)
+    {
+        var fronts = await Directory.Fronts();
+        if (front is null)
+            return fronts;
+        return Array.Find(fronts, known => known.Front == front) is { Observer: not null } one
+            ? [one]
+            : throw new ArgumentException($"There is no front '{front}'; there are {string.Join(", ", fronts.Select(known => known.Front))}.");
+    }
 
     private async Task<int> Push(FrontEventKind kind, byte[] body, string? from = null)
     {

@@ -19,6 +19,9 @@ internal sealed partial class SiloLease(
     // A front takes three times this without an event for the death of its stream.
     private const int RenewalsPerPositions = 4;
 
+    // Who asks what a silo says of itself waits for 3 s, and gets the rest without the number of grains.
+    private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(1);
+
     // How many grains are called at once.
     private const int Concurrency = 64;
 
@@ -46,7 +49,24 @@ internal sealed partial class SiloLease(
     /// <summary>The partition of users has no connection on the front any more.</summary>
     public void UnwatchUsers(string front, long partition) => Change(front, watched => watched.Partitions.Remove(partition));
 
-    Task<RoomSummary[]> ISiloObserver.Rooms(string? after, int limit) => Task.FromResult(rooms.Page(after, limit));
+    Task<RoomSummary[]> ISiloObserver.Rooms(string? after, int limit, string? prefix) => Task.FromResult(rooms.Page(after, limit, prefix));
+
+    async Task<SiloDetails> ISiloObserver.Describe() =>
+        new(Id) { Process = ProcessDetails.Current, Rooms = rooms.Count, Activations = await CountActivations() };
+
+    private async Task<int?> CountActivations()
+    {
+        try
+        {
+            var statistics = await grains.GetGrain<IManagementGrain>(0).GetRuntimeStatistics([silo.SiloAddress]).WaitAsync(s_patience, time);
+            return statistics[0].ActivationCount;
+        }
+        catch (Exception exception)
+        {
+            SafeLog.Write(() => LogNotCounted(exception));
+            return null;
+        }
+    }
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
@@ -179,6 +199,9 @@ internal sealed partial class SiloLease(
 
     [LoggerMessage(3, LogLevel.Warning, "{Name} could not be told that a front is gone; it is tried again.")]
     private partial void LogDropFailed(string name, Exception exception);
+
+    [LoggerMessage(4, LogLevel.Debug, "The silo's grains could not be counted.")]
+    private partial void LogNotCounted(Exception exception);
 
     private readonly record struct Watched(HashSet<string> Rooms, HashSet<long> Partitions);
 }

@@ -326,6 +326,8 @@ internal sealed partial class Room(string name, RoomOptions options, TimeProvide
 
     public RoomDescription Describe() => new(_members.Users, _members.Connections, _members.FrontCount, Position);
 
+    public InboxDescription DescribeInbox() => new(_members.Connections, _history.CountAt(NowMs()), Position);
+
     /// <summary>As <see cref="RoomHistory.After"/>, and then what is pending; 0 bytes for no bound.</summary>
     private FrontEvent[]? After(long sequence, int maxBytes)
     {

@@ -46,6 +46,16 @@ internal sealed partial class RoomGrain
         return new InboxReply(replies[0], fronts, isRepeat);
     }
 
+    public async Task<InboxDescription> DescribeInbox()
+    {
+        if (_owner is null)
+            throw new ArgumentException("This is no inbox.");
+        if (inboxes.Value.Mode != InboxOptions.Off)
+            await OpenToRead();
+        DeactivateIfUnused();
+        return _room.DescribeInbox();
+    }
+
     /// <summary>False when the user has no inbox, and is not to be given one.</summary>
     private async ValueTask<bool> TryOpenToKeep(string sender)
     {

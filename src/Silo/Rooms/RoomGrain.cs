@@ -35,8 +35,8 @@ internal sealed partial class RoomGrain(
 
     private readonly LastBatches _batches = new();
 
-    /// <summary>May be read from any thread; it may be a moment old.</summary>
-    public RoomSummary Summary => new(this.GetPrimaryKeyString(), _room.Members);
+    /// <summary>How many users are in it. May be read from any thread; it may be a moment old.</summary>
+    public int MemberCount => _room.Members;
 
     /// <summary>The order of the last event published; from now on it is not active until it publishes more. For any thread.</summary>
     public RoomOrder TakePublished()
@@ -67,14 +67,14 @@ internal sealed partial class RoomGrain(
             KeepAlive();
             _migrated = null;
         }
-        registry.Add(this);
+        registry.Add(name, this);
         return Task.CompletedTask;
     }
 
     public override async Task OnDeactivateAsync(DeactivationReason reason, CancellationToken cancellationToken)
     {
         var moves = this.MigrateIfSiloStops(reason);
-        registry.Remove(this);
+        registry.Remove(this.GetPrimaryKeyString(), this);
         _memory?.Remove();
         EndState();
         EndOpen();
@@ -178,7 +178,7 @@ internal sealed partial class RoomGrain(
         CheckIsRoom();
         await OpenToRead();
         DeactivateIfUnused();
-        return _room.Describe();
+        return _room.IsEmpty && !_room.HasPast ? _room.Describe() : _room.Describe() with { Silo = lease.Id };
     }
 
     public async Task<HistoryPage> History(long? before, int limit, string? epoch)

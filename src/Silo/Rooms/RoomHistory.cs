@@ -21,6 +21,13 @@ internal sealed class RoomHistory(Retention retention)
     /// <summary>The sequence of the oldest message that is here; that of the next one when there is none.</summary>
     public long First => _last - _count + 1;
 
+    /// <summary>How many messages there are.</summary>
+    public int CountAt(long nowMs)
+    {
+        Trim(nowMs);
+        return _count;
+    }
+
     /// <summary>What the messages take in memory, all in all.</summary>
     public long Bytes { get; private set; }
 

@@ -90,6 +90,8 @@ internal sealed partial class UserGrain(TimeProvider time, IOptions<RoomOptions>
         return new UserDescription(connections, [.. rooms.SelectMany(names => names).Distinct().Order(StringComparer.Ordinal)]);
     }
 
+    public Task<InboxDescription> DescribeInbox() => GrainFactory.GetGrain<IRoomGrain>(InboxKey.Of(CheckedName())).DescribeInbox();
+
     private async Task<FrontEntry[]> FrontsOf(UserConnection[] connections)
     {
         var fronts = await GrainFactory.GetGrain<IFrontDirectoryGrain>(IFrontDirectoryGrain.Key).Fronts();

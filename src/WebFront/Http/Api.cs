@@ -55,10 +55,10 @@ internal sealed class Api(IOptions<FrontOptions> options, RequestLimits limits)
     // For names, white space and escapes; content and data come on top.
     private const int BodyOverhead = 16 * 1024;
 
-    public static readonly IReadOnlyList<ApiRoute> Routes = [.. RoomEndpoints.Routes, .. BatchEndpoint.Routes, .. UserEndpoints.Routes, .. RevocationApi.Routes, .. ClusterEndpoints.Routes, .. EventEndpoints.Routes];
+    public static readonly IReadOnlyList<ApiRoute> Routes = [.. RoomEndpoints.Routes, .. BatchEndpoint.Routes, .. UserEndpoints.Routes, .. RevocationApi.Routes, .. ClusterEndpoints.Routes, .. FrontEndpoints.Routes, .. EventEndpoints.Routes];
 
     // What is below these is ours, whatever it is; beside them the application may have endpoints of its own below /api.
-    private static readonly string[] s_prefixes = ["rooms/{**rest}", "users/{**rest}", "connections/{**rest}"];
+    private static readonly string[] s_prefixes = ["rooms/{**rest}", "users/{**rest}", "connections/{**rest}", "fronts/{**rest}"];
 
     private readonly int _maxBody = BodyOverhead + 2 * options.Value.MaxContentBytes;
 

@@ -71,7 +71,7 @@ internal sealed record UserSendResponse(string User, int Connections, string? Ep
 
 internal sealed record RoomsResponse(IReadOnlyList<RoomSummary> Rooms, string? Next);
 
-internal sealed record RoomResponse(string Room, int Members, int Connections, int Fronts, string Epoch, long Seq);
+internal sealed record RoomResponse(string Room, int Members, int Connections, int Fronts, string Epoch, long Seq, string? Silo);
 
 /// <summary>Messages of a room, oldest first.</summary>
 /// <param name="Epoch">Absent when the room is unused.</param>
@@ -271,4 +271,9 @@ internal sealed record BroadcastResponse(int Fronts);
 [JsonSerializable(typeof(ConnectionsResponse))]
 [JsonSerializable(typeof(ClusterResponse))]
 [JsonSerializable(typeof(BroadcastResponse))]
+[JsonSerializable(typeof(FrontsResponse))]
+[JsonSerializable(typeof(SilosResponse))]
+[JsonSerializable(typeof(DrainResponse))]
+[JsonSerializable(typeof(ErrorsResponse))]
+[JsonSerializable(typeof(InboxResponse))]
 internal sealed partial class ApiJson : JsonSerializerContext;

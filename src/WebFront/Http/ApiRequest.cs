@@ -35,11 +35,18 @@ internal sealed class ApiRequest(HttpContext context, IReadOnlyList<string> name
     /// <summary>The id of a connection in the path: whatever it is, there may be none of it.</summary>
     public string Connection => names[0];
 
+    /// <summary>The id of a front in the path: whatever it is, there may be none of it.</summary>
+    public string Front => names[0];
+
     /// <summary>The session in the path: whatever it is, there may be none of it.</summary>
     public string Session => names[0];
 
     /// <summary>The query parameter <c>after</c>: a name, or an id.</summary>
     public string? After => Text("after");
+
+    /// <summary>A query parameter that is the name of a room or a user.</summary>
+    /// <exception cref="ApiException">It is not allowed.</exception>
+    public string? Name(string what) => Text(what) is { } name ? Checked(name, what) : null;
 
     public string? Text(string parameter) => RequestTarget.Query(context, parameter);
 

@@ -24,7 +24,14 @@ internal static class ClusterEndpoints
     private static async Task List(ApiRequest request)
     {
         var (calls, after, front, limit) = (request.Calls, request.After, request.Text("front"), request.Limit(Limits.PageSize));
-        var page = await calls.Call(() => calls.Cluster.Connections(after, limit, front));
+        var filter = new ConnectionFilter
+        {
+            User = request.Name("user"),
+            Room = request.Name("room"),
+            Prefix = request.Text("prefix"),
+            Queued = (int)(request.Number("queued", 0, int.MaxValue) ?? 0),
+        };
+        var page = await calls.Call(() => calls.Cluster.Connections(after, limit, front, filter));
         await request.Ok(new ConnectionsResponse(page.Total, page.Connections, page.Next), ApiJson.Default.ConnectionsResponse);
     }
 

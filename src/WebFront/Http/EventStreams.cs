@@ -5,7 +5,7 @@ using System.Text;
 using System.Text.Json;
 using Microsoft.Extensions.Options;
 using Realtime.Connections;
-using Realtime.WebFront.Limiting;
+using Realtime.WebFront.Operation;
 using Realtime.WebFront.Protocol;
 using Realtime.WebFront.Rooms;
 
@@ -24,7 +24,7 @@ internal sealed class EventStreams : IDisposable
     private readonly string _front;
     private readonly Meter _meter;
 
-    public EventStreams(IServiceProvider services, IOptions<FrontOptions> options, ConnectionLimits limits, GrainCalls calls, ConnectionRegistry registry, IConfiguration configuration, IMeterFactory meters)
+    public EventStreams(IServiceProvider services, IOptions<FrontOptions> options, FrontDrain drain, GrainCalls calls, ConnectionRegistry registry, IConfiguration configuration, IMeterFactory meters)
     {
         var protocol = ActivatorUtilities.CreateInstance<RealtimeProtocol>(services);
         _rooms = new(services, protocol, connections => Configure(connections, ServerEvents.OfRoom));
@@ -45,7 +45,7 @@ internal sealed class EventStreams : IDisposable
             connections.State = _ => this; // by which the protocol knows what the connection is
             connections.SlowConsumer = SlowConsumerPolicy.Disconnect;
             connections.OnUpgradeRefused = (context, refusal) => Problems.Write(context, Problems.Of(refusal.Status), refusal.Reason);
-            connections.Gate = limits.Gate;
+            connections.Gate = drain;
             connections.PingInterval = options.Value.EventsHeartbeat;
             connections.ReadTimeout = Max(connections.ReadTimeout, 3 * options.Value.EventsHeartbeat);
         }

@@ -30,6 +30,7 @@ internal static partial class Problems
     public static readonly Problem RoomNotFound = new(StatusCodes.Status404NotFound, ErrorCodes.RoomNotFound);
     public static readonly Problem UserNotFound = new(StatusCodes.Status404NotFound, ErrorCodes.UserNotFound);
     public static readonly Problem ConnectionNotFound = new(StatusCodes.Status404NotFound, ErrorCodes.ConnectionNotFound);
+    public static readonly Problem FrontNotFound = new(StatusCodes.Status404NotFound, ErrorCodes.FrontNotFound);
     public static readonly Problem MethodNotAllowed = new(StatusCodes.Status405MethodNotAllowed, ErrorCodes.MethodNotAllowed);
     public static readonly Problem NotAcceptable = new(StatusCodes.Status406NotAcceptable, ErrorCodes.NotAcceptable);
     public static readonly Problem Timeout = new(StatusCodes.Status408RequestTimeout, ErrorCodes.RequestTimeout);
@@ -87,6 +88,8 @@ internal static partial class Problems
     {
         if (problem.Status is StatusCodes.Status401Unauthorized or StatusCodes.Status403Forbidden or StatusCodes.Status429TooManyRequests)
             context.RequestServices.GetService<SecurityEvents>()?.Refused(context, problem.Status, detail);
+        if (problem.Status is StatusCodes.Status401Unauthorized or StatusCodes.Status403Forbidden or >= StatusCodes.Status500InternalServerError)
+            context.RequestServices.GetService<SecurityEvents>()?.Recent.Refused(context, problem.Code, detail);
         var response = context.Response;
         response.StatusCode = problem.Status;
         response.ContentType = "application/problem+json";

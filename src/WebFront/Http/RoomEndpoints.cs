@@ -24,8 +24,8 @@ internal static class RoomEndpoints
 
     private static async Task List(ApiRequest request)
     {
-        var (calls, after, limit) = (request.Calls, request.After, request.Limit(Limits.PageSize));
-        var page = await calls.Call(() => calls.Cluster.Rooms(after, limit));
+        var (calls, after, prefix, limit) = (request.Calls, request.After, request.Text("prefix"), request.Limit(Limits.PageSize));
+        var page = await calls.Call(() => calls.Cluster.Rooms(after, limit, prefix));
         await request.Ok(new RoomsResponse(page.Rooms, page.Next), ApiJson.Default.RoomsResponse);
     }
 
@@ -36,7 +36,7 @@ internal static class RoomEndpoints
         if (found.Connections == 0)
             throw NotFound(room);
         await request.Ok(
-            new RoomResponse(room, found.Members, found.Connections, found.Fronts, found.Position.Epoch, found.Position.Sequence), ApiJson.Default.RoomResponse);
+            new RoomResponse(room, found.Members, found.Connections, found.Fronts, found.Position.Epoch, found.Position.Sequence, found.Silo), ApiJson.Default.RoomResponse);
     }
 
     private static async Task Members(ApiRequest request)

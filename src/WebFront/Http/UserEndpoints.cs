@@ -12,6 +12,7 @@ internal static class UserEndpoints
     public static readonly ApiRoute[] Routes =
     [
         new("GET", "users/{user}", RealtimePolicies.Read, Describe),
+        new("GET", "users/{user}/inbox", RealtimePolicies.Read, Inbox),
         new("POST", "users/{user}/messages", RealtimePolicies.Publish, Send),
         new("POST", "users/{user}/calls", RealtimePolicies.Publish, Call),
         new("POST", "users/{user}/disconnect", RealtimePolicies.Admin, Disconnect),
@@ -27,6 +28,14 @@ internal static class UserEndpoints
         UserConnectionResponse[] connections =
             [.. found.Connections.Select(connection => new UserConnectionResponse(connection.Connection, connection.Front, connection.ConnectedAt))];
         await request.Ok(new UserResponse(user, connections, found.Rooms), ApiJson.Default.UserResponse);
+    }
+
+    private static async Task Inbox(ApiRequest request)
+    {
+        var (calls, user) = (request.Calls, request.User);
+        var found = await calls.Call(() => calls.User(user).DescribeInbox());
+        var (epoch, sequence) = (found.Position.Epoch, found.Position.Sequence);
+        await request.Ok(new InboxResponse(user, found.Connections, found.Messages, epoch.Length == 0 ? null : epoch, sequence), ApiJson.Default.InboxResponse);
     }
 
     private static async Task Send(ApiRequest request)

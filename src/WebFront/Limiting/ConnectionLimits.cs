@@ -3,6 +3,7 @@ using System.Net;
 using System.Threading.RateLimiting;
 using Microsoft.Extensions.Options;
 using Realtime.Connections;
+using Realtime.WebFront.Operation;
 
 namespace Realtime.WebFront.Limiting;
 
@@ -16,15 +17,16 @@ internal sealed class ConnectionLimits : ConnectionGate, IDisposable
     private readonly LimitOptions _limits;
     private readonly LimitMetrics _metrics;
     private readonly ConnectionRegistry _registry;
+    private readonly RecentErrors _recent;
     private readonly AddressTable? _addresses;
     private readonly RateLimiter? _upgrades;
     private readonly Lock _lock = new();
     private readonly Dictionary<string, int> _opening = []; // by user
     private int _allOpening;
 
-    public ConnectionLimits(IOptions<LimitOptions> options, LimitMetrics metrics, ConnectionRegistry registry, TimeProvider time)
+    public ConnectionLimits(IOptions<LimitOptions> options, LimitMetrics metrics, ConnectionRegistry registry, RecentErrors recent, TimeProvider time)
     {
-        (_limits, _metrics, _registry) = (options.Value, metrics, registry);
+        (_limits, _metrics, _registry, _recent) = (options.Value, metrics, registry, recent);
         var addresses = new AddressTable(options, time);
         _addresses = addresses.IsUsed ? addresses : null;
         if (_limits.Enabled && _limits.Upgrades is { Rate: > 0 } upgrades)
@@ -166,6 +168,7 @@ internal sealed class ConnectionLimits : ConnectionGate, IDisposable
     private UpgradeRefusal Refuse(HttpContext context, Limit limit, TimeSpan? wait)
     {
         _metrics.Met(limit);
+        _recent.Limited(context, limit);
         var seconds = wait is { } known ? Math.Max(1, Math.Ceiling(known.TotalSeconds)) : RetrySeconds;
         context.Response.Headers.RetryAfter = seconds.ToString(CultureInfo.InvariantCulture);
         return limit switch

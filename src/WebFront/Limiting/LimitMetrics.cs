@@ -28,6 +28,6 @@ internal sealed class LimitMetrics : IDisposable
         s_limits.Select(limit => new Measurement<long>(Volatile.Read(ref _met[(int)limit]), s_tags[(int)limit]));
 
     /// <summary><c>MessageBytes</c> becomes <c>message_bytes</c>.</summary>
-    private static string Name(Limit limit) =>
+    public static string Name(Limit limit) =>
         string.Concat($"{limit}".Select((letter, at) => at > 0 && char.IsUpper(letter) ? $"_{char.ToLowerInvariant(letter)}" : $"{char.ToLowerInvariant(letter)}"));
 }

@@ -2,6 +2,7 @@ using System.Collections.Concurrent;
 using System.Globalization;
 using Microsoft.Extensions.Options;
 using Realtime.WebFront.Http;
+using Realtime.WebFront.Operation;
 
 namespace Realtime.WebFront.Limiting;
 
@@ -20,15 +21,16 @@ internal sealed class RequestLimits
 
     private readonly ConcurrentDictionary<(string?, UInt128?), Caller> _callers = new();
     private readonly LimitMetrics _metrics;
+    private readonly RecentErrors _recent;
     private readonly TimeProvider _time;
     private readonly Rate _rate;
     private readonly int _burst;
     private long _swept;
     private int _delayed;
 
-    public RequestLimits(IOptions<LimitOptions> options, LimitMetrics metrics, TimeProvider time)
+    public RequestLimits(IOptions<LimitOptions> options, LimitMetrics metrics, RecentErrors recent, TimeProvider time)
     {
-        (_metrics, _time, _swept) = (metrics, time, time.GetTimestamp());
+        (_metrics, _recent, _time, _swept) = (metrics, recent, time, time.GetTimestamp());
         _rate = new Rate(options.Value.Enabled ? options.Value.Requests : new(), time.TimestampFrequency);
         _burst = options.Value.Requests.Burst;
     }
@@ -77,6 +79,7 @@ internal sealed class RequestLimits
 
     private async ValueTask Refuse(HttpContext context, TimeSpan wait)
     {
+        _recent.Limited(context, Limit.Requests);
         context.Response.Headers.RetryAfter = Math.Ceiling(wait.TotalSeconds).ToString(CultureInfo.InvariantCulture);
         if (Interlocked.Increment(ref _delayed) <= MostDelayed)
             await Delay(s_longestWait, context.RequestAborted);

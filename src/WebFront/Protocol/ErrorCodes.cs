@@ -56,6 +56,9 @@ public static class ErrorCodes
     /// <summary>No front has a connection of this id (HTTP API).</summary>
     public const string ConnectionNotFound = "connection_not_found";
 
+    /// <summary>There is no front of this id (HTTP API).</summary>
+    public const string FrontNotFound = "front_not_found";
+
     /// <summary>The room or user could not be reached, or the room's log; try again.</summary>
     public const string Unavailable = RoomException.Unavailable;
 

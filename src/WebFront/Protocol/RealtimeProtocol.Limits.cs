@@ -21,9 +21,11 @@ internal sealed partial class RealtimeProtocol
             case ExcessStep.Wait:
                 return Later(session, message, excess.Wait, isCounted);
             case ExcessStep.Close:
+                events.Recent.Limited(session.Connection, excess.Limit, excess.Reason);
                 CloseLimited(session, "over its limits for too long");
                 return ValueTask.CompletedTask;
             default:
+                events.Recent.Limited(session.Connection, excess.Limit, excess.Reason);
                 var error = ServerFrames.Limited(isCounted ? frame.Id : FrameId.Find(message.Data.Span), Short(frame.Room), Short(frame.To), excess);
                 return Refuse(session, error);
         }
@@ -39,8 +41,11 @@ internal sealed partial class RealtimeProtocol
             await (isCounted ? Read(session, message) : OnMessage(session.Connection, message));
     }
 
-    private ValueTask Refuse(Session session, in ClientFrame frame, string code, string reason) =>
-        Refuse(session, ServerFrames.Error(frame.Id, frame.Room is null ? null : Shorten(frame.Room), code, reason));
+    private ValueTask Refuse(Session session, in ClientFrame frame, string code, string reason)
+    {
+        events.Recent.Failed(session.Connection, code, reason);
+        return Refuse(session, ServerFrames.Error(frame.Id, frame.Room is null ? null : Shorten(frame.Room), code, reason));
+    }
 
     private ValueTask Refuse(Session session, Frame error)
     {

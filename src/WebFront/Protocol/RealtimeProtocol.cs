@@ -198,6 +198,7 @@ internal sealed partial class RealtimeProtocol(
     /// <summary>Answers a command that has been counted.</summary>
     private void Answer(Session session, string? id, string? room, Refusal refusal, string? to = null)
     {
+        events.Recent.Failed(session.Connection, refusal.Code, refusal.Reason);
         _ = Refuse(session, ServerFrames.Error(id, room, refusal.Code, refusal.Reason, to));
         session.EndCommand();
     }
@@ -317,7 +318,9 @@ internal sealed partial class RealtimeProtocol(
         }
         catch (Exception exception)
         {
-            session.Connection.Deliver(ServerFrames.Error(id, target.Room, CodeOf(exception), ReasonOf(exception)));
+            var (code, reason) = (CodeOf(exception), ReasonOf(exception));
+            events.Recent.Failed(session.Connection, code, reason);
+            session.Connection.Deliver(ServerFrames.Error(id, target.Room, code, reason));
         }
         finally
         {

@@ -176,6 +176,7 @@ internal sealed partial class LocalRoom : ITimelineHost
         // A join or leave without a membership is the front's own.
         if (reply is RefusedReply refused && (membership is not null || command is not (LeaveCommand or JoinCommand)) && membership?.ByServer?.Command != command)
         {
+            _services.Recent.Failed(session.Connection, refused.Code, refused.Reason);
             session.Connection.Deliver(_audience.Error(id, refused));
             session.EndStream(CloseCodes.TryAgainLater, "refused");
         }

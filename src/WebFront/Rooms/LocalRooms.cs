@@ -16,6 +16,9 @@ internal sealed class LocalRooms
         services.Meter.CreateObservableUpDownCounter("realtime.front.rooms", () => _rooms.Count, "{room}", "Rooms with connections at this front.");
     }
 
+    /// <summary>How many there are.</summary>
+    public int Count => _rooms.Count;
+
     /// <summary>The room, made if need be; until <see cref="LocalRoom.Release"/>.</summary>
     public LocalRoom Acquire(string name)
     {

@@ -1,6 +1,7 @@
 using System.Diagnostics.Metrics;
 using Microsoft.Extensions.Options;
 using Realtime.Connections;
+using Realtime.WebFront.Operation;
 using Realtime.WebFront.Users;
 
 namespace Realtime.WebFront.Rooms;
@@ -11,10 +12,10 @@ internal sealed partial class RoomServices
     private readonly ILogger<LocalRoom> _logger;
 
     public RoomServices(
-        GrainCalls calls, ConnectionRegistry registry, SlowConsumers slowConsumers, DirectTopics directs, IOptions<FrontOptions> options,
+        GrainCalls calls, ConnectionRegistry registry, SlowConsumers slowConsumers, DirectTopics directs, RecentErrors recent, IOptions<FrontOptions> options,
         TimeProvider time, IMeterFactory meters, ILogger<LocalRoom> logger)
     {
-        (Calls, Registry, SlowConsumers, Directs, Options, Time, _logger) = (calls, registry, slowConsumers, directs, options.Value, time, logger);
+        (Calls, Registry, SlowConsumers, Directs, Recent, Options, Time, _logger) = (calls, registry, slowConsumers, directs, recent, options.Value, time, logger);
         Meter = meters.Create(FrontTelemetry.MeterName);
         Repairs = Meter.CreateCounter<long>("realtime.front.repairs", "{repair}", "Times that a room was asked for what had not come.");
     }
@@ -26,6 +27,8 @@ internal sealed partial class RoomServices
     public SlowConsumers SlowConsumers { get; }
 
     public DirectTopics Directs { get; }
+
+    public RecentErrors Recent { get; }
 
     public FrontOptions Options { get; }
 

@@ -5,6 +5,7 @@ using Microsoft.Extensions.DependencyInjection.Extensions;
 using Microsoft.Extensions.Options;
 using Realtime.Grains;
 using Realtime.Settings;
+using Realtime.WebFront.Operation;
 using Realtime.WebFront.Tokens;
 
 namespace Realtime.WebFront.Security;
@@ -49,6 +50,7 @@ public static class RealtimeSecurityExtensions
         services.AddSingleton<IValidateOptions<BearerOptions>>(new BearerOptionsValidator(environment));
         services.TryAddSingleton(TimeProvider.System);
         services.TryAddSingleton<Revocations>();
+        services.TryAddSingleton<RecentErrors>();
         services.TryAddSingleton<SecurityEvents>();
         services.TryAddSingleton(provider => new SigningKeys(
             provider.GetRequiredService<IOptions<BearerOptions>>(), environment,

@@ -1,6 +1,7 @@
 using System.Net;
 using Realtime.Connections;
 using Realtime.PushStreams;
+using Realtime.WebFront.Operation;
 
 namespace Realtime.WebFront.Security;
 
@@ -25,12 +26,16 @@ internal sealed partial class SecurityEvents : IDisposable
     private readonly LineBound _refusals;
     private readonly LineBound _closes;
 
-    public SecurityEvents(ILoggerFactory loggers, TimeProvider time)
+    public SecurityEvents(ILoggerFactory loggers, TimeProvider time, RecentErrors recent)
     {
+        Recent = recent;
         _logger = loggers.CreateLogger(Category);
         _refusals = new(time, count => LogMoreRefused(count));
         _closes = new(time, count => LogMoreClosed(count));
     }
+
+    /// <summary>The same and more, for whoever looks at the front now.</summary>
+    public RecentErrors Recent { get; }
 
     public void Connected(Connection connection)
     {
@@ -51,8 +56,10 @@ internal sealed partial class SecurityEvents : IDisposable
     /// <summary>A connection has ended; written when that was for what its user did or may not.</summary>
     public void Closed(Connection connection, ushort code, string reason)
     {
-        if (code is not (CloseCodes.PolicyViolation or CloseCodes.MessageTooBig or (>= CloseCodes.SlowConsumer and <= CloseCodes.TokenExpired) or CloseCodes.RateLimited)
-            || !_logger.IsEnabled(LogLevel.Information) || !_closes.Take())
+        if (code is not (CloseCodes.PolicyViolation or CloseCodes.MessageTooBig or (>= CloseCodes.SlowConsumer and <= CloseCodes.TokenExpired) or CloseCodes.RateLimited))
+            return;
+        Recent.Closed(connection, code, reason);
+        if (!_logger.IsEnabled(LogLevel.Information) || !_closes.Take())
             return;
         SafeLog.Write(() => LogClosed(Shown(connection.UserId), connection.RemoteAddress, connection.Id, code, Shown(reason)));
     }

@@ -9,7 +9,7 @@ namespace Realtime.WebFront.Tests.Http;
 [Collection(ClusterCollection.Name)]
 public sealed class ManagementTests(Cluster cluster)
 {
-    private static readonly string[] s_ofManagement = ["/metrics", "/health/live", "/health/ready", "/openapi/v1.json", "/", "/toolbox.html", "/realtime.js"];
+    private static readonly string[] s_ofManagement = ["/metrics", "/health/live", "/health/ready", "/openapi/v1.json", "/", "/toolbox.html", "/realtime.js", "/console", "/console/console.js"];
 
     [Theory]
     [InlineData("urls")]
@@ -37,6 +37,21 @@ public sealed class ManagementTests(Cluster cluster)
     }
 
     [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task The_console_is_on_where_it_is_not_the_clients(bool hasManagement)
+    {
+        var port = Ports.Free();
+        await using var front = await Start(hasManagement ? $"http://127.0.0.1:{port}" : "", null, "Production", [.. Security.TestFront.Trusting(Security.Issuer.Hs256())]);
+        var codes = new List<int>();
+        foreach (var address in front.Addresses.OrderBy(address => address.Port == port))
+            codes.Add((await RawHttp.Send(address, "GET", "/console")).Status);
+        Assert.Equal(hasManagement ? [404, 200] : [404], codes);
+        foreach (var address in front.Addresses)
+            Assert.Equal(404, (await RawHttp.Send(address, "GET", "/toolbox.html")).Status);
+    }
+
+    [Theory]
     [InlineData("http://unix:/tmp/x", "Management:Urls has 'http://unix:/tmp/x'; it must be http or https, a host and a port: http://127.0.0.1:5081.")]
     [InlineData("127.0.0.1:5081", "Management:Urls has '127.0.0.1:5081'; it must be http or https, a host and a port: http://127.0.0.1:5081.")]
     [InlineData("http://127.0.0.1:0", "Management:Urls has 'http://127.0.0.1:0'; it must be http or https, a host and a port: http://127.0.0.1:5081.")]
@@ -54,8 +69,8 @@ public sealed class ManagementTests(Cluster cluster)
         Assert.Contains("it must be another", refused.Message, StringComparison.Ordinal);
     }
 
-    private Task<Front> Start(string management, string? endpoint) =>
-        Front.Start(cluster.Client, null, [], map: app => app.MapFront(), build: builder =>
+    private Task<Front> Start(string management, string? endpoint, string? environment = null, params KeyValuePair<string, string?>[] settings) =>
+        Front.Start(cluster.Client, null, [.. settings.Where(setting => setting.Value is not null).Select(setting => (setting.Key, setting.Value!))], environment, app => app.MapFront(), builder =>
         {
             builder.ListenAt("http://127.0.0.1:0");
             builder.Configuration["Management:Urls"] = management;

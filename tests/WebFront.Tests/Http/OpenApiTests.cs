@@ -23,7 +23,7 @@ public sealed class OpenApiTests(Cluster cluster) : IAsyncLifetime
     public ValueTask DisposeAsync() => _front.DisposeAsync();
 
     // What closes the user's connections comes behind what asks for them.
-    private static readonly List<string> s_last = ["disconnect", "block", "unblock", "revoke-tokens"];
+    private static readonly List<string> s_last = ["disconnect", "block", "unblock", "revoke-tokens", "drain", "undrain"];
 
     private IEnumerable<(string Path, string Method, JsonObject Operation)> Operations =>
         from path in _document["paths"]!.AsObject()
@@ -59,7 +59,7 @@ public sealed class OpenApiTests(Cluster cluster) : IAsyncLifetime
         var seen = new HashSet<string>();
         foreach (var (path, method, operation) in Answered.OrderBy(operation => operation.Method == "DELETE" ? 0 : s_last.IndexOf(operation.Path.Split('/')[^1])))
         {
-            var target = path.Replace("{room}", "lobby").Replace("{user}", path.EndsWith("/calls", StringComparison.Ordinal) ? $"callee-{_tag}" : user);
+            var target = path.Replace("{room}", "lobby").Replace("{user}", path.EndsWith("/calls", StringComparison.Ordinal) ? $"callee-{_tag}" : user).Replace("{front}", await _front.Id());
             var body = !operation.ContainsKey("requestBody") ? null : path.Split('/')[^1] switch
             {
                 "disconnect" => """{"reason":"x"}""",
@@ -79,6 +79,11 @@ public sealed class OpenApiTests(Cluster cluster) : IAsyncLifetime
             await Expect(406, target, body, "Accept: text/html");
             if (path.Contains("{id}"))
                 await Expect(400, "/api/connections/%ff", body);
+            else if (path.Contains("{front}"))
+            {
+                await Expect(400, path.Replace("{front}", "%ff"), body);
+                await Expect(404, path.Replace("{front}", "nobody"), body);
+            }
             else if (path.Contains('{'))
                 await Expect(400, target.Replace("lobby", "%ff").Replace("alice", "%ff").Replace("callee", "%ff"), body);
             if (path is "/api/rooms/{room}" or "/api/rooms/{room}/members" or "/api/users/{user}" or "/api/users/{user}/calls")
@@ -122,7 +127,7 @@ public sealed class OpenApiTests(Cluster cluster) : IAsyncLifetime
             [.. Security.TestFront.Trusting(issuer).Where(setting => setting.Value is not null).Select(setting => (setting.Key, setting.Value!))]);
         foreach (var (path, method, operation) in Answered)
         {
-            var target = path.Replace("{room}", "r").Replace("{user}", "u").Replace("{id}", "c");
+            var target = path.Replace("{room}", "r").Replace("{user}", "u").Replace("{id}", "c").Replace("{front}", "f");
             Assert.Equal("unauthorized", await Check(operation, 401, await RawHttp.Send(front.Address, method, target)));
             var needed = (string)Assert.Single(operation["security"]![0]!["bearer"]!.AsArray())!;
             foreach (var scope in new[] { "", "realtime.read", "realtime.publish", "realtime.api", "realtime.admin" })
@@ -145,7 +150,7 @@ public sealed class OpenApiTests(Cluster cluster) : IAsyncLifetime
         await using var front = await cluster.StartFront(configure: null, ("Limits:Enabled", "true"), ("Limits:Requests:Rate", "1"), ("Limits:Requests:Burst", "1"));
         foreach (var (path, method, operation) in Answered)
         {
-            var target = path.Replace("{room}", "r").Replace("{user}", "u").Replace("{id}", "c");
+            var target = path.Replace("{room}", "r").Replace("{user}", "u").Replace("{id}", "c").Replace("{front}", "f");
             RawAnswer answer;
             do
                 answer = await RawHttp.Send(front.Address, method, target, method != "POST" ? null : "{}");

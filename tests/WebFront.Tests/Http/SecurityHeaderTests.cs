@@ -11,6 +11,8 @@ public sealed class SecurityHeaderTests(Cluster cluster)
     [InlineData("/toolbox.html", 200, true)]
     [InlineData("/realtime.js", 200, true)]
     [InlineData("/chat/chat.css", 200, true)]
+    [InlineData("/console/console.js", 200, true)]
+    [InlineData("/console", 200)] // stricter: each kind of file is named
     [InlineData("/health/live", 200)]
     [InlineData("/health/ready", 200)]
     [InlineData("/metrics", 200)]

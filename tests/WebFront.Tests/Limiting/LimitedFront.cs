@@ -4,6 +4,7 @@ using Microsoft.Extensions.Options;
 using Realtime.Connections;
 using Realtime.Tests.Shared;
 using Realtime.WebFront.Limiting;
+using Realtime.WebFront.Operation;
 
 namespace Realtime.WebFront.Tests.Limiting;
 
@@ -29,7 +30,7 @@ internal sealed class LimitedFront : IAsyncDisposable
         limited._front = await Front.Start(cluster.Client, null, [.. all.Select(setting => (setting.Key, setting.Value))], build: builder =>
         {
             builder.Services.AddSingleton(services => new CommandLimits(Options(services), Metrics(services), limited._time));
-            builder.Services.AddSingleton(services => new ConnectionLimits(Options(services), Metrics(services), services.GetRequiredService<ConnectionRegistry>(), limited._time));
+            builder.Services.AddSingleton(services => new ConnectionLimits(Options(services), Metrics(services), services.GetRequiredService<ConnectionRegistry>(), services.GetRequiredService<RecentErrors>(), limited._time));
         });
         limited.Listen();
         return limited;

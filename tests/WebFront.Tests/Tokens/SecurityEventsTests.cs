@@ -2,6 +2,7 @@ using System.Net;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
 using Realtime.Grains;
+using Realtime.WebFront.Operation;
 using Realtime.WebFront.Security;
 using Realtime.WebFront.Tests.Security;
 
@@ -41,7 +42,7 @@ public sealed class SecurityEventsTests(Cluster cluster)
         await using var front = await TokenFront.Start(cluster, builder =>
         {
             builder.Logging.AddProvider(_log);
-            builder.Services.AddSingleton(provider => new SecurityEvents(provider.GetRequiredService<ILoggerFactory>(), clock));
+            builder.Services.AddSingleton(provider => new SecurityEvents(provider.GetRequiredService<ILoggerFactory>(), clock, provider.GetRequiredService<RecentErrors>()));
         }, settings: ("Logging:LogLevel:Realtime.Security", "Information"));
         await Flood();
         Assert.Equal(SecurityEvents.MaxLines, Lines.Length);
