@@ -1,5 +1,5 @@
 import { byId } from '../shared/dom.js';
-import { ApiError, get, setToken, token } from './api.js';
+import { ApiError, call, setToken, token } from './api.js';
 import { connections, errors, rooms } from './lists.js';
 import { overview } from './overview.js';
 import { roomView } from './room.js';
@@ -17,6 +17,7 @@ let view = null;
 let asking = new AbortController();
 let timer = 0;
 let isPaused = false;
+let trying = new AbortController();
 
 /** What the address behind # means; names are escaped in it. @returns {View} */
 function viewOf() {
@@ -109,14 +110,16 @@ byId('signin-form').addEventListener('submit', async (/** @type {Event} */ event
   event.preventDefault();
   const given = byId('signin-token').value.trim();
   if (!given || /[^\x21-\x7e]/.test(given)) return signIn('Enter a token: three parts of letters, digits, - and _, with points between.');
-  setToken(given);
+  trying.abort(); // the last one that was entered counts
+  const { signal } = trying = new AbortController();
   try {
-    await get('cluster');
+    await call('GET', 'cluster', { as: given, signal });
+    setToken(given);
     byId('signin-token').value = '';
     open(true);
   } catch (error) {
+    if (signal.aborted) return;
     if (!(error instanceof ApiError)) throw error;
-    setToken('');
     signIn(error.message);
   }
 });
