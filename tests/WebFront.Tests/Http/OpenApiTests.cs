@@ -156,7 +156,7 @@ public sealed class OpenApiTests(Cluster cluster) : IAsyncLifetime
                 answer = await RawHttp.Send(front.Address, method, target, method != "POST" ? null : "{}");
             while (answer.Status != 429);
             Assert.Equal("rate_limited", await Check(operation, 429, answer));
-            Assert.Equal("1", answer.Headers["retry-after"]);
+            Assert.Matches("^[12]$", answer.Headers["retry-after"]); // one that waited for its turn a moment ago has taken of the next second
         }
     }
 
