@@ -2,6 +2,7 @@ using Orleans;
 using Orleans.Hosting;
 using Realtime.Grains;
 using Realtime.Silo;
+using Realtime.Silo.Webhooks;
 using Realtime.WebFront;
 using Realtime.Webhooks;
 
@@ -11,7 +12,8 @@ if (args is ["try", ..])
 // Two applications in one process, so that one command shows both: a realtime server, and the receiver that it tells of its rooms by HTTP.
 var builder = WebApplication.CreateBuilder(args);
 var isOnFreePort = builder.Configuration["Urls"]!.EndsWith(":0", StringComparison.Ordinal); // then so is the receiver
-await using var receiver = Receiver.Build(isOnFreePort ? "http://127.0.0.1:0" : builder.Configuration["Receiver"]!, builder.Configuration["Webhooks:Receivers:0:Secret"]!);
+var rule = builder.Configuration.GetSection("Webhooks:Receivers:0").Get<WebhookRule>()!; // the receiver knows all secrets that may sign
+await using var receiver = Receiver.Build(isOnFreePort ? "http://127.0.0.1:0" : builder.Configuration["Receiver"]!, [rule.Secret, .. rule.Secrets]);
 await receiver.StartAsync();
 builder.Configuration["Webhooks:Receivers:0:Url"] = $"{receiver.Urls.First()}/webhook";
 

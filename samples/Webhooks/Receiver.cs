@@ -19,13 +19,13 @@ internal static class Receiver
         </script>
         """;
 
-    public static WebApplication Build(string address, string secret)
+    public static WebApplication Build(string address, IEnumerable<string> secrets)
     {
         var builder = WebApplication.CreateSlimBuilder();
         builder.Logging.ClearProviders(); // the server's log is enough
         builder.WebHost.UseUrls(address);
         var app = builder.Build();
-        var verifier = new WebhookVerifier(secret, TimeProvider.System);
+        var verifier = new WebhookVerifier(secrets, TimeProvider.System);
         var received = new ReceivedEvents();
 
         app.MapPost("/webhook", async (HttpRequest request) =>

@@ -39,6 +39,9 @@ internal sealed class TestReceiver : IAsyncDisposable
     /// <summary>What a request had that it must not.</summary>
     public List<string> Faults { get; } = [];
 
+    /// <summary>The newest request's signature and body.</summary>
+    public (string Signature, byte[] Body) Last { get; private set; }
+
     public int Requests;
 
     public int MostAtOnce;
@@ -67,7 +70,14 @@ internal sealed class TestReceiver : IAsyncDisposable
     /// <summary>The same of messages only.</summary>
     public Task<JsonObject[]> Messages(string room, int count) => Events(room, count, item => item["seq"] is not null);
 
-    private async Task<JsonObject[]> Events(string room, int count, Func<JsonObject, bool> which)
+    private Task<JsonObject[]> Events(string room, int count, Func<JsonObject, bool> which) => Until(room, events => events.Length >= count, which, $"there are not {count}");
+
+    /// <summary>Waits until the events of a room are as wanted.</summary>
+    /// <param name="room">Its name.</param>
+    /// <param name="isDone">Asked each time that there are more.</param>
+    /// <param name="which">Those that count; all when null.</param>
+    /// <param name="problem">What to say when they never are.</param>
+    public async Task<JsonObject[]> Until(string room, Func<JsonObject[], bool> isDone, Func<JsonObject, bool>? which = null, string problem = "they are not as wanted")
     {
         using var bound = new CancellationTokenSource(TimeSpan.FromSeconds(20));
         while (true)
@@ -75,12 +85,12 @@ internal sealed class TestReceiver : IAsyncDisposable
             Task more;
             lock (_gate)
             {
-                JsonObject[] found = [.. _accepted.Where(item => (string?)item["room"] == room && which(item))];
-                if (found.Length >= count)
+                JsonObject[] found = [.. _accepted.Where(item => (string?)item["room"] == room && which?.Invoke(item) != false)];
+                if (isDone(found))
                     return found;
                 more = _more.Task;
                 if (bound.IsCancellationRequested)
-                    Assert.Fail($"{found.Length} events of {count}: {string.Join('\n', found.Select(item => item.ToJsonString()))}");
+                    Assert.Fail($"{problem}: {string.Join('\n', found.Select(item => item.ToJsonString()))}");
             }
             await Task.WhenAny(more, Task.Delay(1000));
         }
@@ -145,7 +155,8 @@ internal sealed class TestReceiver : IAsyncDisposable
         var parts = request.Headers["Realtime-Signature"].ToString().Split(',');
         var time = parts[0]["t=".Length..];
         byte[] signed = [.. Encoding.ASCII.GetBytes(time + "."), .. body];
-        if (parts[1] != "v1=" + Convert.ToHexStringLower(HMACSHA256.HashData(Encoding.UTF8.GetBytes(Secret), signed)))
+        Last = (request.Headers["Realtime-Signature"].ToString(), body);
+        if (!parts[1..].Contains("v1=" + Convert.ToHexStringLower(HMACSHA256.HashData(Encoding.UTF8.GetBytes(Secret), signed))))
             Faults.Add("a wrong signature");
         if (Math.Abs(DateTimeOffset.UtcNow.ToUnixTimeSeconds() - long.Parse(time, CultureInfo.InvariantCulture)) > 5)
             Faults.Add("a wrong time");

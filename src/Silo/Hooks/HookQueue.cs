@@ -18,6 +18,8 @@ internal sealed partial class HookQueue(string room, IRoomHook[] hooks, HookRunn
         {
             foreach (var fact in facts)
             {
+                if (fact.IsOfLoss)
+                    continue; // hooks are told once
                 var bytes = fact.Message?.Body.Length ?? 0;
                 if (_waiting.Count >= runner.Options.QueueEvents || (_bytes + bytes > runner.Options.QueueBytes && _waiting.Count > 0))
                 {

@@ -1,7 +1,7 @@
 namespace Realtime.Silo.Hooks;
 
 /// <summary>What happens in a room that somebody outside it is told of.</summary>
-internal enum RoomFactKind : byte { Message, Joined, Left, Occupied, Vacated }
+internal enum RoomFactKind : byte { Message, Joined, Left, Occupied, Vacated, Reset }
 
 /// <summary>Something that has happened in a room.</summary>
 /// <param name="Kind">What.</param>
@@ -11,8 +11,13 @@ internal enum RoomFactKind : byte { Message, Joined, Left, Occupied, Vacated }
 /// <param name="Message">The message.</param>
 /// <param name="Id">The id of its publish.</param>
 /// <param name="User">Who has come or gone.</param>
+/// <param name="IsRestored">It was so before, and was told before or not: of who was in the room when its silo was lost.</param>
 internal readonly record struct RoomFact(
-    RoomFactKind Kind, string Epoch, long Order, long Timestamp, FrontEvent? Message = null, string? Id = null, string? User = null);
+    RoomFactKind Kind, string Epoch, long Order, long Timestamp, FrontEvent? Message = null, string? Id = null, string? User = null, bool IsRestored = false)
+{
+    /// <summary>It tells of what was lost and not of what has happened.</summary>
+    public bool IsOfLoss => IsRestored || Kind == RoomFactKind.Reset;
+}
 
 /// <summary>
 /// Collects the facts of a room's turn, in order, and numbers those that have come true. Presence is told in full, whatever the members are told of it.
@@ -21,6 +26,7 @@ internal sealed class RoomFacts
 {
     private readonly List<RoomFact> _facts = [];
     private long _order;
+    private bool _isReset; // and nothing was told of who is there since
 
     /// <summary>There is a user, or it is not so long ago as <see cref="Rooms.RoomOptions.VacateDelay"/>.</summary>
     public bool IsOccupied { get; private set; }
@@ -39,6 +45,7 @@ internal sealed class RoomFacts
 
     public void Change(string user, bool isIn, string epoch, long now)
     {
+        _isReset = false;
         if (isIn && !IsOccupied)
         {
             IsOccupied = true;
@@ -47,7 +54,29 @@ internal sealed class RoomFacts
         _facts.Add(new(isIn ? RoomFactKind.Joined : RoomFactKind.Left, epoch, 0, now, User: user));
     }
 
-    /// <summary>There are users of whom a front has told after the loss of a silo.</summary>
+    /// <summary>
+    /// Who was told to be in the room may not be: it was on a silo that was lost, or not in use for a while. Nobody is in it, until it is told.
+    /// </summary>
+    public void Reset(string epoch, long now)
+    {
+        if (!_isReset)
+            _facts.Add(new(RoomFactKind.Reset, epoch, 0, now));
+        (_isReset, IsOccupied) = (true, false);
+    }
+
+    /// <summary>A user is in the room of whom a front has told after the loss of a silo.</summary>
+    public void Restore(string user, string epoch, long now)
+    {
+        _isReset = false;
+        if (!IsOccupied)
+        {
+            IsOccupied = true;
+            _facts.Add(new(RoomFactKind.Occupied, epoch, 0, now, IsRestored: true));
+        }
+        _facts.Add(new(RoomFactKind.Joined, epoch, 0, now, User: user, IsRestored: true));
+    }
+
+    /// <summary>There are users.</summary>
     public void Occupy() => IsOccupied = true;
 
     public void Vacate(string epoch, long now)

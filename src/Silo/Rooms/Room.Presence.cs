@@ -139,7 +139,7 @@ internal sealed partial class Room
         if (data is not null)
             Data.Set(front, join.Connection, join.User, data, NowMs());
         if (isFirst && join.IsUpdate)
-            Restored(); // it was in the room that was lost
+            Restored(join.User); // it was in the room that was lost
         else if (isFirst)
             PublishPresence(FrontEventKind.Joined, join.User, data is null ? null : join.Connection);
         else if (data is not null)
@@ -164,11 +164,13 @@ internal sealed partial class Room
     {
         _isFollowed |= sync.FollowsPresence;
         _givesPage |= sync.FollowsPresence;
+        if (Array.Exists(sync.Members, member => !member.IsHidden))
+            TellLoss();
         foreach (var member in sync.Members)
         {
             var isKnown = _members.Has(front, member.Connection);
             if (_members.Add(front, member.Connection, member.User, member.IsHidden))
-                Restored();
+                Restored(member.User);
             if (isKnown || member.IsHidden || member.Data is null || MessageBody.DataProblem(member.Data, options.MaxPresenceBytes, "") is not null)
                 continue;
             Data.Restore(front, member.Connection, member.User, member.Data, Math.Min(member.DataTime, NowMs()));
@@ -184,6 +186,33 @@ internal sealed partial class Room
     }
 
     private void Restored() => _restoredAt = NowMs();
+
+    private void Restored(string user)
+    {
+        Restored();
+        if (HasPast)
+            Facts?.Restore(user, Epoch, NowMs());
+    }
+
+    /// <summary>Somebody was in the room of whom it does not know. Unless it knows of others: then its loss is told already.</summary>
+    private void TellLoss()
+    {
+        if (HasPast && _members.Users == 0 && Facts is { IsOccupied: false } facts)
+            facts.Reset(Epoch, NowMs());
+    }
+
+    /// <summary>The log is open, and what there is can be told to who is outside: of a room that was there before, not what it was told then.</summary>
+    private void TellRestored(bool wasThere)
+    {
+        if (Facts is null)
+            return;
+        if (wasThere || _members.Users > 0)
+            Facts.Reset(Epoch, NowMs());
+        if (_members.Users == 0)
+            return;
+        foreach (var user in _members.Page(null, _members.Users).Users)
+            Facts.Restore(user, Epoch, NowMs());
+    }
 
     private void LoadData(RoomState state)
     {

@@ -97,11 +97,14 @@ internal sealed partial class Room(string name, RoomOptions options, TimeProvide
     /// </summary>
     public void Open(OpenedLog opened)
     {
+        var isFirst = !HasPast;
         (Epoch, _sequence, _order, IsWritable) = (opened.Epoch, opened.Sequence, opened.Log.Mark.FirstOrder, true);
         _history.Load(opened.Messages, opened.Sequence);
         _dedupe.Load(opened.Publishes);
         LoadState(opened.State);
         Facts?.Open(opened.Log.Mark.Term);
+        if (isFirst)
+            TellRestored(wasThere: opened.Log.Mark.Term > 1);
     }
 
     /// <summary>What was pending is in the log; returns the sequence from which on the room still needs the log.</summary>
@@ -212,6 +215,8 @@ internal sealed partial class Room(string name, RoomOptions options, TimeProvide
 
     private LeftReply Leave(string front, LeaveCommand leave)
     {
+        if (!_members.Has(front, leave.Connection))
+            TellLoss();
         Remove(front, leave.Connection);
         if (IsEmpty)
             ForgetPresence();

@@ -193,8 +193,12 @@ internal sealed partial class RoomGrain(
         return _room.History(before, limit, epoch);
     }
 
-    /// <summary>Who leaves needs no log, and neither does what is not kept, in a room that has been open.</summary>
-    private bool NeedsLog(RoomCommand command) => command is not LeaveCommand && !(_room.HasPast && command is PublishCommand { IsEphemeral: true });
+    /// <summary>
+    /// Who leaves needs no log, and neither does what is not kept, in a room that has been open. One that was not open is left after the loss of its
+    /// silo, of which receivers of webhooks are told.
+    /// </summary>
+    private bool NeedsLog(RoomCommand command) =>
+        _room.HasPast ? command is not (LeaveCommand or PublishCommand { IsEphemeral: true }) : _webhooks is not null || command is not LeaveCommand;
 
     /// <summary>Appends the turn's messages; what is not committed is neither acknowledged nor published.</summary>
     private async ValueTask Commit(RoomReply[] replies)
@@ -224,6 +228,7 @@ internal sealed partial class RoomGrain(
             throw new RoomException(RoomException.Unavailable, "The room's log cannot be read now; try again.");
         if (_room.HasPast)
             TryBeginOpen(isKnown: true);
+        TellHooks();
         UpdateMemory();
     }
 

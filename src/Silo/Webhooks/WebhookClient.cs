@@ -11,13 +11,13 @@ internal sealed class WebhookClient : IDisposable
 
     private readonly HttpClient _http;
     private readonly Uri _address;
-    private readonly byte[] _secret;
+    private readonly byte[][] _secrets;
     private readonly WebhookOptions _options;
     private readonly TimeProvider _time;
 
     public WebhookClient(WebhookRule rule, WebhookOptions options, TimeProvider time)
     {
-        (_address, _secret, _options, _time) = (rule.Address, Encoding.UTF8.GetBytes(rule.Secret), options, time);
+        (_address, _secrets, _options, _time) = (rule.Address, [.. rule.AllSecrets.Select(Encoding.UTF8.GetBytes)], options, time);
         _http = new HttpClient(new SocketsHttpHandler
         {
             AllowAutoRedirect = false,
@@ -44,7 +44,7 @@ internal sealed class WebhookClient : IDisposable
             using var over = new CancellationTokenSource(_options.Timeout, _time);
             using var request = new HttpRequestMessage(HttpMethod.Post, _address) { Content = new ByteArrayContent(body) };
             request.Content.Headers.ContentType = s_json;
-            request.Headers.TryAddWithoutValidation(WebhookSignature.Header, WebhookSignature.Sign(_secret, _time.GetUtcNow().ToUnixTimeSeconds(), body));
+            request.Headers.TryAddWithoutValidation(WebhookSignature.Header, WebhookSignature.Sign(_secrets, _time.GetUtcNow().ToUnixTimeSeconds(), body));
             request.Headers.TryAddWithoutValidation("Realtime-Attempt", attempt.ToString(CultureInfo.InvariantCulture));
             try
             {

@@ -49,6 +49,9 @@ internal static class WebhookEvents
     public const string Occupied = "occupied";
     public const string Vacated = "vacated";
 
+    /// <summary>Comes to whoever asks for anything but messages.</summary>
+    public const string Reset = "reset";
+
     /// <summary>What a receiver may ask for.</summary>
     public static readonly string[] Types = [Message, Join, Leave, Occupied, Vacated];
 
@@ -60,6 +63,7 @@ internal static class WebhookEvents
         RoomFactKind.Joined => Join,
         RoomFactKind.Left => Leave,
         RoomFactKind.Occupied => Occupied,
+        RoomFactKind.Reset => Reset,
         _ => Vacated,
     };
 
@@ -70,6 +74,8 @@ internal static class WebhookEvents
         {
             if (fact.User is { } user)
                 json.WriteString("user"u8, user);
+            if (fact.IsRestored)
+                json.WriteBoolean("restored"u8, true);
             if (fact.Message is { } message)
                 Write(json, message);
             json.Flush();

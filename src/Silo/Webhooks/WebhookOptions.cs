@@ -74,6 +74,7 @@ public sealed class WebhookRule : ISettings
 {
     internal const int MinSecret = 16;
     internal const int MaxSecret = 256;
+    internal const int MaxSecrets = 4;
 
     private NamePattern? _pattern;
 
@@ -85,6 +86,12 @@ public sealed class WebhookRule : ISettings
 
     /// <summary>Signs the requests; the receiver has it too. 16 to 256 characters.</summary>
     public string Secret { get; set; } = "";
+
+    /// <summary>
+    /// More of them, or these alone, 4 with <see cref="Secret"/>: each signs, and the receiver may know any of them. So one takes another's place while
+    /// both know both.
+    /// </summary>
+    public IList<string> Secrets { get; set; } = [];
 
     /// <summary>Any of <c>message</c>, <c>join</c>, <c>leave</c>, <c>occupied</c>, <c>vacated</c>; all of them when there are none.</summary>
     public IList<string> Events { get; set; } = [];
@@ -99,7 +106,11 @@ public sealed class WebhookRule : ISettings
 
     internal bool Matches(string room) => (_pattern ??= new NamePattern(Room)).Matches(room);
 
-    internal bool Wants(string type) => Events.Count == 0 || Events.Contains(type);
+    internal bool Wants(string type) =>
+        Events.Count == 0 || (type == WebhookEvents.Reset ? Events.Any(name => name != WebhookEvents.Message) : Events.Contains(type));
+
+    /// <summary>All that sign.</summary>
+    internal IEnumerable<string> AllSecrets => Secret.Length > 0 ? Secrets.Prepend(Secret) : Secrets;
 
     IEnumerable<SettingProblem> ISettings.Problems()
     {
@@ -108,8 +119,19 @@ public sealed class WebhookRule : ISettings
         // Its path or query may be secret.
         if (!Uri.TryCreate(Url, UriKind.Absolute, out var url) || url.Scheme is not ("http" or "https") || url.Host.Length == 0 || url.UserInfo.Length > 0 || url.Fragment.Length > 0)
             yield return new(nameof(Url), "must be an address with http or https and a host, without user name and fragment: https://shop.example/realtime");
-        if (Secret.Length is < MinSecret or > MaxSecret)
-            yield return new(nameof(Secret), Secret.Length == 0 ? $"is missing; it must have {MinSecret} to {MaxSecret} characters, which the receiver has too." : $"has {Secret.Length} characters; it must have {MinSecret} to {MaxSecret}.");
+        if (!AllSecrets.Any())
+            yield return new(nameof(Secret), $"is missing; it must have {MinSecret} to {MaxSecret} characters, which the receiver has too.");
+        if (Secret.Length is > 0 and (< MinSecret or > MaxSecret))
+            yield return new(nameof(Secret), $"has {Secret.Length} characters; it must have {MinSecret} to {MaxSecret}.");
+        if (AllSecrets.Count() > MaxSecrets)
+            yield return new(nameof(Secrets), $"has {Secrets.Count} entries; with Secret there may be {MaxSecrets}.");
+        foreach (var (index, secret) in Secrets.Index())
+        {
+            if (secret.Length is < MinSecret or > MaxSecret)
+                yield return new($"{nameof(Secrets)}:{index}", $"has {secret.Length} characters; it must have {MinSecret} to {MaxSecret}.");
+            else if (secret == Secret || Secrets.IndexOf(secret) < index)
+                yield return new($"{nameof(Secrets)}:{index}", "is there twice; each secret may be there once.");
+        }
         foreach (var (index, name) in Events.Index())
         {
             if (!WebhookEvents.Types.Contains(name))

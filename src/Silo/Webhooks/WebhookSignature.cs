@@ -12,16 +12,21 @@ internal static class WebhookSignature
     public const string Header = "Realtime-Signature";
 
     /// <summary>The value of the header.</summary>
-    /// <param name="secret">The receiver's.</param>
+    /// <param name="secrets">The receiver's; each signs, as it may know any of them.</param>
     /// <param name="seconds">Unix time of the attempt.</param>
     /// <param name="body">What is sent.</param>
-    public static string Sign(byte[] secret, long seconds, ReadOnlySpan<byte> body)
+    public static string Sign(byte[][] secrets, long seconds, ReadOnlySpan<byte> body)
     {
         var time = seconds.ToString(CultureInfo.InvariantCulture);
-        using var hash = IncrementalHash.CreateHMAC(HashAlgorithmName.SHA256, secret);
-        hash.AppendData(Encoding.ASCII.GetBytes(time));
-        hash.AppendData("."u8);
-        hash.AppendData(body);
-        return $"t={time},v1={Convert.ToHexStringLower(hash.GetHashAndReset())}";
+        var header = new StringBuilder($"t={time}");
+        foreach (var secret in secrets)
+        {
+            using var hash = IncrementalHash.CreateHMAC(HashAlgorithmName.SHA256, secret);
+            hash.AppendData(Encoding.ASCII.GetBytes(time));
+            hash.AppendData("."u8);
+            hash.AppendData(body);
+            header.Append(CultureInfo.InvariantCulture, $",v1={Convert.ToHexStringLower(hash.GetHashAndReset())}");
+        }
+        return header.ToString();
     }
 }

@@ -312,6 +312,38 @@ public sealed class WebhookReceiverTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task Each_secret_signs_so_that_one_can_take_the_place_of_another()
+    {
+        const string next = "the next one, 16+";
+        _options.Receivers.Add(new WebhookRule { Room = "*", Url = _receiver.Url, Secret = TestReceiver.Secret, Secrets = { next } });
+        Room("a").Add(Say("a"));
+        await _receiver.Messages("a", 1);
+        var (signature, body) = _receiver.Last;
+        Assert.Equal(3, signature.Split(',').Length);
+        foreach (var known in new string[][] { [TestReceiver.Secret], [next], [next, TestReceiver.Secret], ["of something else", next] })
+            Assert.True(Verifier(known).IsGenuine(signature, body));
+        foreach (var unknown in new string[][] { ["of something else"], [""], [] })
+            Assert.False(Verifier(unknown).IsGenuine(signature, body));
+        Assert.False(Verifier([next]).IsGenuine(signature, [.. body, (byte)' ']));
+
+        // As a receiver is shown to do it.
+        static Realtime.Webhooks.WebhookVerifier Verifier(string[] secrets) => new(secrets, TimeProvider.System);
+    }
+
+    [Theory]
+    [InlineData("Receivers:0:Secrets:0 has 5 characters; it must have 16 to 256.", "", "short")]
+    [InlineData("Receivers:0:Secrets:1 is there twice; each secret may be there once.", "", "0123456789abcdef", "0123456789abcdef")]
+    [InlineData("Receivers:0:Secrets:0 is there twice; each secret may be there once.", "0123456789abcdef", "0123456789abcdef")]
+    [InlineData("Receivers:0:Secrets has 4 entries; with Secret there may be 4.", "0123456789abcdef", "1123456789abcdef", "2123456789abcdef", "3123456789abcdef", "4123456789abcdef")]
+    [InlineData(null, "0123456789abcdef", "1123456789abcdef", "2123456789abcdef", "3123456789abcdef")]
+    [InlineData(null, "", "1123456789abcdef")]
+    public void Secrets_are_checked_and_not_repeated(string? problem, string secret, params string[] secrets)
+    {
+        var options = new WebhookOptions { Receivers = { new() { Room = "a", Url = "http://x/", Secret = secret, Secrets = [.. secrets] } } };
+        Assert.Equal(problem is null ? [] : [$"Webhooks:{problem}"], SettingsCheck.Problems("Webhooks", options));
+    }
+
+    [Fact]
     public void Settings_are_checked()
     {
         var options = new WebhookOptions
