@@ -10,6 +10,17 @@ var app = builder.Build();
 app.UseWebSockets();
 var rooms = new ConcurrentDictionary<string, ConcurrentDictionary<Member, byte>>();
 
+// A request that stays open, for what streams of events cost without anything of ours.
+app.MapGet("/events", async (HttpContext context) =>
+{
+    context.Response.ContentType = "text/event-stream";
+    await context.Response.WriteAsync("data: {}\n\n");
+    await context.Response.Body.FlushAsync();
+    var ended = new TaskCompletionSource();
+    await using var aborted = context.RequestAborted.UnsafeRegister(static ended => ((TaskCompletionSource)ended!).TrySetResult(), ended);
+    await ended.Task;
+});
+
 app.Map("/r/{room}", async (HttpContext context, string room) =>
 {
     if (!context.WebSockets.IsWebSocketRequest)
