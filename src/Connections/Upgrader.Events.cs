@@ -24,8 +24,11 @@ public sealed partial class Upgrader
     /// <param name="message">What the handler is to receive of the peer, once; a text message.</param>
     /// <param name="posts">Where what the peer sends by other requests comes from; null when it sends nothing more. One for each connection.</param>
     /// <param name="begin">Called once, before the first event is written; not at all when the peer goes before.</param>
-    /// <returns>Completes when the connection has ended. Whether there was one.</returns>
-    public async Task<bool> StreamAsync(HttpContext context, ReadOnlyMemory<byte> message, BeginEvents begin, PostedInput? posts = null)
+    /// <returns>
+    /// Completes when the response has begun, or is refused. The task in it completes when the request may end: who awaits that last, and outermost,
+    /// keeps nothing of its own for a stream that may be idle for days.
+    /// </returns>
+    public async Task<Task> StreamAsync(HttpContext context, ReadOnlyMemory<byte> message, BeginEvents begin, PostedInput? posts = null)
     {
         ArgumentNullException.ThrowIfNull(context);
         ArgumentNullException.ThrowIfNull(begin);
@@ -33,12 +36,12 @@ public sealed partial class Upgrader
         if (options.Events is null)
             throw new InvalidOperationException($"This upgrader has no {nameof(ConnectionOptions.Events)}.");
         if (_endpoint.Services.Drain.HasBegun)
-            return await RefuseAsync(context, ShutsDown(context));
+            return await RefusedAsync(context, ShutsDown(context));
         if (!Origin.IsAllowed(context, options))
-            return await RefuseAsync(context, new(StatusCodes.Status403Forbidden, "This origin is not allowed."));
+            return await RefusedAsync(context, new(StatusCodes.Status403Forbidden, "This origin is not allowed."));
         var peer = PeerOf(context, options, subprotocol: null, ConnectionOutput.AsEvents);
         if (options.Gate is { } gate && await gate.EnterAsync(context, peer.UserId) is { } full)
-            return await RefuseAsync(context, full);
+            return await RefusedAsync(context, full);
 
         EventStreamTransport transport;
         Connection connection;
@@ -60,10 +63,31 @@ public sealed partial class Upgrader
             Fail(peer);
             throw;
         }
-        await RunAsync(context, connection, transport);
-        if (polled is not null && !transport.HasLeft)
+        var aborted = context.RequestAborted.UnsafeRegister(static transport => ((EventStreamTransport)transport!).EndInput(), transport);
+        var ended = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        // Away from the request's context, which would be kept as long as the connection.
+        ThreadPool.UnsafeQueueUserWorkItem(
+            static run => _ = RunAsync(run.connection, run.ended, run.aborted), (connection, ended, aborted: polled is null ? aborted : default), preferLocal: true);
+        await Task.WhenAny(transport.Begun, ended.Task);
+        if (polled is null)
+        {
+            if (context.Features.Get<IQueryFeature>() is QueryFeature)
+                context.Features.Set<IQueryFeature>(null); // made anew for who asks; and the request stays
+            return ended.Task;
+        }
+        if (!transport.HasLeft)
+        {
+            await ended.Task;
             _endpoint.Services.UncountLeft();
-        return true;
+        }
+        await aborted.DisposeAsync();
+        return Task.CompletedTask;
+    }
+
+    private async Task<Task> RefusedAsync(HttpContext context, UpgradeRefusal refusal)
+    {
+        await RefuseAsync(context, refusal);
+        return Task.CompletedTask;
     }
 
     private static (PipeReader Reader, Action End) InputOf(ReadOnlySpan<byte> message, PostedInput? posts)
@@ -77,19 +101,7 @@ public sealed partial class Upgrader
         return (posts.Reader, posts.End);
     }
 
-    // Until the connection has ended, or has left the request.
-    private static async Task RunAsync(HttpContext context, Connection connection, EventStreamTransport transport)
-    {
-        await using var aborted = context.RequestAborted.Register(static transport => ((EventStreamTransport)transport!).EndInput(), transport);
-        var ended = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-        // Away from the request's context, which would be kept as long as the connection.
-        ThreadPool.UnsafeQueueUserWorkItem(static run => _ = RunAsync(run.connection, run.ended), (connection, ended), preferLocal: true);
-        await Task.WhenAny(transport.Begun, ended.Task);
-        if (!transport.HasLeft)
-            await ended.Task;
-    }
-
-    private static async Task RunAsync(Connection connection, TaskCompletionSource ended)
+    private static async Task RunAsync(Connection connection, TaskCompletionSource ended, CancellationTokenRegistration aborted)
     {
         try
         {
@@ -97,6 +109,7 @@ public sealed partial class Upgrader
         }
         finally
         {
+            aborted.Unregister(); // one that runs now ends an input that has ended
             ended.SetResult();
         }
     }

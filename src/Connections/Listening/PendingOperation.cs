@@ -8,7 +8,6 @@ internal sealed class PendingOperation<T> : IValueTaskSource<T>
 {
     private ManualResetValueTaskSourceCore<T> _result;
     private CancellationTokenRegistration _registration;
-    private volatile bool _isTaken; // the last result
 
     public bool IsWaiting { get; private set; }
 
@@ -17,8 +16,6 @@ internal sealed class PendingOperation<T> : IValueTaskSource<T>
 
     public ValueTask<T> Begin(CancellationToken token, CancellationTokenRegistration registration)
     {
-        _result.Reset();
-        _isTaken = false;
         IsWaiting = true;
         (Token, _registration) = (token, registration);
         return new(this, _result.Version);
@@ -37,13 +34,6 @@ internal sealed class PendingOperation<T> : IValueTaskSource<T>
 
     public void SetException(Exception exception) => _result.SetException(exception);
 
-    /// <summary>Lets go of who waited last.</summary>
-    public void Forget()
-    {
-        if (_isTaken)
-            _result.Reset();
-    }
-
     T IValueTaskSource<T>.GetResult(short token)
     {
         try
@@ -52,7 +42,7 @@ internal sealed class PendingOperation<T> : IValueTaskSource<T>
         }
         finally
         {
-            _isTaken = true;
+            _result.Reset(); // an idle connection keeps neither the memory of what it read nor who waited
         }
     }
 

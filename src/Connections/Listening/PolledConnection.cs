@@ -191,8 +191,6 @@ internal sealed partial class PolledConnection : ConnectionContext, IPolled, IDu
         _featureCount = 0;
         Items = null!;
         Transport = null!;
-        _reader.Forget();
-        Writer.Forget();
     }
 
     private void Leave(IPolledHeir heir)

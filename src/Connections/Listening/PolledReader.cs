@@ -151,13 +151,6 @@ internal sealed class PolledReader(PolledConnection connection, PolledSocket soc
         return rest;
     }
 
-    /// <summary>Lets go of who read last.</summary>
-    public void Forget()
-    {
-        lock (_lock)
-            _read.Forget();
-    }
-
     /// <summary>The poller says that something has come, or the end.</summary>
     public void OnEvents(uint events)
     {

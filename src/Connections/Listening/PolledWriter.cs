@@ -177,13 +177,6 @@ internal sealed class PolledWriter : PipeWriter, IThreadPoolWorkItem
         Wake();
     }
 
-    /// <summary>Lets go of who flushed last.</summary>
-    public void Forget()
-    {
-        lock (_lock)
-            _flush.Forget();
-    }
-
     /// <summary>The poller says that there is room, or that the peer is gone.</summary>
     public void OnWritable()
     {

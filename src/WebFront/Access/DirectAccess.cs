@@ -9,13 +9,14 @@ internal sealed class DirectAccess
     /// <summary>Users. Questions under way come on top, and are bounded by the commands of a connection.</summary>
     private const int MaxGranted = 64;
 
-    private readonly Dictionary<string, AccessGate> _users = [];
+    private Dictionary<string, AccessGate>? _users; // made when there is one to ask about
 
     /// <summary>The gate of a user; one that has just been made must be decided.</summary>
     public AccessGate GateTo(string user, out bool isNew)
     {
-        lock (_users)
+        lock (this)
         {
+            _users ??= [];
             isNew = !_users.TryGetValue(user, out var gate);
             if (!isNew)
                 return gate!;
@@ -30,10 +31,10 @@ internal sealed class DirectAccess
     /// <summary>It is decided.</summary>
     public void Decide(string user, AccessGate gate, AccessAnswer answer)
     {
-        lock (_users)
+        lock (this)
         {
-            if (!answer.Allowed.HasFlag(RoomOperation.Direct) && _users.GetValueOrDefault(user) == gate)
-                _users.Remove(user);
+            if (!answer.Allowed.HasFlag(RoomOperation.Direct) && _users!.GetValueOrDefault(user) == gate)
+                _users!.Remove(user);
         }
         gate.Open(answer);
     }
@@ -41,12 +42,12 @@ internal sealed class DirectAccess
     /// <summary>All is asked anew.</summary>
     public void Forget()
     {
-        lock (_users)
+        lock (this)
         {
-            foreach (var (user, gate) in _users)
+            foreach (var (user, gate) in _users ?? [])
             {
                 if (gate.IsOpen)
-                    _users.Remove(user);
+                    _users!.Remove(user);
             }
         }
     }

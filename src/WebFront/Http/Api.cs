@@ -80,9 +80,21 @@ internal sealed class Api(IOptions<FrontOptions> options, RequestLimits limits)
 
     private static ApiDepth Depth(string path) => new(1 + path.Split('/').Length);
 
-    private Task Serve(HttpContext context) => Problems.Guard(context, Run);
+    // Nothing is kept here of what it took to begin a stream, which may be idle for days.
+    private async Task Serve(HttpContext context)
+    {
+        var rest = await Begin(context);
+        await rest;
+    }
 
-    private async Task Run(HttpContext context)
+    private async Task<Task> Begin(HttpContext context)
+    {
+        var rest = Task.CompletedTask;
+        await Problems.Guard(context, async context => rest = await Run(context));
+        return rest;
+    }
+
+    private async Task<Task> Run(HttpContext context)
     {
         SecurityHeaders.SetForData(context.Response.Headers);
         await limits.Count(context);
@@ -100,8 +112,9 @@ internal sealed class Api(IOptions<FrontOptions> options, RequestLimits limits)
             {
                 await CheckPolicy(context, route);
                 CheckAccept(context.Request, route.IsStream ? s_events : s_json);
-                await route.Run(new ApiRequest(context, names, _maxBody));
-                return;
+                var request = new ApiRequest(context, names, _maxBody);
+                await route.Run(request);
+                return request.Rest;
             }
             allowed.AddRange(route.Methods);
         }

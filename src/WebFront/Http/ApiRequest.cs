@@ -23,6 +23,9 @@ internal sealed class ApiRequest(HttpContext context, IReadOnlyList<string> name
 
     public HttpContext Context => context;
 
+    /// <summary>What the answer goes on with when its endpoint has returned; ends with the answer.</summary>
+    public Task Rest { get; set; } = Task.CompletedTask;
+
     public GrainCalls Calls { get; } = context.RequestServices.GetRequiredService<GrainCalls>();
 
     /// <exception cref="ApiException">The name in the path is not allowed.</exception>

@@ -33,13 +33,13 @@ internal static class EventEndpoints
             context.Response.StatusCode = StatusCodes.Status204NoContent; // by which a browser knows that it is over
             return;
         }
-        await context.RequestServices.GetRequiredService<EventStreams>().Serve(context, room, id is null ? null : PositionOf(id), join);
+        request.Rest = await context.RequestServices.GetRequiredService<EventStreams>().Serve(context, room, id is null ? null : PositionOf(id), join);
     }
 
-    private static Task ServeSession(ApiRequest request)
+    private static async Task ServeSession(ApiRequest request)
     {
         RefuseRevoked(request.Context);
-        return request.Context.RequestServices.GetRequiredService<EventStreams>().ServeSession(request.Context);
+        request.Rest = await request.Context.RequestServices.GetRequiredService<EventStreams>().ServeSession(request.Context);
     }
 
     /// <summary>A front that has not the session asks the one that has: so clients need not come to the same one.</summary>

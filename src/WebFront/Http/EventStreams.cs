@@ -53,27 +53,27 @@ internal sealed class EventStreams : IDisposable
         static TimeSpan Max(TimeSpan one, TimeSpan other) => one > other ? one : other;
     }
 
-    /// <summary>Serves a stream to its end.</summary>
+    /// <summary>Serves a stream; the task in the result ends with it.</summary>
     /// <param name="context">The request.</param>
     /// <param name="room">Null for the inbox of who asks.</param>
     /// <param name="since">The position after which it goes on; null for the present.</param>
     /// <param name="join">What else a join to the room asks for.</param>
-    public async Task Serve(HttpContext context, string? room, (string Epoch, long Sequence)? since, StreamJoin join)
+    public Task<Task> Serve(HttpContext context, string? room, (string Epoch, long Sequence)? since, StreamJoin join)
     {
         var retry = Random.Shared.Next(LeastRetry, MostRetry);
         // The id is that of the first event, unless it has one of its own: what was missed comes behind it.
         var start = since is var (epoch, sequence)
             ? string.Create(CultureInfo.InvariantCulture, $"retry: {retry}\nid: {epoch}:{sequence}\n")
             : string.Create(CultureInfo.InvariantCulture, $"retry: {retry}\n");
-        await (room is null ? _inboxes : _rooms).StreamAsync(context, Command(room, since, join), (begun, first) => Begin(begun, first, () => Task.FromResult(start)));
+        return (room is null ? _inboxes : _rooms).StreamAsync(context, Command(room, since, join), (begun, first) => Begin(begun, first, () => Task.FromResult(start)));
     }
 
     /// <summary>Serves a whole session, whose client posts what it sends.</summary>
-    public async Task ServeSession(HttpContext context)
+    public Task<Task> ServeSession(HttpContext context)
     {
         var posted = new PostedSession();
         context.Items[typeof(PostedSession)] = posted;
-        await _sessions.StreamAsync(context, "{\"type\":\"ping\"}"u8.ToArray(), (begun, first) => Begin(begun, first, Start), posted.Input);
+        return _sessions.StreamAsync(context, "{\"type\":\"ping\"}"u8.ToArray(), (begun, first) => Begin(begun, first, Start), posted.Input);
 
         async Task<string> Start() => $$"""
             event: session

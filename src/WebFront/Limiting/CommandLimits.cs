@@ -76,7 +76,7 @@ internal sealed class CommandLimits
     public bool IsOver(Session session, CommandKind kind, int bytes, out Excess excess)
     {
         excess = default;
-        if (_isOff)
+        if (_isOff || session.IsStream) // which has one command, and that with a request, of which there are limits
             return false;
         var buckets = session.Buckets ??= new();
         if (kind == CommandKind.Publish && _publishes.IsOff)
