@@ -15,15 +15,13 @@ namespace Realtime.WebFront.Tests;
 [Collection(ClusterCollection.Name)] // not beside the other clusters: their load would be in the figures
 public sealed class FailureTests : IAsyncLifetime
 {
-    private static readonly TimeSpan s_frontLease = TimeSpan.FromSeconds(2);
-
     private InProcessTestCluster _cluster = null!;
 
     public async ValueTask InitializeAsync()
     {
         var builder = new InProcessTestClusterBuilder(3);
         builder.ConfigureHost(host => host.Configuration.AddEnvironmentVariables()); // as in Cluster
-        builder.ConfigureSilo((_, silo) => silo.UseClusterTimings().AddRealtime().Configure<Silo.Fronts.LeaseOptions>(leases => leases.FrontLease = s_frontLease));
+        builder.ConfigureSilo((_, silo) => silo.UseClusterTimings().AddRealtime());
         builder.ConfigureClient(client => client.UseClusterTimings().AddRealtimeClient());
         _cluster = builder.Build();
         await _cluster.DeployAsync();

@@ -63,7 +63,7 @@ public sealed class RevocationTests(Cluster cluster)
     public async Task A_block_ends_by_itself()
     {
         await using var front = await cluster.StartFront();
-        await User.Block(TimeSpan.FromSeconds(1));
+        await User.Block(TimeSpan.FromSeconds(5)); // longer than the next request takes
         Assert.Equal(HttpStatusCode.Forbidden, (await Refusal(front, $"?user={_user}")).Item1);
         using var bound = new CancellationTokenSource(TestClient.Bound);
         while ((await Refusal(front, $"?user={_user}")).Item1 != HttpStatusCode.SwitchingProtocols)
