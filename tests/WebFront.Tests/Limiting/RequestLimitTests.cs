@@ -37,9 +37,13 @@ public sealed class RequestLimitTests(Cluster cluster)
     {
         await using var limited = await Start(cluster, Rate("Requests", 20, 1));
         var begin = Stopwatch.GetTimestamp();
-        for (var i = 0; i < 11; i++)
+        using var bound = new CancellationTokenSource(TestClient.Bound);
+        var asked = 0;
+        for (; asked < 11 || limited.Met("requests") == 0; asked++) // on a slow machine it takes more until one comes too early
+        {
+            bound.Token.ThrowIfCancellationRequested();
             Assert.Equal(HttpStatusCode.OK, (await limited.Front.Http.GetAsync("/api/cluster")).StatusCode);
-        Assert.InRange(Stopwatch.GetElapsedTime(begin).TotalSeconds, 0.45, 20);
-        Assert.True(limited.Met("requests") > 0);
+        }
+        Assert.InRange(Stopwatch.GetElapsedTime(begin).TotalSeconds, ((asked - 1) / 20.0) - 0.05, double.MaxValue);
     }
 }
