@@ -1,3 +1,7 @@
+using Microsoft.AspNetCore.Server.Kestrel.Core;
+using Microsoft.Extensions.Options;
+using Realtime.Connections;
+
 namespace Realtime.Server;
 
 /// <summary>Where a role listens unless the configuration says otherwise.</summary>
@@ -21,5 +25,8 @@ internal static class Listening
         if (s_settings.All(setting => string.IsNullOrEmpty(builder.Configuration[setting])) && !builder.Configuration.GetSection("Kestrel:Endpoints").Exists())
             builder.WebHost.UseUrls(address);
         builder.WebHost.ConfigureKestrel(kestrel => kestrel.AddServerHeader = false);
+        // Whoever sends a request byte by byte has no longer than for the rest of the handshake.
+        builder.Services.AddOptions<KestrelServerOptions>().Configure<IOptions<ConnectionOptions>>(
+            static (kestrel, connections) => kestrel.Limits.RequestHeadersTimeout = connections.Value.HandshakeTimeout);
     }
 }
