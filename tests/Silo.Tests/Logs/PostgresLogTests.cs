@@ -115,6 +115,27 @@ public sealed class PostgresLogTests(PostgresFixture postgres) : IAsyncLifetime
     }
 
     [Fact]
+    public async Task Messages_of_inboxes_go_when_they_are_as_old_as_inboxes_keep_them()
+    {
+        await using var logs = new TestLogs(_database, new RoomOptions { HistoryAge = TimeSpan.FromMinutes(10) }, _time);
+        var at = _time.GetUtcNow().ToUnixTimeMilliseconds();
+        var (room, inbox) = (await logs.Open(), await logs.Open(" inbox:bob"));
+        await Append(room, Entries.Of(room, 1, at: at));
+        await Append(inbox, Entries.Of(inbox, 1, id: "1", at: at));
+        _time.Advance(TimeSpan.FromMinutes(11));
+        await logs.Trimmer.TrimAges().WaitAsync(TestLogs.Bound);
+        Assert.Equal(1L, await logs.Execute("SELECT count(*) FROM realtime_messages"));
+        _time.Advance(TimeSpan.FromDays(7) - TimeSpan.FromMinutes(12)); // Inbox:Age, less a minute
+        await logs.Trimmer.TrimAges().WaitAsync(TestLogs.Bound);
+        Assert.Equal([1], (await logs.Open(" inbox:bob")).Messages.Select(message => message.Sequence));
+        _time.Advance(TimeSpan.FromMinutes(2));
+        await logs.Trimmer.TrimAges().WaitAsync(TestLogs.Bound);
+        Assert.Equal(0L, await logs.Execute("SELECT count(*) FROM realtime_messages"));
+        var again = await logs.Open(" inbox:bob");
+        Assert.Equal((inbox.Epoch, 1, 0), (again.Epoch, again.Sequence, again.Messages.Length)); // the numbers go on
+    }
+
+    [Fact]
     public async Task What_is_too_old_goes_also_when_nobody_has_the_room_open_any_more_and_its_numbers_go_on()
     {
         var options = new RoomOptions { HistoryAge = TimeSpan.FromMinutes(10), DedupeWindow = TimeSpan.FromMinutes(5) };

@@ -197,6 +197,26 @@ public sealed class SqliteLogTests : IAsyncDisposable
     }
 
     [Fact]
+    public async Task Messages_of_inboxes_go_when_they_are_as_old_as_inboxes_keep_them()
+    {
+        var at = _time.GetUtcNow().ToUnixTimeMilliseconds();
+        var (room, inbox) = (await _file.Open(), await _file.Open(" inbox:bob"));
+        await Append(room, Entries.Of(room, 1, at: at));
+        await Append(inbox, Entries.Of(inbox, 1, id: "1", at: at));
+        _time.Advance(TimeSpan.FromMinutes(11));
+        await _file.Trimmer.TrimAges().WaitAsync(TestLogs.Bound);
+        Assert.Equal(1, await _file.Count("messages"));
+        _time.Advance(TimeSpan.FromDays(7) - TimeSpan.FromMinutes(11)); // Inbox:Age, to the millisecond
+        await _file.Trimmer.TrimAges().WaitAsync(TestLogs.Bound);
+        Assert.Equal([1], (await _file.Open(" inbox:bob")).Messages.Select(message => message.Sequence));
+        _time.Advance(TimeSpan.FromMilliseconds(1));
+        await _file.Trimmer.TrimAges().WaitAsync(TestLogs.Bound);
+        Assert.Equal((0, 2), (await _file.Count("messages"), await _file.Count("rooms")));
+        var again = await _file.Open(" inbox:bob");
+        Assert.Equal((inbox.Epoch, 1, 0), (again.Epoch, again.Sequence, again.Messages.Length)); // the numbers go on
+    }
+
+    [Fact]
     public async Task A_file_of_an_earlier_release_takes_state_and_what_has_expired_or_is_of_a_forgotten_room_goes()
     {
         await _file.Execute("DROP TRIGGER state_rooms");
