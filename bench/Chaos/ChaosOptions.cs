@@ -20,8 +20,11 @@ internal sealed record ChaosOptions
     /// <summary>Who only hear, each in one room. 1 to 10,000.</summary>
     public int Members { get; private set; } = 200;
 
-    /// <summary>Who hear one room each by server-sent events. 0 to 1,000.</summary>
+    /// <summary>Who hear one room each by server-sent events; unless it is 0, each inbox has such a device too. 0 to 1,000.</summary>
     public int Streams { get; private set; } = 20;
+
+    /// <summary>Who hear one room each, and publish there once a second, in a session without a WebSocket. 0 to 1,000.</summary>
+    public int Sessions { get; private set; } = 10;
 
     /// <summary>1 to 1,000.</summary>
     public int Rooms { get; private set; } = 20;
@@ -48,7 +51,7 @@ internal sealed record ChaosOptions
     public string? Out { get; private set; }
 
     private static readonly string[] s_names =
-        ["--seconds", "--kill-every", "--publishers", "--rate", "--members", "--streams", "--rooms", "--inboxes", "--fronts", "--silos", "--seed", "--log", "--out"];
+        ["--seconds", "--kill-every", "--publishers", "--rate", "--members", "--streams", "--sessions", "--rooms", "--inboxes", "--fronts", "--silos", "--seed", "--log", "--out"];
 
     /// <summary>Reads the command line.</summary>
     /// <exception cref="ArgumentException">An option is unknown, without its value or out of its range.</exception>
@@ -76,6 +79,7 @@ internal sealed record ChaosOptions
                 case "--rate": options.Rate = Whole(1, 20_000); break;
                 case "--members": options.Members = Whole(1, 10_000); break;
                 case "--streams": options.Streams = Whole(0, 1_000); break;
+                case "--sessions": options.Sessions = Whole(0, 1_000); break;
                 case "--rooms": options.Rooms = Whole(1, 1_000); break;
                 case "--inboxes": options.Inboxes = Whole(0, 1_000); break;
                 case "--fronts": options.Fronts = Whole(1, 16); break;

@@ -19,9 +19,10 @@ internal static class Report
         output.WriteLine();
         Row("servers, log", $"{(options.UsesProcesses ? "processes" : "in process")}, {(options.UsesPostgresLog ? "postgres" : "memory")}");
         Row("silos, fronts, rooms", $"{options.Silos}, {options.Fronts}, {options.Rooms}");
-        Row("inboxes, of two devices each", $"{options.Inboxes}");
+        Row("inboxes, of two devices each", $"{options.Inboxes}{(options.Streams > 0 ? ", and a stream" : "")}");
         Row("members, publishers", $"{options.Members}, {options.Publishers}");
-        Row("streams, reconnects, resumed", $"{options.Streams}, {CountOfStreams(EventKind.Connected) - result.Streams.Count}, {CountOfStreams(EventKind.Joined, true)}");
+        Row("streams, reconnects, resumed", $"{result.Streams.Count}, {CountOfStreams(EventKind.Connected) - result.Streams.Count}, {CountOfStreams(EventKind.Joined, true)}");
+        Row("sessions without a WebSocket", $"{options.Sessions}");
         Row("seconds", $"{result.Length.TotalSeconds:0}");
         Row("publishes", $"{publishes.Count}");
         Row("acks", $"{acked.Length}  (p50 {At(waits, 0.5):0} ms, p99 {At(waits, 0.99):0} ms, longest {At(waits, 1):0} ms)");

@@ -14,6 +14,9 @@ internal sealed class Run(ChaosOptions options, ICluster cluster, WebhookListene
     /// </summary>
     private static readonly TimeSpan s_rest = TimeSpan.FromSeconds(30);
 
+    // Publishes a second of each session without a WebSocket, besides.
+    private const double SessionRate = 1;
+
     // Of the rate of rooms, besides.
     private const double InboxShare = 0.1;
 
@@ -56,11 +59,12 @@ internal sealed class Run(ChaosOptions options, ICluster cluster, WebhookListene
             [.. _clients.Select(client => client.History), webhooks.HistoryOf(_rooms)], [.. _publishers.SelectMany(publisher => publisher.Publishes)],
             ends, options.UsesPostgresLog);
         ClientHistory[] streams = [.. _streams.Select(stream => stream.History)];
+        ClientHistory[] roomStreams = [.. streams.Where(stream => Inbox.UserOf(stream.Rooms[0]) is null)];
         Result = new RunResult(history, Checker.Check(history), _strikes, end - start,
             Silences([.. history.Clients.Where(client => client.Client != WebhookListener.Name && !streams.Contains(client) && client.Rooms.All(room => Inbox.UserOf(room) is null))]))
         {
             Streams = streams,
-            StreamSilences = streams.Length > 0 ? Silences(streams) : [],
+            StreamSilences = roomStreams.Length > 0 ? Silences(roomStreams) : [],
             Webhooks = (webhooks.Requests, webhooks.Repeats),
         };
 
@@ -89,12 +93,21 @@ internal sealed class Run(ChaosOptions options, ICluster cluster, WebhookListene
             _clients.Add(new Client($"member{i}", $"member{i}", [_rooms[i % _rooms.Length]], [], () => cluster.Fronts, clock));
         for (var i = 0; i < options.Streams; i++)
             _streams.Add(new StreamClient($"stream{i}", _rooms[i % _rooms.Length], () => cluster.Fronts, clock));
-        _clients.AddRange(_streams);
+        for (var i = 0; i < options.Sessions; i++)
+        {
+            string[] rooms = [_rooms[i % _rooms.Length]];
+            var client = new Client($"session{i}", $"session{i}", rooms, [], () => cluster.Fronts, clock, PostedLine.Among(() => cluster.Fronts));
+            _clients.Add(client);
+            _publishers.Add(new Publisher(client, rooms, SessionRate, clock));
+        }
         foreach (var inbox in _inboxes)
         {
+            if (options.Streams > 0)
+                _streams.Add(new StreamClient($"{Inbox.UserOf(inbox)}'s page", inbox, () => cluster.Fronts, clock));
             foreach (var device in new[] { "phone", "desktop" })
                 _clients.Add(new Client($"{Inbox.UserOf(inbox)}'s {device}", Inbox.UserOf(inbox)!, [inbox], [], () => cluster.Fronts, clock));
         }
+        _clients.AddRange(_streams);
         if (_inboxes.Length == 0)
             return;
         var writer = new Client("writer", "writer", [], _inboxes, () => cluster.Fronts, clock);

@@ -1,6 +1,4 @@
-using System.Collections.Concurrent;
 using System.Diagnostics;
-using System.Net.WebSockets;
 using System.Text.Json.Nodes;
 using System.Threading.Channels;
 using Realtime.Chaos.Checking;
@@ -16,11 +14,10 @@ namespace Realtime.Chaos.Clients;
 /// <param name="user">Whose device it is.</param>
 /// <param name="rooms">What it is in: rooms, or the user's inbox.</param>
 /// <param name="inboxes">Others' inboxes that it writes to.</param>
-internal sealed class Client(string name, string user, string[] rooms, string[] inboxes, Func<IReadOnlyList<Uri>> fronts, Stopwatch clock) : IMember
+/// <param name="open">What carries its frames; a WebSocket when null.</param>
+internal sealed class Client(
+    string name, string user, string[] rooms, string[] inboxes, Func<IReadOnlyList<Uri>> fronts, Stopwatch clock, OpenLine? open = null) : IMember
 {
-    /// <summary>How long the opening handshake may take; the JavaScript client has 10 s, and here the way is short.</summary>
-    private static readonly TimeSpan s_openTimeout = TimeSpan.FromSeconds(5);
-
     /// <summary>A connection that lived this long was a good one: the next loss starts the back-off afresh.</summary>
     private static readonly TimeSpan s_stableAfter = TimeSpan.FromSeconds(5);
 
@@ -94,21 +91,9 @@ internal sealed class Client(string name, string user, string[] rooms, string[] 
     /// <summary>One connection from its opening to its loss; false when it could not be opened.</summary>
     private async Task<bool> Connect(CancellationToken stopping)
     {
-        using var socket = new ClientWebSocket();
-        socket.Options.KeepAliveInterval = TimeSpan.FromSeconds(5);
-        socket.Options.KeepAliveTimeout = TimeSpan.FromSeconds(10);
-        using (var bound = CancellationTokenSource.CreateLinkedTokenSource(stopping))
-        {
-            bound.CancelAfter(s_openTimeout);
-            try
-            {
-                await socket.ConnectAsync(new Uri(_fronts.Next(), $"/ws?user={user}"), bound.Token);
-            }
-            catch (Exception exception) when (exception is WebSocketException or OperationCanceledException)
-            {
-                return false;
-            }
-        }
+        using var line = await (open ?? SocketLine.Open)(_fronts.Next(), user, stopping);
+        if (line is null)
+            return false;
         var frames = Channel.CreateUnbounded<string>(new UnboundedChannelOptions { SingleReader = true });
         lock (_gate)
         {
@@ -121,8 +106,12 @@ internal sealed class Client(string name, string user, string[] rooms, string[] 
         using var ended = CancellationTokenSource.CreateLinkedTokenSource(stopping);
         lock (_gate)
             _cut = ended.Cancel;
-        var sending = Send(socket, frames.Reader, ended.Token);
-        var why = await Receive(socket, ended.Token);
+        var sending = line.Send(frames.Reader, ended.Token);
+        var why = await line.Receive(frame =>
+        {
+            lock (_gate)
+                Received(frame);
+        }, ended.Token);
         lock (_gate)
         {
             _out = null;
@@ -133,47 +122,6 @@ internal sealed class Client(string name, string user, string[] rooms, string[] 
         await ended.CancelAsync();
         await sending;
         return true;
-    }
-
-    private static async Task Send(ClientWebSocket socket, ChannelReader<string> frames, CancellationToken stopping)
-    {
-        try
-        {
-            await foreach (var frame in frames.ReadAllAsync(stopping))
-                await socket.SendAsync(System.Text.Encoding.UTF8.GetBytes(frame), WebSocketMessageType.Text, true, stopping);
-        }
-        catch (Exception exception) when (exception is WebSocketException or OperationCanceledException or ObjectDisposedException or InvalidOperationException)
-        {
-            // The receiving side tells of the loss.
-        }
-    }
-
-    private async Task<string> Receive(ClientWebSocket socket, CancellationToken stopping)
-    {
-        var buffer = new byte[16 * 1024]; // frames here are some hundred bytes
-        var length = 0;
-        try
-        {
-            while (true)
-            {
-                if (length == buffer.Length)
-                    Array.Resize(ref buffer, 2 * length);
-                var part = await socket.ReceiveAsync(buffer.AsMemory(length), stopping);
-                if (part.MessageType == WebSocketMessageType.Close)
-                    return $"closed: {(int?)socket.CloseStatus} {socket.CloseStatusDescription}";
-                length += part.Count;
-                if (!part.EndOfMessage)
-                    continue;
-                var frame = ServerFrame.Parse(buffer.AsSpan(0, length));
-                length = 0;
-                lock (_gate)
-                    Received(frame);
-            }
-        }
-        catch (Exception exception) when (exception is WebSocketException or OperationCanceledException)
-        {
-            return exception.Message;
-        }
     }
 
     private void Received(ServerFrame frame)

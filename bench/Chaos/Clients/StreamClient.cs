@@ -7,12 +7,14 @@ using Realtime.Chaos.Checking;
 namespace Realtime.Chaos.Clients;
 
 /// <summary>
-/// A member of one room behind server-sent events, which does what a browser's <c>EventSource</c> does: it comes back with the id of the
+/// A member of one room, or a device with its user's inbox, behind server-sent events, which does what a browser's <c>EventSource</c> does: it comes back with the id of the
 /// last event, after the time that the server has said, and mends nothing. Other than a browser it comes back after a refusal too.
 /// </summary>
-/// <param name="name">Tells clients apart; its user too.</param>
+/// <param name="name">Tells clients apart; in a room its user too.</param>
+/// <param name="room">What it hears: a room, or the inbox of the user.</param>
 internal sealed class StreamClient(string name, string room, Func<IReadOnlyList<Uri>> fronts, Stopwatch clock) : IMember
 {
+    private readonly string? _inboxOf = Inbox.UserOf(room);
     /// <summary>How long the first event may take: it comes when the room has answered, whose silo may just have died.</summary>
     private static readonly TimeSpan s_openTimeout = TimeSpan.FromSeconds(15);
 
@@ -69,7 +71,7 @@ internal sealed class StreamClient(string name, string room, Func<IReadOnlyList<
     /// <summary>One stream from its request to its end.</summary>
     private async Task<Outcome> Connect(CancellationToken stopping)
     {
-        var address = new UriBuilder(_fronts.Next()) { Scheme = Uri.UriSchemeHttp, Path = $"/api/rooms/{room}/events", Query = $"user={name}" }.Uri;
+        var address = new UriBuilder(_fronts.Next()) { Scheme = Uri.UriSchemeHttp, Path = _inboxOf is null ? $"/api/rooms/{room}/events" : "/api/inbox/events", Query = $"user={_inboxOf ?? name}" }.Uri;
         using var request = new HttpRequestMessage(HttpMethod.Get, address) { Headers = { { "Accept", "text/event-stream" } } };
         if (_lastEventId.Length > 0)
             request.Headers.Add("Last-Event-ID", _lastEventId);
@@ -139,7 +141,7 @@ internal sealed class StreamClient(string name, string room, Func<IReadOnlyList<
     {
         switch (type)
         {
-            case "joined":
+            case "joined" or "inbox":
                 Write(new HistoryEvent(clock.Elapsed, EventKind.Joined, room, frame.At, frame.Recovered));
                 lock (_gate)
                 {
@@ -149,7 +151,7 @@ internal sealed class StreamClient(string name, string room, Func<IReadOnlyList<
                         _position = frame.At;
                 }
                 break;
-            case "message" when frame.Room == room:
+            case "message" when _inboxOf is null ? frame.Room == room : frame.To == _inboxOf && frame.At.Epoch.Length > 0:
                 var isRepeat = _position is { } before && before.Epoch == frame.At.Epoch && frame.At.Sequence <= before.Sequence;
                 Write(new HistoryEvent(clock.Elapsed, isRepeat ? EventKind.Repeat : EventKind.Message, room, frame.At, Content: frame.Content));
                 if (!isRepeat)
