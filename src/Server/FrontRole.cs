@@ -28,6 +28,7 @@ internal static class FrontRole
         else
             builder.UseOrleans(silo => silo.UseSingleProcess().AddRealtime());
         builder.AddRealtimeFront();
+        RequestPace.Add(builder.Services);
         // A front waits for the cluster, and a silo for the database of its log.
         if (settings.IsFront || LogSettings.Read(builder.Configuration).UsesPostgres)
         {

@@ -46,6 +46,18 @@ internal sealed class RequestLimits
     /// <exception cref="ApiException">It is more than the caller may have now.</exception>
     public ValueTask CountMore(HttpContext context, int messages) => Take(context, Math.Min(messages, _burst) - 1);
 
+    /// <summary>Counts an answered request that nothing else counts, by its address; completes when it would have been its turn, or it has waited for long enough.</summary>
+    public ValueTask Pace(HttpContext context)
+    {
+        if (_rate.IsOff)
+            return default;
+        var wait = Reserve((null, AddressKey.Of(context.Connection.RemoteIpAddress, loopbackCounts: true)), 1);
+        if (wait == TimeSpan.Zero)
+            return default;
+        _metrics.Met(Limit.Requests);
+        return new(Delay(wait < s_longestWait ? wait : s_longestWait, context.RequestAborted));
+    }
+
     private ValueTask Take(HttpContext context, int permits)
     {
         if (permits <= 0 || _rate.IsOff)

@@ -2,6 +2,7 @@ using System.Diagnostics;
 using System.Net;
 using System.Net.Http.Json;
 using System.Text.Json.Nodes;
+using Realtime.Server;
 using static Realtime.WebFront.Tests.Limiting.LimitedFront;
 
 namespace Realtime.WebFront.Tests.Limiting;
@@ -45,5 +46,21 @@ public sealed class RequestLimitTests(Cluster cluster)
             Assert.Equal(HttpStatusCode.OK, (await limited.Front.Http.GetAsync("/api/cluster")).StatusCode);
         }
         Assert.InRange(Stopwatch.GetElapsedTime(begin).TotalSeconds, ((asked - 1) / 20.0) - 0.05, double.MaxValue);
+    }
+
+    [Theory]
+    [InlineData("/nothing", HttpStatusCode.NotFound)]
+    [InlineData("/health/live", HttpStatusCode.OK)]
+    [InlineData("/api/cluster", HttpStatusCode.Unauthorized)]
+    public async Task What_no_limit_counts_holds_its_connection_up(string path, HttpStatusCode status)
+    {
+        await using var front = await Front.Start(cluster.Client, null, [("Limits:Enabled", "true"), .. Rate("Requests", 20, 1)], map: app => app.MapFront(),
+            build: builder => RequestPace.Add(builder.Services));
+        using var http = new HttpClient { BaseAddress = front.Address };
+        http.DefaultRequestHeaders.Authorization = new("Bearer", "wrong");
+        var begin = Stopwatch.GetTimestamp();
+        for (var i = 0; i < 11; i++)
+            Assert.Equal(status, (await http.GetAsync(path)).StatusCode);
+        Assert.InRange(Stopwatch.GetElapsedTime(begin).TotalSeconds, 0.4, 20);
     }
 }
