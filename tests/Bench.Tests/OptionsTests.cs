@@ -28,6 +28,14 @@ public sealed class OptionsTests
         Assert.Equal(["--A:B=c", "--quick"], options.Settings);
     }
 
+    [Fact]
+    public void A_part_of_the_attacks_is_no_result_to_keep()
+    {
+        var options = Options.Parse(["attacks", "--only", "HTTP"], "/repository");
+
+        Assert.Equal(("HTTP", 3, "/repository/artifacts/bench"), (options.Only, options.Runs, options.Output));
+    }
+
     [Theory]
     [InlineData("fanuot", "unknown scenario 'fanuot'; there are fanout, paced")]
     [InlineData("--targets apache", "unknown target 'apache'; there are floor, realtime")]

@@ -9,7 +9,7 @@ namespace Realtime.Bench.Load;
 /// <param name="Before">Sent once.</param>
 /// <param name="Repeat">Sent over and over; empty for a connection that only stays.</param>
 /// <param name="Reads">Whether it reads what it is answered.</param>
-/// <param name="Stays">Otherwise it closes after the upgrade, and comes again.</param>
+/// <param name="Stays">Otherwise it closes after the upgrade, or a request that is sent once, and comes again.</param>
 internal sealed record AttackConnection(string? Path, byte[] Before, byte[] Repeat, bool Reads = true, bool Stays = true);
 
 /// <summary>Connections that do what nobody should, each on a thread of its own. One that the server lets go comes again, as an attacker would.</summary>
@@ -63,9 +63,13 @@ internal sealed class Attacker : IDisposable
                     _stop.Token.WaitHandle.WaitOne(s_pause);
                     continue;
                 }
+                if (connection.Before.Length > 0)
+                    socket.Send(connection.Before);
                 if (!connection.Stays)
+                {
+                    _stop.Token.WaitHandle.WaitOne(connection.Path is null ? 1 : 0); // a request that nobody waits for has to come in first
                     continue;
-                socket.Send(connection.Before);
+                }
                 socket.Blocking = false;
                 Repeat(socket, connection, buffer);
             }

@@ -43,8 +43,19 @@ internal sealed class AttackScenario() : Scenario("attacks", "Polite clients whi
         new("4 that join new rooms and leave them", s_polite,
             Talkers(4, [], Repeat(2000, i => i % 2 == 0 ? Join($"new{i}") : $$"""{"type":"leave","room":"new{{i - 1}}"}"""))),
         new("4 that come and go", s_polite, [.. Enumerable.Range(0, 4).Select(i => new AttackConnection(Path(i), [], [], Stays: false))]),
-        new("4 of HTTP requests", s_polite, [.. Enumerable.Range(0, 4).Select(_ => new AttackConnection(null, [],
-            Encoding.ASCII.GetBytes(string.Concat(Enumerable.Repeat("GET /api/rooms/r0 HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n", 20)))))]),
+        new("4 of HTTP requests", s_polite, Requests(4, string.Concat(Repeat(20, _ => "GET /api/rooms/r0 HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")))),
+        new("4 of batches of 1,000 messages", s_polite, Requests(4, Post("/api/batch",
+            $"[{string.Join(',', Repeat(1000, i => $$"""{"room":"batch{{i % 10}}","content":"{{Text(900)}}"}"""))}]"))),
+        new("4 that open streams of events and drop them", s_polite, Droppers(4, i => $"GET /api/rooms/r0/events?user=attacker{i} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")),
+        new("4 that open sessions without a WebSocket and drop them", s_polite, Droppers(4, i => $"GET /api/session/events?user=attacker{i} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")),
+        new("4 of requests with 30 KB of headers", s_polite,
+            Requests(4, $"GET /ws?user=attacker HTTP/1.1\r\nHost: 127.0.0.1\r\nCookie: {Text(14_000)}\r\nSec-WebSocket-Protocol: {string.Concat(Repeat(7000, _ => "a,"))}a\r\n\r\n")),
+        new("200 that send half of a request", s_polite, [.. Enumerable.Range(0, 200).Select(_ => new AttackConnection(null, Encoding.ASCII.GetBytes("GET /ws HTTP/1.1\r\nHost: 127"), []))]),
+        new("4 that join a room with a full state and leave it", s_polite, Talkers(4,
+            [Join("full"), .. Repeat(15, i => $$"""{"type":"message","room":"full","key":"k{{i}}","content":"{{Text(60_000)}}"}""")],
+            Repeat(100, i => i % 2 == 0 ? """{"type":"leave","room":"full"}""" : """{"type":"join","room":"full","state":true}"""))),
+        new("4 that renew with wrong tokens", s_polite, Talkers(4, [], Repeat(20, _ => $$"""{"type":"refresh","id":"r","token":"{{Text(8000)}}"}"""))),
+        new("4 that call what is not there", s_polite, Talkers(4, [], Repeat(100, _ => """{"type":"call","id":"c","method":"nothing"}"""))),
         new("1 that joins and leaves a room of 3,000, and asks for its members", new() { Connections = 3000, Rate = 10 },
             Talkers(1, [], Repeat(300, i => (i % 3) switch
             {
@@ -113,6 +124,15 @@ internal sealed class AttackScenario() : Scenario("attacks", "Polite clients whi
         var frames = Attacker.Frames(repeat);
         return [.. Enumerable.Range(0, connections).Select(i => new AttackConnection(Path(i), Attacker.Frames(before), frames, reads))];
     }
+
+    private static AttackConnection[] Requests(int connections, string repeat) =>
+        [.. Enumerable.Range(0, connections).Select(_ => new AttackConnection(null, [], Encoding.ASCII.GetBytes(repeat)))];
+
+    private static AttackConnection[] Droppers(int connections, Func<int, string> request) =>
+        [.. Enumerable.Range(0, connections).Select(i => new AttackConnection(null, Encoding.ASCII.GetBytes(request(i)), [], Stays: false))];
+
+    private static string Post(string path, string body) =>
+        $"POST {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\nContent-Length: {body.Length}\r\n\r\n{body}";
 
     private static string Path(int user) => $"/ws?user=attacker{user}";
 
