@@ -116,6 +116,16 @@ internal sealed partial class LoadClient : IDisposable
         {
             var now = Clock.Now;
             var wait = Clock.Second / 10;
+            var due = end;
+            if (period > 0)
+            {
+                // Stamped with the time at which it is due, so that a generator that is late does not hide latency; all that was due is sent.
+                while ((due = start + (long)((_sent - first) * period)) <= now && due < end)
+                {
+                    _sendLag = Math.Max(_sendLag, now - due);
+                    Publish(due);
+                }
+            }
             if (now >= end)
             {
                 if (_done == _sent || now - Math.Max(_lastDelivery, end) > _workload.Patience.Nanoseconds())
@@ -129,16 +139,7 @@ internal sealed partial class LoadClient : IDisposable
                     break;
             }
             else
-            {
-                // Stamped with the time at which it is due, so that a generator that is late does not hide latency.
-                long due;
-                while ((due = start + (long)((_sent - first) * period)) <= now && due < end)
-                {
-                    _sendLag = Math.Max(_sendLag, now - due);
-                    Publish(due);
-                }
                 wait = Math.Max(0, due - Clock.Now);
-            }
             Step(wait);
         }
         var seconds = (Math.Max(_lastDelivery, start + 1) - start) / 1e9;
