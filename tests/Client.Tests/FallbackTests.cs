@@ -159,7 +159,8 @@ public sealed class FallbackTests(RealServer server)
         var statuses = client.Statuses();
         var connecting = client.ConnectAsync();
         await statuses.Next(status => status.Attempt == 9);
-        Assert.InRange(proxy.Requests, 3, 5);
+        // Three WebSockets, then one of each in turn; there may have been more by now.
+        Assert.True(proxy.Requests >= 3 && proxy.Upgrades >= proxy.Requests, $"{proxy.Requests} without a WebSocket, {proxy.Upgrades} with one");
         proxy.Now = UpgradeProxy.Mind.Refuses;
         Assert.Equal(RealtimeTransport.ServerSentEvents, (await statuses.Next(status => status.State == RealtimeState.Connected)).Transport);
         await connecting.Soon();

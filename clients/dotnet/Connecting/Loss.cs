@@ -41,6 +41,9 @@ internal readonly record struct Loss(int Code, string Reason)
     /// <summary>How long to stay away at the least, by the server's words.</summary>
     public TimeSpan? Hint { get; init; }
 
+    /// <summary>Whether it was a frame of the server's that was too long, and none of ours.</summary>
+    public bool WasReceived { get; init; }
+
     /// <summary>Who is to blame that there is no connection.</summary>
     public Blame Blames { get; init; }
 

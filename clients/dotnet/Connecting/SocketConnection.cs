@@ -143,7 +143,7 @@ internal sealed class SocketConnection(WebSocket socket, Session session)
         }
         catch (FrameTooLongException)
         {
-            End(new(Loss.TooBig, $"The server sent a frame of more than {session.Options.MaxReceiveBytes} bytes (the option {nameof(RealtimeClientOptions.MaxReceiveBytes)})."));
+            End(new(Loss.TooBig, $"The server sent a frame of more than {session.Options.MaxReceiveBytes} bytes (the option {nameof(RealtimeClientOptions.MaxReceiveBytes)}).") { WasReceived = true });
         }
         catch (Exception exception)
         {

@@ -186,7 +186,7 @@ internal sealed partial class Session
                 return;
             Log.Reconnects(Logger, loss.Code, loss.Reason, attempt, retryAt - Time.GetUtcNow());
             Disconnect(new(RealtimeErrorCodes.Offline, "The connection was lost before the server answered."));
-            if (loss.Code == Loss.TooBig && _outbox.Largest() is { } largest && _outbox.Take(largest))
+            if (loss is { Code: Loss.TooBig, WasReceived: false } && _outbox.Largest() is { } largest && _outbox.Take(largest))
                 largest.Fail(new(RealtimeErrorCodes.TooBig, loss.Reason.Length > 0 ? loss.Reason : "The message is too large for the server.") { Room = largest.Room });
             foreach (var item in _outbox.All.Where(item => item.IsSent).ToArray())
             {
