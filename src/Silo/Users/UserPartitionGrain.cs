@@ -20,14 +20,16 @@ internal sealed partial class UserPartitionGrain(
 
     private long Key => this.GetPrimaryKeyLong();
 
-    public override Task OnActivateAsync(CancellationToken cancellationToken)
+    public override async Task OnActivateAsync(CancellationToken cancellationToken)
     {
         if (Key is < 0 or >= IUserPartitionGrain.Count)
             throw new ArgumentException($"There is no partition {Key} of users; there are 0 to {IUserPartitionGrain.Count - 1}.");
         foreach (var front in _users.Fronts) // handed over by another silo
             lease.WatchUsers(front, Key);
         KeepAlive();
-        return Task.CompletedTask;
+        // Until it waits for the first time, an activation holds Orleans' lock of it, also through its first calls. A new inbox calls its partition so, and a new
+        // partition the inbox: each would wait for the other's lock, and the silo's threads after them.
+        await Task.Yield();
     }
 
     public override Task OnDeactivateAsync(DeactivationReason reason, CancellationToken cancellationToken)
