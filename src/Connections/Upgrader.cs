@@ -179,6 +179,7 @@ public sealed partial class Upgrader
     private async Task<bool> RefuseAsync(HttpContext context, UpgradeRefusal refusal)
     {
         Log.UpgradeRefused(_endpoint.Services.Logger, refusal.Status, refusal.Reason);
+        _endpoint.Services.Metrics.Refused(Label(refusal));
         var response = context.Response;
         response.StatusCode = refusal.Status;
         response.Headers.Remove(HeaderNames.SecWebSocketAccept);
@@ -193,6 +194,17 @@ public sealed partial class Upgrader
         await response.WriteAsync(refusal.Reason + "\n", context.RequestAborted);
         return false;
     }
+
+    // Reasons are words for people; a few stand for all of them.
+    private static string Label(in UpgradeRefusal refusal) => refusal == s_shutsDown ? "shutting_down" : refusal.Status switch
+    {
+        StatusCodes.Status401Unauthorized => "unauthorized",
+        StatusCodes.Status403Forbidden => "forbidden",
+        StatusCodes.Status429TooManyRequests => "rate_limited",
+        StatusCodes.Status503ServiceUnavailable => "full",
+        < StatusCodes.Status500InternalServerError => "bad_request",
+        _ => "_OTHER",
+    };
 
     // Of the socket that is under whatever layers there are. That of HTTP/2 says nothing about one of its streams.
     private static Func<long?> Acknowledged(HttpContext context, bool http2)

@@ -99,6 +99,9 @@ public sealed record FrontEvent
     /// <summary>For <see cref="FrontEventKind.Ephemeral"/>: of the room's messages with it and this sender only the newest is of use; null for none.</summary>
     [Id(12)] public string? Key { get; init; }
 
+    /// <summary>Where it comes from, of a message that is measured on its way; null of most.</summary>
+    [Id(13)] public MessageTrace? Trace { get; init; }
+
     /// <summary>About so many bytes it holds: its names are short, and most of them those of other events too.</summary>
     internal int Size => 256 + Body.Length + (Positions?.Length ?? 0) * 128;
 

@@ -91,6 +91,9 @@ public sealed record PublishCommand(
 
     /// <summary>As <see cref="RoomMessage.IsDeleted"/>; <see cref="Body"/> is empty.</summary>
     [Id(9)] public bool IsDeleted { get; init; }
+
+    /// <summary>What its events carry to be measured on the way; null of most.</summary>
+    [Id(10)] public MessageTrace? Trace { get; init; }
 }
 
 /// <summary>

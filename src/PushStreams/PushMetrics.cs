@@ -1,4 +1,5 @@
 using System.Diagnostics.Metrics;
+using Realtime.Settings;
 
 namespace Realtime.PushStreams;
 
@@ -6,6 +7,8 @@ namespace Realtime.PushStreams;
 internal static class PushMetrics
 {
     private static readonly Meter s_meter = new(PushStreamTelemetry.MeterName);
+
+    public static readonly Histogram<double> Calls = s_meter.CreateTimes("realtime.push.call.duration", "Time until a subscriber has acknowledged a call.");
 
     public static readonly Counter<long> Batches = s_meter.CreateCounter<long>(
         "realtime.push.batches", "{batch}", "Calls that a subscriber has acknowledged.");

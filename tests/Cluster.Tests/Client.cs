@@ -86,7 +86,7 @@ internal sealed class Client : IAsyncDisposable
     }
 
     /// <summary>Sends a frame with an id, and gives the answer to it.</summary>
-    private async Task<JsonElement> Ask(string frame)
+    public async Task<JsonElement> Ask(string frame)
     {
         var id = $"{Interlocked.Increment(ref _ids)}";
         var answer = _waiting[id] = new(TaskCreationOptions.RunContinuationsAsynchronously);

@@ -1,5 +1,6 @@
 using System.Diagnostics.Metrics;
 using System.Globalization;
+using Realtime.Settings;
 
 namespace Realtime.Connections.Hosting;
 
@@ -11,7 +12,8 @@ internal sealed class ConnectionMetrics : IDisposable
     private static readonly KeyValuePair<string, object?> s_in = new("network.io.direction", "receive"), s_out = new("network.io.direction", "transmit");
 
     private readonly Meter _meter;
-    private readonly Counter<long> _closes;
+    private readonly Counter<long> _closes, _refusals;
+    private readonly Histogram<double> _life;
     private long _open, _messagesIn, _messagesOut, _bytesIn, _bytesOut, _slow, _dropped, _throttled;
 
     public ConnectionMetrics(IMeterFactory meters)
@@ -24,12 +26,19 @@ internal sealed class ConnectionMetrics : IDisposable
         _meter.CreateObservableCounter("realtime.connection.dropped_messages", () => Volatile.Read(ref _dropped), "{message}", "Messages dropped from full queues.");
         _meter.CreateObservableCounter("realtime.connection.throttles", () => Volatile.Read(ref _throttled), "{time}", "Times that a peer was not read for a second as it had sent too many control frames or fragments.");
         _closes = _meter.CreateCounter<long>("realtime.connection.closes", "{connection}", "Connections that ended, by close code; codes that are not this library's nor the protocol's are 'other'.");
+        _refusals = _meter.CreateCounter<long>("realtime.connection.refused_upgrades", "{request}", "Requests for a connection that were refused by this library or its gate, by reason.");
+        _life = _meter.CreateLives("realtime.connection.duration", "Time that a connection was open.");
     }
+
+    /// <summary>An upgrade was refused.</summary>
+    /// <param name="reason">One of a few.</param>
+    public void Refused(string reason) => _refusals.Add(1, new KeyValuePair<string, object?>("error.type", reason));
 
     public void Opened() => Interlocked.Increment(ref _open);
 
-    public void Closed(ushort code)
+    public void Closed(ushort code, TimeSpan life)
     {
+        _life.Record(life.TotalSeconds);
         Interlocked.Decrement(ref _open);
         _closes.Add(1, new KeyValuePair<string, object?>("realtime.close.code", Label(code)));
     }

@@ -360,7 +360,7 @@ internal sealed class ReceiveLoop(Connection connection, ConnectionEndpoint endp
         endpoint.Options.Gate?.Left(connection);
         Lifecycle.End();
         var (code, reason) = Lifecycle.Status!.Value;
-        Services.Metrics.Closed(code);
+        Services.Metrics.Closed(code, Services.Time.GetUtcNow() - connection.ConnectedAt);
         Log.Closed(Services.Logger, connection.Id, code, reason);
         if (_handling is { } abandoned)
             _ = EndAfterAsync(abandoned.Handler, code, reason); // a stuck handler does not hold the server's connection

@@ -1,6 +1,8 @@
+using System.Diagnostics;
 using Orleans.Serialization;
 using Realtime.PushStreams.Consuming;
 using Realtime.PushStreams.Subscriptions;
+using Realtime.Settings;
 
 namespace Realtime.PushStreams.Producing;
 
@@ -166,7 +168,9 @@ internal sealed partial class SubscriberSender<T>(Output<T> output, PushSubscrib
         {
             try
             {
+                var start = Stopwatch.GetTimestamp();
                 await Send(batch);
+                PushMetrics.Calls.RecordSince(start, output.Provider.Tag);
                 _isUnresponsive = _hasMissed = false;
                 PushMetrics.Batches.Add(1, output.Provider.Tag);
                 PushMetrics.Events.Add(batch.Count, output.Provider.Tag);

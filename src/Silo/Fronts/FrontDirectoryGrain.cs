@@ -56,14 +56,14 @@ internal sealed class FrontDirectoryGrain(IOptions<LeaseOptions> options, TimePr
         return Task.CompletedTask;
     }
 
-    public Task<FrontEntry[]> Fronts() => Task.FromResult(Alive(_fronts, _frontEntries));
+    public Task<FrontEntry[]> Fronts() => Task.FromResult(Alive(_fronts, _frontEntries, "front"));
 
-    public Task<SiloEntry[]> Silos() => Task.FromResult(Alive(_silos, _siloEntries));
+    public Task<SiloEntry[]> Silos() => Task.FromResult(Alive(_silos, _siloEntries, "silo"));
 
     void IGrainMigrationParticipant.OnDehydrate(IDehydrationContext context)
     {
-        context.TryAddValue("fronts", Alive(_fronts, _frontEntries));
-        context.TryAddValue("silos", Alive(_silos, _siloEntries));
+        context.TryAddValue("fronts", Alive(_fronts, _frontEntries, "front"));
+        context.TryAddValue("silos", Alive(_silos, _siloEntries, "silo"));
     }
 
     void IGrainMigrationParticipant.OnRehydrate(IRehydrationContext context)
@@ -84,20 +84,23 @@ internal sealed class FrontDirectoryGrain(IOptions<LeaseOptions> options, TimePr
     }
 
     private ClusterView View(bool wasKnown) =>
-        new(Ids(_fronts, _frontEntries), Ids(_silos, _siloEntries), wasKnown,
+        new(Ids(_fronts, _frontEntries, "front"), Ids(_silos, _siloEntries, "silo"), wasKnown,
             _isSettled = _isSettled || time.GetElapsedTime(_start) > options.Value.FrontLease);
 
-    private static string[] Ids<TEntry>(Leases leases, Dictionary<string, TEntry> entries)
+    private static string[] Ids<TEntry>(Leases leases, Dictionary<string, TEntry> entries, string holder)
     {
         var alive = leases.Alive();
         if (entries.Count > alive.Length)
         {
             foreach (var gone in entries.Keys.Except(alive).ToArray())
+            {
                 entries.Remove(gone);
+                SiloMetrics.LostLease(holder);
+            }
         }
         return alive;
     }
 
-    private static TEntry[] Alive<TEntry>(Leases leases, Dictionary<string, TEntry> entries) =>
-        [.. Ids(leases, entries).Select(id => entries[id])];
+    private static TEntry[] Alive<TEntry>(Leases leases, Dictionary<string, TEntry> entries, string holder) =>
+        [.. Ids(leases, entries, holder).Select(id => entries[id])];
 }

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Diagnostics.Metrics;
 using System.Threading.Channels;
 using Microsoft.Extensions.Logging;
@@ -15,6 +16,9 @@ internal sealed class PendingAppend(LogMark mark, LogEntry[] entries)
     public LogEntry[] Entries { get; } = entries;
 
     public int Bytes { get; } = entries.Sum(entry => entry.Message.Body.Length);
+
+    /// <summary>When it came; a timestamp.</summary>
+    public long Since { get; } = Stopwatch.GetTimestamp();
 
     public Task Done => _done.Task;
 
@@ -80,8 +84,10 @@ internal sealed partial class LogWriter : IAsyncDisposable
             }
             try
             {
-                if (group.Count > 0)
-                    await Write(group);
+                if (group.Count == 0)
+                    continue;
+                SiloMetrics.Waited(group[0].Since);
+                await Write(group);
             }
             catch (Exception exception)
             {

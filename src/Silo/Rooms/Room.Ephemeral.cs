@@ -4,7 +4,7 @@ namespace Realtime.Silo.Rooms;
 internal sealed partial class Room
 {
     /// <summary>To who is in the room now, also while its log cannot be written.</summary>
-    public RoomReply SendEphemeral(string? from, string? key, byte[] body, bool isService = false, string? except = null)
+    public RoomReply SendEphemeral(string? from, string? key, byte[] body, bool isService = false, string? except = null, MessageTrace? trace = null)
     {
         var now = NowMs();
         if (!IsEmpty)
@@ -23,6 +23,7 @@ internal sealed partial class Room
                 IsService = isService,
                 Except = except,
                 Key = key,
+                Trace = trace,
             });
         }
         return new PublishedReply(new Receipt(Epoch, 0, now));

@@ -253,8 +253,8 @@ internal sealed partial class Room(string name, RoomOptions options, TimeProvide
     /// <param name="body">What a hook has made of its body, checked; null for its own.</param>
     public RoomReply Publish(PublishCommand publish, byte[]? body = null) =>
         Problem(publish) ?? (publish.IsEphemeral
-            ? SendEphemeral(publish.User, publish.Key, body ?? publish.Body, except: publish.Except)
-            : Publish(FrontEventKind.Message, publish.User, publish.Id, body ?? publish.Body, except: publish.Except, named: publish.Body, change: ChangeOf(publish)));
+            ? SendEphemeral(publish.User, publish.Key, body ?? publish.Body, except: publish.Except, trace: publish.Trace)
+            : Publish(FrontEventKind.Message, publish.User, publish.Id, body ?? publish.Body, except: publish.Except, named: publish.Body, change: ChangeOf(publish), trace: publish.Trace));
 
     /// <summary>What is wrong with it. Checked here too: a log may refuse a message with all others of the turn, those of other fronts included.</summary>
     public RefusedReply? Problem(PublishCommand publish)
@@ -279,7 +279,8 @@ internal sealed partial class Room(string name, RoomOptions options, TimeProvide
     /// <paramref name="change"/> of the state it has the key in its body, for whoever gets it.
     /// </summary>
     public RoomReply Publish(
-        FrontEventKind kind, string? from, string? id, byte[] body, bool isService = false, string? except = null, byte[]? named = null, StateChange? change = null)
+        FrontEventKind kind, string? from, string? id, byte[] body, bool isService = false, string? except = null, byte[]? named = null, StateChange? change = null,
+        MessageTrace? trace = null)
     {
         var sender = isService ? KnownPublish.OfService(from) : from; // ids of a service are not those of a user of its name
         var now = NowMs();
@@ -304,6 +305,7 @@ internal sealed partial class Room(string name, RoomOptions options, TimeProvide
             Body = entry is null ? body : MessageBody.WithKey(change!, body, entry.Expires),
             IsService = isService,
             Except = except,
+            Trace = trace,
         };
         _pending.Add(new LogEntry(message, id, hash) { State = entry });
         if (id is not null)

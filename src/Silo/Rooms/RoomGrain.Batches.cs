@@ -1,3 +1,5 @@
+using System.Diagnostics;
+
 namespace Realtime.Silo.Rooms;
 
 /// <summary>What services publish, one by one and together.</summary>
@@ -76,6 +78,7 @@ internal sealed partial class RoomGrain
     /// <param name="publish">Publishes it.</param>
     private async Task<RoomReply[]> Turn(string? from, bool isKept, Func<ValueTask<RoomReply[]>> publish)
     {
+        var start = Stopwatch.GetTimestamp();
         CheckIsRoom();
         if (!isKept && _room.IsEmpty)
         {
@@ -92,6 +95,7 @@ internal sealed partial class RoomGrain
         UpdateMemory();
         if (_room.IsEmpty)
             KeepAlive();
+        SiloMetrics.Turned(start);
         return replies;
     }
 }

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
@@ -103,6 +104,7 @@ internal sealed partial class RoomGrain(
         RoomCommands.Check(commands);
         if (_batches.ReplyTo(front, batch) is { } repeat)
             return repeat;
+        var start = Stopwatch.GetTimestamp();
         var (wasEmpty, hadFront) = (_room.IsEmpty, _room.HasFront(front));
         if (_owner is not null && inboxes.Value.Mode == InboxOptions.Off)
             return new SubmitReply(lease.Id, hadFront, [.. commands.Select(command => command is LeaveCommand ? (RoomReply)LeftReply.Instance : s_noInboxes)]);
@@ -126,6 +128,7 @@ internal sealed partial class RoomGrain(
             Watch(front, !hadFront);
         if (_room.IsEmpty || wasEmpty)
             KeepAlive();
+        SiloMetrics.Turned(start);
         return reply;
     }
 
@@ -203,13 +206,16 @@ internal sealed partial class RoomGrain(
     /// <summary>Appends the turn's messages; what is not committed is neither acknowledged nor published.</summary>
     private async ValueTask Commit(RoomReply[] replies)
     {
+        var start = Stopwatch.GetTimestamp();
         try
         {
             await _log!.Append(_room.Pending);
+            SiloMetrics.Appended(start);
             _log.Trim(_room.Commit());
         }
         catch (Exception exception)
         {
+            SiloMetrics.NotAppended(start, exception is LogFencedException);
             if (exception is not LogException) // else the log has logged why
                 LogFailed(exception);
             _log = null;

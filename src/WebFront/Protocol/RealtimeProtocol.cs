@@ -238,7 +238,7 @@ internal sealed partial class RealtimeProtocol(
         return mayGoOn;
     }
 
-    private static PublishCommand CommandOf(Session session, Membership membership, in ClientFrame frame) =>
+    private PublishCommand CommandOf(Session session, Membership membership, in ClientFrame frame) =>
         new(session.User, frame.Id, frame.CopyBody())
         {
             Except = frame.Echo ?? membership.HasEcho ? null : session.Connection.Id,
@@ -248,6 +248,7 @@ internal sealed partial class RealtimeProtocol(
             IfEpoch = frame.If is null ? null : membership.Room.Epoch,
             Ttl = frame.Ttl,
             IsDeleted = frame.Deleted == true,
+            Trace = FrontMetrics.Sample(time),
         };
 
     private ValueTask Publish(Session session, Membership membership, AccessGate gate, PublishCommand command)

@@ -156,6 +156,7 @@ internal static class ServerFrames
     /// <param name="to">What it is about, if that is a user.</param>
     public static Frame Error(string? id, string? room, string code, string content, string? to = null)
     {
+        FrontMetrics.Error(code);
         var (frame, json) = Begin("error"u8, id);
         if (room is not null)
             json.WriteString("room"u8, room);
@@ -169,6 +170,7 @@ internal static class ServerFrames
     /// <summary>The error of a command that was over a limit and was not carried out.</summary>
     public static Frame Limited(string? id, string? room, string? to, in Excess excess)
     {
+        FrontMetrics.Error(ErrorCodes.RateLimited);
         var (frame, json) = Begin("error"u8, id);
         if (room is not null)
             json.WriteString("room"u8, room);

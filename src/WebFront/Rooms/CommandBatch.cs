@@ -1,4 +1,5 @@
 using System.Buffers;
+using System.Diagnostics;
 using Realtime.Grains;
 
 namespace Realtime.WebFront.Rooms;
@@ -8,7 +9,11 @@ namespace Realtime.WebFront.Rooms;
 /// <param name="Id">The client's, for the answer.</param>
 /// <param name="Command">What goes to the grain.</param>
 /// <param name="Membership">For joins and leaves.</param>
-internal readonly record struct PendingCommand(Session? Session, string? Id, RoomCommand Command, Membership? Membership);
+internal readonly record struct PendingCommand(Session? Session, string? Id, RoomCommand Command, Membership? Membership)
+{
+    /// <summary>When it came; a timestamp.</summary>
+    public long Since { get; } = Stopwatch.GetTimestamp();
+}
 
 /// <summary>The commands that go to a room in one call. Their array is rented, so that a quiet room has none.</summary>
 internal struct CommandBatch

@@ -122,6 +122,8 @@ internal sealed class CommandQueue(LocalRoom room, RoomServices services) : IThr
                 (_current.Batch, _waiting) = (_waiting, default);
                 (syncs, _syncIsDue) = (_syncIsDue, false);
             }
+            if (_current.Batch.Count > 0)
+                FrontMetrics.Waited(_current.Batch[0].Since);
             // The members as they are now; changes of the batch come after it.
             if (syncs && room.CreateSync() is { } sync)
                 _current.Batch.Insert(new PendingCommand(null, null, sync, null));

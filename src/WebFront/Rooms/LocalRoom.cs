@@ -173,6 +173,8 @@ internal sealed partial class LocalRoom : ITimelineHost
         }
         if (reply is PublishedReply published && id is not null)
             session.Connection.Deliver(MessageFrames.Ack(id, this, published.Receipt));
+        if (command is PublishCommand)
+            FrontMetrics.Published(pending.Since, (reply as RefusedReply)?.Code);
         // A join or leave without a membership is the front's own.
         if (reply is RefusedReply refused && (membership is not null || command is not (LeaveCommand or JoinCommand)) && membership?.ByServer?.Command != command)
         {
@@ -239,6 +241,8 @@ internal sealed partial class LocalRoom : ITimelineHost
         int? last = join.Last > 0 && reply.Recovered != true ? reply.Missed.Length : null;
         session.Connection.Deliver(_audience.Joined(
             id, reply.Position, reply.Recovered, reply.Presence?.Total ?? reply.Members, last, reply.Presence, byServer: membership.ByServer?.Command == join));
+        if (reply.Recovered == true)
+            FrontMetrics.Resumed(reply.Missed.Length);
         if (reply.Missed.Length > 0)
             session.Connection.Deliver(_audience.Encode(reply.Missed));
         membership.JoinPoint = admission.Point;
@@ -295,28 +299,6 @@ internal sealed partial class LocalRoom : ITimelineHost
             SubmitOwn(session, new JoinCommand(session.User, session.Connection.Id, null) { IsHidden = membership.IsHidden, Data = membership.Data });
         }
     }
-
-    private void OnFanOutDue()
-    {
-        try
-        {
-            FlushDelayed();
-        }
-        catch (Exception exception)
-        {
-            SafeLog.Write(() => _services.LogDispatchFailed(Name, exception));
-        }
-    }
-
-    private void FlushDelayed()
-    {
-        lock (_gate)
-            _pacer.Flush();
-    }
-
-    void ITimelineHost.FanOut(ReadOnlySpan<FrontEvent> events) => _audience.FanOut(events);
-
-    void ITimelineHost.FanOutToEarlier(FrontEvent item) => _audience.FanOutToEarlier(item);
 
     void ITimelineHost.ResetJoinPoints()
     {

@@ -1,0 +1,41 @@
+using System.Diagnostics;
+using Realtime.Grains;
+using Realtime.PushStreams;
+
+namespace Realtime.WebFront.Rooms;
+
+/// <summary>Gives the room's events to its members here, and measures that.</summary>
+internal sealed partial class LocalRoom
+{
+    private void OnFanOutDue()
+    {
+        try
+        {
+            FlushDelayed();
+        }
+        catch (Exception exception)
+        {
+            SafeLog.Write(() => _services.LogDispatchFailed(Name, exception));
+        }
+    }
+
+    private void FlushDelayed()
+    {
+        lock (_gate)
+            _pacer.Flush();
+    }
+
+    void ITimelineHost.FanOut(ReadOnlySpan<FrontEvent> events)
+    {
+        var start = Stopwatch.GetTimestamp();
+        _audience.FanOut(events);
+        FrontMetrics.FannedOut(events, start, _services.Registry.CountRoom(Name), _services.Time);
+    }
+
+    void ITimelineHost.FanOutToEarlier(FrontEvent item)
+    {
+        var start = Stopwatch.GetTimestamp();
+        _audience.FanOutToEarlier(item);
+        FrontMetrics.FannedOut([item], start, _services.Registry.CountRoom(Name), _services.Time);
+    }
+}
