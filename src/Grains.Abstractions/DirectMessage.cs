@@ -33,3 +33,10 @@ public readonly record struct DirectReceipt([property: Id(0)] int Connections, [
 [GenerateSerializer, Immutable, Alias("realtime.inbox.reply")]
 public sealed record InboxReply(
     [property: Id(0)] RoomReply Reply, [property: Id(1)] string[] Fronts, [property: Id(2)] bool IsRepeat);
+
+/// <summary>Where an inbox is that keeps no message.</summary>
+/// <param name="Epoch">Its epoch.</param>
+/// <param name="Sequence">Of its last message; 0 when there was none.</param>
+/// <param name="Order">Of its last event.</param>
+[GenerateSerializer, Immutable, Alias("realtime.inbox.state")]
+public sealed record InboxState([property: Id(0)] string Epoch, [property: Id(1)] long Sequence, [property: Id(2)] long Order);

@@ -45,6 +45,21 @@ public interface IUserPartitionGrain : IGrainWithIntegerKey
     [Alias("NoteInbox")]
     Task NoteInbox(string user);
 
+    /// <summary>
+    /// Called by an inbox that keeps no message, and forgets its members when this is answered: from now on the user's fronts are told here that
+    /// there is something. It is noted as well, as by <see cref="NoteInbox"/>.
+    /// </summary>
+    /// <param name="user">Whose it is.</param>
+    /// <param name="fronts">Those with members.</param>
+    /// <param name="state">Where it is, to be kept for it; null when its log has that.</param>
+    /// <returns>The silo that the partition is on; null when it does not know the user on all of these fronts, and could not tell them.</returns>
+    [Alias("RestInbox")]
+    Task<string?> RestInbox(string user, [Immutable] string[] fronts, InboxState? state);
+
+    /// <summary>Called by an inbox that begins without a past: what <see cref="RestInbox"/> has kept for it, which is the caller's from now on; null for nothing.</summary>
+    [Alias("TakeInbox")]
+    Task<InboxState?> TakeInbox(string user);
+
     /// <summary>Called by the silo when a front's lease has run out: its connections are gone.</summary>
     [Alias("Drop")]
     Task Drop(string front);

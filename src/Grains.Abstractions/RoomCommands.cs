@@ -142,7 +142,14 @@ public readonly record struct Member([property: Id(0)] string User, [property: I
 public sealed record SubmitReply(
     [property: Id(0)] string Silo,
     [property: Id(1)] bool KnewFront,
-    [property: Id(2)] RoomReply[] Replies);
+    [property: Id(2)] RoomReply[] Replies)
+{
+    /// <summary>
+    /// Of an inbox that keeps no message: from now on it knows no front, and the partition of its user, which is on this silo, tells the user's
+    /// fronts when there is one. Null while it is as a room is.
+    /// </summary>
+    [Id(3)] public string? RestsOn { get; init; }
+}
 
 /// <summary>The room's answer to one <see cref="RoomCommand"/>.</summary>
 [GenerateSerializer, Immutable, Alias("realtime.reply")]

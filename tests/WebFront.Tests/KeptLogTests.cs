@@ -182,6 +182,36 @@ public sealed class KeptLogTests(PostgresFixture postgres) : IAsyncLifetime
     }
 
     [Fact]
+    public async Task Devices_whose_inbox_has_no_message_get_the_first_one_after_a_silo_was_killed()
+    {
+        await using var front = await Front.Start(_cluster.Client, null, []);
+        await using var alice = await front.Connect("alice");
+        const int users = 12; // so that each silo has some, and some of their partitions
+        var devices = new List<(TestClient Device, string Epoch)>();
+        for (var i = 0; i < users; i++)
+        {
+            var device = await front.Connect($"owner{i}");
+            devices.Add((device, (string)(await device.Ask(new JsonObject { ["type"] = "inbox" }))["epoch"]!));
+        }
+        await _cluster.KillSiloAsync(_cluster.Silos[1]);
+        for (var n = 1; n <= 2; n++)
+        {
+            for (var i = 0; i < users; i++)
+                Assert.Equal(n, Kept(await Tell(alice, i, n), devices[i].Epoch).Seq);
+        }
+        foreach (var (device, epoch) in devices)
+        {
+            for (var n = 1; n <= 2; n++)
+            {
+                var message = await device.Receive("message");
+                Assert.Equal((n, $"d{n}", epoch), ((int)message["seq"]!, (string?)message["content"], (string?)message["epoch"]));
+            }
+            Assert.Empty(await device.Drain());
+            await device.DisposeAsync();
+        }
+    }
+
+    [Fact]
     public async Task A_restart_of_everything_loses_nothing()
     {
         string epoch, inbox;

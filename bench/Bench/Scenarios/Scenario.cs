@@ -10,7 +10,8 @@ internal abstract class Scenario(string name, string title)
     public static readonly Scenario[] All =
     [
         LoadScenario.FanOut, LoadScenario.Paced, LoadScenario.Rooms, LoadScenario.Direct, new IdleScenario(), new StreamsScenario(), new StormScenario(), new ChurnScenario(),
-        new SlowScenario(), new AttackScenario(), new LogScenario(), new ClusterLatencyScenario(), new RoomMemoryScenario(), new GrowthScenario(),
+        new SlowScenario(), new AttackScenario(), new LogScenario(), new ClusterLatencyScenario(), new RoomMemoryScenario(), new InboxMemoryScenario(),
+        new GrowthScenario(),
     ];
 
     public string Name => name;

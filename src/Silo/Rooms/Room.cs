@@ -249,6 +249,13 @@ internal sealed partial class Room(string name, RoomOptions options, TimeProvide
 
     public bool HasFront(string front) => _members.HasFront(front);
 
+    /// <summary>Of an inbox, in which nobody is seen: its members are told of messages by others.</summary>
+    public void ForgetMembers()
+    {
+        foreach (var front in _members.Fronts.ToArray())
+            _members.RemoveFront(front);
+    }
+
     /// <param name="publish">What a front sends for a client.</param>
     /// <param name="body">What a hook has made of its body, checked; null for its own.</param>
     public RoomReply Publish(PublishCommand publish, byte[]? body = null) =>

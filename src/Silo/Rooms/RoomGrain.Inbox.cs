@@ -1,4 +1,7 @@
 using System.Diagnostics.Metrics;
+using Microsoft.Extensions.Logging;
+using Realtime.PushStreams;
+using Realtime.Silo.Logs;
 using Realtime.Silo.Users;
 
 namespace Realtime.Silo.Rooms;
@@ -16,6 +19,7 @@ internal sealed partial class RoomGrain
 
     private string? _owner; // the user whose inbox it is; null when it is a room
     private bool _isNoted; // the user's partition knows that there is an inbox
+    private bool _isAtRest; // fronts with members are not known here, but to the user's partition
 
     private Retention Retention => _owner is null ? options.Value.RetentionOf(this.GetPrimaryKeyString()) : inboxes.Value.Retention;
 
@@ -34,6 +38,9 @@ internal sealed partial class RoomGrain
             throw new ArgumentException($"This is not the inbox of '{message.User}'.", nameof(message));
         if (inboxes.Value.Mode == InboxOptions.Off || !await TryOpenToKeep(message.From ?? ""))
             return null;
+        if (_isAtRest)
+            _batches.Load([]); // what fronts would repeat has become another answer
+        _isAtRest = false;
         RoomReply[] replies = [_room.Publish(FrontEventKind.Message, message.From, message.Id, message.Body, message.IsService)];
         var isRepeat = _room.Pending.Length == 0;
         if (!isRepeat)
@@ -86,6 +93,75 @@ internal sealed partial class RoomGrain
         await Partition.NoteInbox(_owner);
         _isNoted = true;
     }
+
+    /// <summary>
+    /// An inbox that keeps no message needs no grain: the user's partition tells fronts that one has come, and they ask for it then. Before a
+    /// connection is told that it has the inbox.
+    /// </summary>
+    /// <returns>The partition's silo; null for a room, and for an inbox that goes on as one.</returns>
+    private async ValueTask<string?> RestOrNote()
+    {
+        if (_owner is null || !_room.HasPast)
+            return null;
+        if (_log is { } log && _room.KeptBytes == 0 && (!_room.IsEmpty || log.Mark.Term == 0) && await TryRest(log) is { } silo)
+            return silo;
+        await NoteInbox();
+        return null;
+    }
+
+    private async ValueTask<string?> TryRest(IRoomLog log)
+    {
+        var isKept = log.Mark.Term > 0;
+        string[] fronts = [.. _room.Fronts];
+        string? silo;
+        try
+        {
+            silo = await Partition.RestInbox(_owner!, fronts, isKept ? null : new InboxState(_room.Epoch, _room.Position.Sequence, _room.Order));
+        }
+        catch (Exception exception)
+        {
+            SafeLog.Write(() => LogNoRest(Logger, _owner!, exception)); // as on a silo of an earlier release
+            return null;
+        }
+        if (silo is null)
+            return null;
+        (_isAtRest, _isNoted) = (true, true);
+        foreach (var front in fronts)
+            lease.UnwatchRoom(front, this.GetPrimaryKeyString());
+        _room.ForgetMembers();
+        if (isKept)
+            return silo;
+        // It is the partition's now, until somebody needs it.
+        _memory?.Remove();
+        (_memory, _log, _room) = (null, null, NewRoom());
+        EndOpen();
+        return silo;
+    }
+
+    /// <summary>Goes on with what the user's partition has kept, if the log begins anew each time.</summary>
+    private async ValueTask<bool> TryTakeRest(OpenedLog? found)
+    {
+        if (_owner is null || _room.HasPast || found is { Log.Mark.Term: > 0 })
+            return false;
+        InboxState? state;
+        try
+        {
+            state = await Partition.TakeInbox(_owner);
+        }
+        catch (Exception exception)
+        {
+            throw new LogException("Where the inbox is cannot be read now.", exception);
+        }
+        if (state is null)
+            return false;
+        var mark = found?.Log.Mark ?? default;
+        _room.Load(new RoomState { Epoch = state.Epoch, Sequence = state.Sequence, Order = state.Order, Members = _room.Save().Members, History = [], Publishes = [], Log = mark });
+        _log = found?.Log ?? logs.Resume(mark);
+        return true;
+    }
+
+    [LoggerMessage(4, LogLevel.Debug, "The inbox of user {User} stays in memory, as the user's silo did not take it.")]
+    private static partial void LogNoRest(ILogger logger, string user, Exception exception);
 
     /// <summary>What services do with rooms they do not do with inboxes.</summary>
     private void CheckIsRoom() => Names.Check(this.GetPrimaryKeyString(), "room");

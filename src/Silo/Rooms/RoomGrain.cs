@@ -51,7 +51,7 @@ internal sealed partial class RoomGrain(
         var name = this.GetPrimaryKeyString();
         _owner = InboxKey.UserOf(name);
         Names.Check(_owner ?? name, _owner is null ? "room" : "user");
-        _room = new Room(name, options.Value, time, Retention) { StateBudget = ServiceProvider.GetRequiredService<StateBudget>() };
+        _room = NewRoom();
         FindHooks();
         if (_migrated is { } state)
         {
@@ -71,6 +71,9 @@ internal sealed partial class RoomGrain(
         registry.Add(name, this);
         return Task.CompletedTask;
     }
+
+    private Room NewRoom() =>
+        new(this.GetPrimaryKeyString(), options.Value, time, Retention) { StateBudget = ServiceProvider.GetRequiredService<StateBudget>() };
 
     public override async Task OnDeactivateAsync(DeactivationReason reason, CancellationToken cancellationToken)
     {
@@ -114,13 +117,13 @@ internal sealed partial class RoomGrain(
                 return new SubmitReply(lease.Id, hadFront, [.. commands.Select(command => command is LeaveCommand ? (RoomReply)LeftReply.Instance : s_full)]);
             await TryOpen(Create, RoomCommands.UserOf(commands)); // or else publishes and joins are refused
         }
-        await NoteInbox();
+        _isAtRest = false;
         var replies = new RoomReply[commands.Length];
         await Apply(front, commands, replies);
         _room.EndTurn(commands, replies);
         if (_room.Pending.Length > 0)
             await Commit(replies);
-        var reply = new SubmitReply(lease.Id, hadFront, replies);
+        var reply = new SubmitReply(lease.Id, hadFront, replies) { RestsOn = await RestOrNote() };
         _batches.Set(front, batch, reply);
         await Publish();
         UpdateMemory();
@@ -261,8 +264,9 @@ internal sealed partial class RoomGrain(
         {
             try
             {
-                if (await open(this.GetPrimaryKeyString(), Retention, user) is not { } opened)
-                    return true; // there is none
+                var found = await open(this.GetPrimaryKeyString(), Retention, user);
+                if (await TryTakeRest(found) || found is not { } opened)
+                    return true; // there is none, or it was elsewhere
                 var told = await FindCursors(opened, user);
                 var known = _room.Position;
                 _room.Open(opened);

@@ -48,7 +48,16 @@ internal sealed partial class UserPartitionGrain
         if (last is not null)
             await last.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing | ConfigureAwaitOptions.ContinueOnCapturedContext);
         var noted = _noted;
-        var reply = await GrainFactory.GetGrain<IRoomGrain>(InboxKey.Of(message.User)).Keep(message);
+        InboxReply? reply;
+        try
+        {
+            reply = await GrainFactory.GetGrain<IRoomGrain>(InboxKey.Of(message.User)).Keep(message);
+        }
+        catch
+        {
+            await Wake(message.User);
+            throw;
+        }
         var (fronts, connections) = _users.Where(message.User);
         if (reply is null)
         {
@@ -57,7 +66,11 @@ internal sealed partial class UserPartitionGrain
             return new DirectReceipt(await Push(EventOf(message, null)));
         }
         if (reply.Reply is RefusedReply refused)
+        {
+            if (refused.Code == RoomException.Unavailable)
+                await Wake(message.User);
             throw new RoomException(refused.Code, refused.Reason);
+        }
         var receipt = ((PublishedReply)reply.Reply).Receipt;
         // Fronts with a connection that has the inbox have the message from there, for the others too.
         if (!reply.IsRepeat && connections > 0)

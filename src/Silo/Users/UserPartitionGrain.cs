@@ -26,6 +26,7 @@ internal sealed partial class UserPartitionGrain(
             throw new ArgumentException($"There is no partition {Key} of users; there are 0 to {IUserPartitionGrain.Count - 1}.");
         foreach (var front in _users.Fronts) // handed over by another silo
             lease.WatchUsers(front, Key);
+        WatchAge();
         KeepAlive();
         // Until it waits for the first time, an activation holds Orleans' lock of it, also through its first calls. A new inbox calls its partition so, and a new
         // partition the inbox: each would wait for the other's lock, and the silo's threads after them.
@@ -40,12 +41,18 @@ internal sealed partial class UserPartitionGrain(
         return Task.CompletedTask;
     }
 
-    void IGrainMigrationParticipant.OnDehydrate(IDehydrationContext context) => context.TryAddValue("users", _users.Save());
+    void IGrainMigrationParticipant.OnDehydrate(IDehydrationContext context)
+    {
+        context.TryAddValue("users", _users.Save());
+        context.TryAddValue("inboxes", SaveInboxes());
+    }
 
     void IGrainMigrationParticipant.OnRehydrate(IRehydrationContext context)
     {
         if (context.TryGetValue("users", out UserFrontState[]? users))
             _users.Load(users);
+        if (context.TryGetValue("inboxes", out RestingInboxState[]? inboxes))
+            LoadInboxes(inboxes);
     }
 
     public ValueTask<UsersReply> Submit(string front, long batch, bool isAll, UserChange[] changes)
@@ -55,6 +62,7 @@ internal sealed partial class UserPartitionGrain(
         var knewFront = _users.HasFront(front);
         _users.Apply(front, batch, isAll, changes);
         ForgetGone(changes);
+        NoteGone(changes);
         if (_users.HasFront(front) != knewFront)
             Watch(front, !knewFront);
         KeepAlive();
@@ -104,5 +112,5 @@ internal sealed partial class UserPartitionGrain(
             lease.UnwatchUsers(front, Key);
     }
 
-    private void KeepAlive() => DelayDeactivation(_users.IsEmpty ? TimeSpan.Zero : s_forever);
+    private void KeepAlive() => DelayDeactivation(_users.IsEmpty && _resting.Count == 0 ? TimeSpan.Zero : s_forever);
 }

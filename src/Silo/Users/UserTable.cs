@@ -43,6 +43,9 @@ internal sealed class UserTable
         return [.. found];
     }
 
+    /// <summary>The user id as it is kept here, so that others need no copy of it.</summary>
+    public string Known(string user) => _users.GetAlternateLookup<ReadOnlySpan<char>>().TryGetValue(user, out var known, out _) ? known : user;
+
     /// <summary>The user's fronts, each once, and how many connections there are.</summary>
     public (string[] Fronts, int Connections) Where(string user)
     {

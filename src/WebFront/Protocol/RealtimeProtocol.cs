@@ -191,7 +191,7 @@ internal sealed partial class RealtimeProtocol(
     {
         if (membership.State == MembershipState.Ended)
             membership.Room.Release();
-        else
+        else if (!membership.Room.TryLeaveAtRest())
             membership.Room.Submit(session, null, new LeaveCommand(session.Connection.Id));
     }
 

@@ -22,9 +22,20 @@ internal sealed class CommandQueue(LocalRoom room, RoomServices services) : IThr
     private IRoomGrain? _grain;
     private Action? _onAnswer;
     private volatile string? _silo;
+    private volatile string? _restsOn;
 
     /// <summary>The silo of the grain's last answer; null when it is not known.</summary>
     public string? Silo => _silo;
+
+    /// <summary>The last answer was of an inbox that needs no members, and nothing is to be asked: <see cref="SubmitReply.RestsOn"/>. Null otherwise.</summary>
+    public string? RestsOn
+    {
+        get
+        {
+            lock (_gate)
+                return _isRunning ? null : _restsOn;
+        }
+    }
 
     /// <summary>Sends a command. Its answer goes to <see cref="LocalRoom"/>.</summary>
     public void Add(PendingCommand command)
@@ -72,7 +83,11 @@ internal sealed class CommandQueue(LocalRoom room, RoomServices services) : IThr
             try
             {
                 if (!TakeBatch())
+                {
+                    if (_restsOn is not null)
+                        room.Rest();
                     return;
+                }
                 _current.Reply = Call();
                 if (!_current.Reply.IsCompleted)
                 {
@@ -129,6 +144,7 @@ internal sealed class CommandQueue(LocalRoom room, RoomServices services) : IThr
                 _current.Batch.Insert(new PendingCommand(null, null, sync, null));
         }
         while (_current.Batch.Count == 0);
+        room.BeginCall();
         _current.Commands = _current.Batch.ToCommands();
         _current.Number = services.Calls.NextBatch();
         _current.HadMembers = services.Registry.CountRoom(room.Name) > 0;
@@ -186,11 +202,12 @@ internal sealed class CommandQueue(LocalRoom room, RoomServices services) : IThr
         var batch = _current.Batch;
         var hadMembers = _current.HadMembers;
         _current = default;
+        _restsOn = reply?.RestsOn;
         if (reply is not null)
         {
             _silo = reply.Silo;
             // The room was lost and made anew, or has dropped this front.
-            if (hadMembers && !reply.KnewFront && batch[0].Session is not null)
+            if (hadMembers && !reply.KnewFront && reply.RestsOn is null && batch[0].Session is not null)
                 room.Sync();
         }
         for (var i = 0; i < batch.Count; i++)

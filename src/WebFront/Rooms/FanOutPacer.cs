@@ -57,6 +57,9 @@ internal sealed class FanOutPacer(RoomTimeline timeline, TimeSpan writeDelay, Ti
     public bool HasDelayed(RoomOrder announced) =>
         _delayed is [.., var last] && last.Epoch == announced.Epoch && announced.Order <= last.Order;
 
+    /// <summary>Nothing is delayed.</summary>
+    public bool IsEmpty => _delayed is not { Count: > 0 };
+
     public void Dispose() => _timer?.Dispose();
 
     private void FanOut(ReadOnlySpan<FrontEvent> events)

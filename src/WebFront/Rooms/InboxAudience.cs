@@ -9,11 +9,16 @@ namespace Realtime.WebFront.Rooms;
 /// Who hears an inbox at this front: the connections that have asked for it are its members. Those of the user that have not get its
 /// messages too, each once, as direct messages.
 /// </summary>
-internal sealed class InboxAudience(LocalRoom room, string user, ConnectionRegistry registry, DirectTopics topics) : RoomAudience(room, registry)
+/// <param name="room">The inbox.</param>
+/// <param name="user">Whose it is.</param>
+/// <param name="registry">The front's connections.</param>
+/// <param name="topics">Of messages to users.</param>
+/// <param name="told">The last message that the others had.</param>
+internal sealed class InboxAudience(LocalRoom room, string user, ConnectionRegistry registry, DirectTopics topics, Position told = default) : RoomAudience(room, registry)
 {
     private static readonly FrameTopic s_topic = new Topic();
 
-    private Position _told; // the last message that the others had
+    private Position _told = told;
 
     public override Frame Joined(string? id, Position position, bool? recovered, int members, int? last = null, MembersPage? page = null, bool byServer = false) =>
         ServerFrames.Inbox(id, position, recovered);

@@ -21,8 +21,11 @@ internal sealed partial class LocalRoom
 
     private void FlushDelayed()
     {
-        lock (_gate)
-            _pacer.Flush();
+        lock (Gate)
+        {
+            if (_rest is null)
+                _pacer.Flush();
+        }
     }
 
     void ITimelineHost.FanOut(ReadOnlySpan<FrontEvent> events)

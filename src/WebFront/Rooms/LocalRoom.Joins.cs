@@ -11,7 +11,7 @@ internal sealed partial class LocalRoom
     /// </summary>
     public AddResult TryJoin(Session session, Membership membership, int mostRooms)
     {
-        lock (_gate)
+        lock (Gate)
             lock (session)
             {
                 var added = session.TryAdd(membership, mostRooms);
@@ -30,7 +30,7 @@ internal sealed partial class LocalRoom
     /// </summary>
     public bool TryAdopt(Session session, string? id, Membership membership, JoinCommand command)
     {
-        lock (_gate)
+        lock (Gate)
             lock (session)
             {
                 if (membership.ByServer is not { IsAdopted: false } by || !membership.IsIn || session.MembershipIn(this) != membership)

@@ -34,7 +34,7 @@ internal sealed partial class LocalRoom
     /// <summary>The members as they are now, and the last message that they have had; null when another object has the room's members.</summary>
     public SyncCommand? CreateSync()
     {
-        lock (_gate)
+        lock (Gate)
         {
             if (_references < 0)
                 return null;
@@ -54,7 +54,7 @@ internal sealed partial class LocalRoom
         {
             if (reply is null)
                 return;
-            lock (_gate)
+            lock (Gate)
                 (membership.Data, membership.DataTime) = (update.Data, _services.Time.GetUtcNow().ToUnixTimeMilliseconds());
             if (id is not null)
                 session.Connection.Deliver(ServerFrames.Updated(id, this));
@@ -98,7 +98,7 @@ internal sealed partial class LocalRoom
     {
         try
         {
-            lock (_gate)
+            lock (Gate)
                 _audience.Counts?.Flush();
         }
         catch (Exception exception)

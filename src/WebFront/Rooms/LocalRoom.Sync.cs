@@ -21,10 +21,11 @@ internal sealed partial class LocalRoom
     /// </summary>
     public void SyncUnlessOn(string[] silos)
     {
-        if (_commands.Silo is { } silo && silos.Contains(silo))
+        if (Silo is { } silo && silos.Contains(silo))
             return;
-        lock (_gate)
+        lock (Gate)
         {
+            Wake();
             if (_syncedAt == 0 || _services.Time.GetElapsedTime(_syncedAt) >= s_leastBetweenSyncs)
                 _timeline.BeginSync();
         }
@@ -33,15 +34,18 @@ internal sealed partial class LocalRoom
     /// <summary>Tells the room who is here, and asks it for what is missing here.</summary>
     public void Sync()
     {
-        lock (_gate)
+        lock (Gate)
+        {
+            Wake();
             _timeline.BeginSync();
+        }
     }
 
     /// <summary>The sync failed; it is repeated when the front next compares its rooms with the cluster.</summary>
     public void AbandonSync()
     {
         int references;
-        lock (_gate)
+        lock (Gate)
         {
             _pacer.Flush(); // to what is held
             _timeline.EndSync(null);
@@ -64,7 +68,7 @@ internal sealed partial class LocalRoom
     /// <summary>The room has not had, or not answered, what it was told of who is here. A sync mends it, when the front next renews its lease.</summary>
     private void NoteOutOfStep()
     {
-        lock (_gate)
+        lock (Gate)
         {
             if (_references >= 0)
                 _rooms.AddOutOfStep(this);
@@ -85,7 +89,7 @@ internal sealed partial class LocalRoom
             return;
         }
         int references;
-        lock (_gate)
+        lock (Gate)
         {
             _pacer.Flush(); // to what is held
             _timeline.EndSync(reply);
@@ -105,7 +109,7 @@ internal sealed partial class LocalRoom
             Release();
             return;
         }
-        lock (_gate)
+        lock (Gate)
         {
             _unconfirmed++;
             NoteOutOfStep();

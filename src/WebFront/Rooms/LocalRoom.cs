@@ -1,3 +1,4 @@
+using System.Diagnostics.CodeAnalysis;
 using System.Text;
 using Realtime.Connections;
 using Realtime.Grains;
@@ -17,25 +18,37 @@ internal sealed partial class LocalRoom : ITimelineHost
 
     private readonly LocalRooms _rooms;
     private readonly RoomServices _services;
-    private readonly Lock _gate = new();
-    private readonly RoomTimeline _timeline;
-    private readonly FanOutPacer _pacer;
-    private readonly CommandQueue _commands;
-    private readonly RoomAudience _audience;
+    // Null only in an inbox at rest, which nothing happens in.
+    private RoomTimeline _timeline;
+    private FanOutPacer _pacer;
+    private CommandQueue _commands;
+    private RoomAudience _audience;
     private int _references; // memberships and commands under way; at zero this room is removed
-    private byte[] _quotedFrom = [];
-    private string? _from;
 
     public LocalRoom(string name, LocalRooms rooms, RoomServices services)
     {
-        (Name, Utf8Name, QuotedName) = (name, Encoding.UTF8.GetBytes(name), JsonText.Quoted(name));
-        (_rooms, _services) = (rooms, services);
-        var owner = InboxKey.UserOf(name);
-        Topic = owner is null ? services.SlowConsumers.TopicOf(name) : null; // no setting of rooms is for inboxes
-        _audience = owner is null ? new RoomAudience(this, services.Registry) : new InboxAudience(this, owner, services.Registry, services.Directs);
-        _timeline = new RoomTimeline(this, services.Options.MaxResumeBytes);
-        _pacer = new FanOutPacer(_timeline, services.Options.WriteDelay, services.Time, OnFanOutDue);
-        _commands = new CommandQueue(this, services);
+        (Name, _rooms, _services) = (name, rooms, services);
+        if (InboxKey.UserOf(name) is { } owner)
+        {
+            _isInbox = true; // no frame names it, and no setting of rooms is for it
+            (Utf8Name, QuotedName) = ([], []);
+            _audience = new InboxAudience(this, owner, services.Registry, services.Directs);
+        }
+        else
+        {
+            (Utf8Name, QuotedName) = (Encoding.UTF8.GetBytes(name), JsonText.Quoted(name));
+            Topic = services.SlowConsumers.TopicOf(name);
+            _audience = new RoomAudience(this, services.Registry);
+        }
+        MakeParts();
+    }
+
+    [MemberNotNull(nameof(_timeline), nameof(_pacer), nameof(_commands))]
+    private void MakeParts()
+    {
+        _timeline = new RoomTimeline(this, _services.Options.MaxResumeBytes);
+        _pacer = new FanOutPacer(_timeline, _services.Options.WriteDelay, _services.Time, OnFanOutDue);
+        _commands = new CommandQueue(this, _services);
     }
 
     public string Name { get; }
@@ -51,21 +64,16 @@ internal sealed partial class LocalRoom : ITimelineHost
 
     bool ITimelineHost.HasMembers => _services.Registry.CountRoom(Name) > 0;
 
-    /// <summary>A user id as JSON text. The last one is kept: in a busy room the same sender often comes again.</summary>
-    public byte[] Quoted(string from)
-    {
-        if (_from != from)
-        {
-            _quotedFrom = JsonText.Quoted(from);
-            _from = from;
-        }
-        return _quotedFrom;
-    }
+    /// <summary>Under which all is done here; the room itself, as there may be very many.</summary>
+    private object Gate => this;
+
+    /// <summary>A user id as JSON text.</summary>
+    public byte[] Quoted(string from) => _audience.Quoted(from);
 
     /// <summary>Keeps the room among the front's until <see cref="Release"/>; false when it is removed already.</summary>
     public bool TryAcquire()
     {
-        lock (_gate)
+        lock (Gate)
         {
             if (_references < 0)
                 return false;
@@ -76,14 +84,15 @@ internal sealed partial class LocalRoom : ITimelineHost
 
     public void Release()
     {
-        lock (_gate)
+        lock (Gate)
         {
             if (--_references > 0)
                 return;
             _references = -1;
             _rooms.RemoveOutOfStep(this);
-            _pacer.Dispose();
-            _audience.Counts?.Dispose();
+            if (_rest is null)
+                _pacer.Dispose();
+            _audience?.Counts?.Dispose();
         }
         _rooms.Remove(this);
     }
@@ -91,39 +100,18 @@ internal sealed partial class LocalRoom : ITimelineHost
     /// <summary>Sends a command to the grain. Its answer goes to the session.</summary>
     public void Submit(Session session, string? id, RoomCommand command, Membership? membership = null)
     {
+        if (_isInbox)
+        {
+            SubmitToInbox(new PendingCommand(session, id, command, membership));
+            return;
+        }
         if (command is JoinCommand)
         {
             // Before the room can answer.
-            lock (_gate)
+            lock (Gate)
                 _timeline.BeginJoin();
         }
         _commands.Add(new PendingCommand(session, id, command, membership));
-    }
-
-    /// <summary>Delivers events of the room, in the order in which they came.</summary>
-    public void Dispatch(ReadOnlySpan<FrontEvent> events)
-    {
-        lock (_gate)
-            _pacer.Add(events);
-    }
-
-    /// <summary>A message of this inbox that the inbox itself has not sent to this front: for connections that have not asked for it.</summary>
-    public void TellOthers(FrontEvent message)
-    {
-        lock (_gate)
-            (_audience as InboxAudience)?.TellOthers(message);
-    }
-
-    /// <summary>The silo announces how far the room's events are on their way here: what has not come until now is lost.</summary>
-    public void Compare(RoomOrder announced)
-    {
-        lock (_gate)
-        {
-            if (_pacer.HasDelayed(announced))
-                return;
-            _pacer.Flush();
-            _timeline.Compare(announced);
-        }
     }
 
     /// <summary>
@@ -204,7 +192,7 @@ internal sealed partial class LocalRoom : ITimelineHost
     {
         var reply = answer as JoinedReply;
         bool isOver;
-        lock (_gate)
+        lock (Gate)
         {
             try
             {
@@ -267,7 +255,7 @@ internal sealed partial class LocalRoom : ITimelineHost
     /// <summary>The server takes a connection out, now or as soon as it is in. It is told, and the room is.</summary>
     public void TakeOut(Session session, Membership membership)
     {
-        lock (_gate)
+        lock (Gate)
         {
             membership.IsRevoked = true;
             if (membership.State != MembershipState.Joined)
@@ -299,20 +287,4 @@ internal sealed partial class LocalRoom : ITimelineHost
             SubmitOwn(session, new JoinCommand(session.User, session.Connection.Id, null) { IsHidden = membership.IsHidden, Data = membership.Data });
         }
     }
-
-    void ITimelineHost.ResetJoinPoints()
-    {
-        foreach (var member in _services.Registry.Members(Name))
-        {
-            if (Session.Of(member).MembershipIn(this) is { } membership)
-                membership.JoinPoint = default;
-        }
-    }
-
-    void ITimelineHost.AnnounceLoss(Position position, int members) =>
-        _services.Registry.BroadcastToRoom(Name, _audience.Joined(null, position, recovered: false, members));
-
-    void ITimelineHost.ReportGap(long events) => _services.LogGap(Name, events);
-
-    void ITimelineHost.ReportLoss(long messages) => _services.LogLost(Name, messages);
 }

@@ -7,6 +7,9 @@ namespace Realtime.WebFront.Rooms;
 /// <summary>Who hears a room at this front, and in which frames: its members. Called under the room's lock.</summary>
 internal class RoomAudience(LocalRoom room, ConnectionRegistry registry)
 {
+    private byte[] _quotedFrom = [];
+    private string? _from;
+
     protected LocalRoom Room => room;
 
     protected ConnectionRegistry Registry => registry;
@@ -16,6 +19,17 @@ internal class RoomAudience(LocalRoom room, ConnectionRegistry registry)
 
     /// <summary>For the members who want to know only how many there are; null when there were none.</summary>
     public PresenceCounts? Counts { get; set; }
+
+    /// <summary>A user id as JSON text. The last one is kept: in a busy room the same sender often comes again.</summary>
+    public byte[] Quoted(string from)
+    {
+        if (_from != from)
+        {
+            _quotedFrom = JsonText.Quoted(from);
+            _from = from;
+        }
+        return _quotedFrom;
+    }
 
     /// <summary>The answer to a join; without an id, that messages are lost, or that the server has put a connection there.</summary>
     public virtual Frame Joined(string? id, Position position, bool? recovered, int members, int? last = null, MembersPage? page = null, bool byServer = false) =>

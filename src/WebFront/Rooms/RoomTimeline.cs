@@ -29,6 +29,15 @@ internal sealed class RoomTimeline(ITimelineHost host, long capacity)
     private EventBuffer? _recent; // events fanned out meanwhile
     private JoinPoint _recentBegin; // who joined before this lacks some of them
 
+    /// <summary>The order of the last event that was fanned out, or that no member lacks.</summary>
+    public long Order => _order;
+
+    /// <summary>Neither a sync nor a join waits for its answer.</summary>
+    public bool IsQuiet => !IsSyncing && _joining == 0;
+
+    /// <summary>Goes on where another one was. Before anything else.</summary>
+    public void Restore(Position position, long order) => (_epoch, _sequence, _order) = (position.Epoch, position.Sequence, order);
+
     /// <summary>A sync is under way: events are held until <see cref="EndSync"/>.</summary>
     public bool IsSyncing { get; private set; }
 
