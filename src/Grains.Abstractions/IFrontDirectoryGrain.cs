@@ -71,6 +71,10 @@ public interface IFrontObserver : IGrainObserver
     [Alias("RoomsOf"), ResponseTimeout("00:00:03")]
     Task<string[]> RoomsOf(string user);
 
+    /// <summary>How many of the user's connections here have the user's inbox.</summary>
+    [Alias("InboxesOf"), ResponseTimeout("00:00:03")]
+    Task<int> InboxesOf(string user);
+
     /// <summary>Connections of this front in ordinal order of their ids, those after <paramref name="after"/> only.</summary>
     [Alias("Connections"), ResponseTimeout("00:00:03")]
     Task<FrontConnections> Connections(string? after, int limit, ConnectionFilter? filter);

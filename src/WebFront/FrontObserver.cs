@@ -4,6 +4,7 @@ using Realtime.WebFront.Access;
 using Realtime.WebFront.Calls;
 using Realtime.WebFront.Http;
 using Realtime.WebFront.Operation;
+using Realtime.WebFront.Rooms;
 using Realtime.WebFront.Tokens;
 
 namespace Realtime.WebFront;
@@ -13,6 +14,9 @@ internal sealed class FrontObserver(
     ConnectionRegistry registry, ConnectionListing listing, FrontReporter reporter, Revocations revocations, ConnectionControl control, ServerJoins joins,
     ClientCalls clients, PostedSessions posted) : IFrontObserver
 {
+    Task<int> IFrontObserver.InboxesOf(string user) =>
+        Task.FromResult(registry.GetUser(user).Count(connection => connection.State is Session { Inbox.IsAdmitted: true }));
+
     Task<string[]> IFrontObserver.RoomsOf(string user)
     {
         var rooms = registry.GetUser(user).SelectMany(listing.RoomsOf).Distinct();

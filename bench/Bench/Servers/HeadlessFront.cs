@@ -76,6 +76,8 @@ internal sealed class HeadlessFront : IFrontObserver, IAsyncObserver<FrontEvent>
 
     Task<string[]> IFrontObserver.RoomsOf(string user) => Task.FromResult<string[]>([]);
 
+    Task<int> IFrontObserver.InboxesOf(string user) => Task.FromResult(0);
+
     Task<FrontConnections> IFrontObserver.Connections(string? after, int limit, ConnectionFilter? filter) => Task.FromResult(new FrontConnections(0, []));
 
     Task<FrontDetails> IFrontObserver.Describe() => Task.FromResult(new FrontDetails(_id, 0));

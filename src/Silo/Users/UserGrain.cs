@@ -90,7 +90,18 @@ internal sealed partial class UserGrain(TimeProvider time, IOptions<RoomOptions>
         return new UserDescription(connections, [.. rooms.SelectMany(names => names).Distinct().Order(StringComparer.Ordinal)]);
     }
 
-    public Task<InboxDescription> DescribeInbox() => GrainFactory.GetGrain<IRoomGrain>(InboxKey.Of(CheckedName())).DescribeInbox();
+    public async Task<InboxDescription> DescribeInbox()
+    {
+        var user = CheckedName();
+        var inbox = await GrainFactory.GetGrain<IRoomGrain>(InboxKey.Of(user)).DescribeInbox();
+        if (inbox.Connections > 0)
+            return inbox;
+        // One without messages does not know them.
+        var connections = await Partition(user).Find(user);
+        var fronts = connections.Length == 0 ? [] : await FrontsOf(connections);
+        var open = await Task.WhenAll(fronts.Select(front => InboxesAt(front, user)));
+        return inbox with { Connections = open.Sum() };
+    }
 
     private async Task<FrontEntry[]> FrontsOf(UserConnection[] connections)
     {
@@ -126,6 +137,20 @@ internal sealed partial class UserGrain(TimeProvider time, IOptions<RoomOptions>
         }
     }
 
+    /// <summary>A front that does not answer is left out.</summary>
+    private async Task<int> InboxesAt(FrontEntry front, string user)
+    {
+        try
+        {
+            return await front.Observer.InboxesOf(user);
+        }
+        catch (Exception exception)
+        {
+            SafeLog.Write(() => LogNoInboxes(front.Front, user, exception));
+            return 0;
+        }
+    }
+
     private Task<int> Push(FrontEventKind kind, byte[] body)
     {
         var user = CheckedName();
@@ -152,6 +177,9 @@ internal sealed partial class UserGrain(TimeProvider time, IOptions<RoomOptions>
 
     [LoggerMessage(1, LogLevel.Warning, "Front {Front} did not say which rooms user {User} is in; they are left out.")]
     private partial void LogNoAnswer(string front, string user, Exception exception);
+
+    [LoggerMessage(3, LogLevel.Warning, "Front {Front} did not say how many connections of user {User} have the inbox; they are left out.")]
+    private partial void LogNoInboxes(string front, string user, Exception exception);
 
     [LoggerMessage(2, LogLevel.Warning, "Front {Front} did not answer a call to user {User}.")]
     private partial void LogNoCall(string front, string user, Exception exception);
