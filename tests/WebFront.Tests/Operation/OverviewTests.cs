@@ -134,6 +134,8 @@ public sealed class OverviewTests(Cluster cluster) : IAsyncLifetime
         await using (var phone = await _two.Connect(alice))
         {
             var opened = await phone.Ask(new JsonObject { ["type"] = "inbox" });
+            inbox = await Get($"/api/users/{alice}/inbox"); // while it has no message
+            Assert.Equal((1, 0, (string?)opened["epoch"]), ((int)inbox["connections"]!, (int)inbox["messages"]!, (string?)inbox["epoch"]));
             for (var i = 0; i < 2; i++)
                 (await _one.Http.PostAsJsonAsync($"/api/users/{alice}/messages", new { content = "hi" })).EnsureSuccessStatusCode();
             inbox = await Get($"/api/users/{alice}/inbox");
