@@ -54,6 +54,11 @@ public sealed class PostgresServer : IAsyncDisposable
     /// <summary>How a client finds a database of it.</summary>
     public string ConnectionString(string database) => $"Host=127.0.0.1;Port={Port};Database={database};Username=realtime;Password={_password}";
 
+    /// <summary>Runs a program of its release against a database of it, such as <c>pg_dump</c>; done when that has ended.</summary>
+    /// <exception cref="InvalidOperationException">The program failed; the message has what it said.</exception>
+    public Task Run(string program, string database, params string[] arguments) => ServerProcess.Run(
+        Program(program, [$"--dbname=postgresql://realtime:{_password}@127.0.0.1:{Port}/{database}", .. arguments]), CancellationToken.None);
+
     /// <summary>Makes an empty database.</summary>
     /// <param name="name">Lower-case letters and digits.</param>
     /// <returns>Its connection string.</returns>

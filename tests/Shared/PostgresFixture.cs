@@ -20,6 +20,9 @@ public sealed class PostgresFixture : IAsyncLifetime
         return await (await _server).CreateDatabase($"test{Interlocked.Increment(ref _databases)}").WaitAsync(ServerProcess.Patience);
     }
 
+    /// <summary>The server, which has started with the first database.</summary>
+    public Task<PostgresServer> Server => _server!;
+
     /// <summary>Ends the server, as a power cut that its disk survives.</summary>
     public async Task Kill() => await (await _server!).Kill();
 
