@@ -30,6 +30,7 @@ public sealed class ConsoleTests(BrowserFixture browser, ConsoleCluster cluster)
         await Expect(console.Rows("Silos").First).ToContainTextAsync(Environment.MachineName);
         await Expect(console.Page.Locator(".view .notice")).ToBeHiddenAsync(); // of one version
 
+        await console.ShootAsync("overview");
         await console.Page.GetByLabel("Message to everybody who is connected").FillAsync($"all {_tag}");
         await console.Page.Keyboard.PressAsync("Enter");
         await Expect(console.Page.Locator("#dialog-text")).ToContainTextAsync($"“all {_tag}” goes to every connection");
@@ -69,6 +70,7 @@ public sealed class ConsoleTests(BrowserFixture browser, ConsoleCluster cluster)
         await Expect(console.Done).ToHaveTextAsync("The room has kept the message as number 4.");
         await second.HeardAsync(frame => (string?)frame["content"] == "from the console");
 
+        await console.ShootAsync("room");
         await console.DoAsync(console.Rows("Members", bob), "Remove");
         await Expect(console.Done).ToHaveTextAsync($"{bob} was taken out of the room, with 1 connection.");
         Assert.Equal("server", (string?)(await second.HeardAsync(frame => (string?)frame["type"] == "left"))["by"]);

@@ -27,6 +27,8 @@ internal sealed class RoomRegistry
     {
         lock (_rooms)
         {
+            if (_rooms.Add(new(name, room)))
+                return;
             _rooms.Remove(new(name, room)); // one that is about to end
             _rooms.Add(new(name, room));
         }
