@@ -5,7 +5,7 @@ namespace Realtime.Settings;
 /// <see cref="System.ComponentModel.DataAnnotations.RangeAttribute"/>, <see cref="System.ComponentModel.DataAnnotations.AllowedValuesAttribute"/>
 /// or <see cref="System.ComponentModel.DataAnnotations.StringLengthAttribute"/>.
 /// </summary>
-public interface ISettings
+internal interface ISettings
 {
     /// <summary>What is wrong; nothing when all is well.</summary>
     IEnumerable<SettingProblem> Problems();
@@ -14,4 +14,4 @@ public interface ISettings
 /// <summary>What is wrong with a setting.</summary>
 /// <param name="Setting">Its name, below the section or entry that says so.</param>
 /// <param name="Says">The rest of the sentence: what it is, unless that is secret, and what is allowed.</param>
-public readonly record struct SettingProblem(string Setting, string Says);
+internal readonly record struct SettingProblem(string Setting, string Says);

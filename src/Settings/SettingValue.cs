@@ -33,7 +33,7 @@ internal static class SettingValue
     }
 
     /// <summary>What a setting may be, for a sentence.</summary>
-    private static string Allowed(Type type, PropertyInfo? property)
+    public static string Allowed(Type type, PropertyInfo? property)
     {
         var plain = Plain(type);
         var limits = property is null ? "" : Limits(property);
@@ -51,7 +51,7 @@ internal static class SettingValue
         : property.GetCustomAttribute<AllowedValuesAttribute>() is { } values ? Either([.. values.Values.OfType<string>().Where(value => value.Length > 0)])
         : property.GetCustomAttribute<StringLengthAttribute>() is { } length ? $"a text of {length.MinimumLength} to {length.MaximumLength} characters"
         : Plain(property.PropertyType).IsEnum ? Either(Enum.GetNames(Plain(property.PropertyType)))
-        : "a text";
+        : property.PropertyType == typeof(string) ? "a text" : "";
 
     private static string Either(string[] names) => names.Length == 1 ? names[0] : $"{string.Join(", ", names[..^1])} or {names[^1]}";
 

@@ -10,7 +10,7 @@ namespace Realtime.Settings;
 /// The one rule for all settings: a name that does not exist, a text that cannot be read, a value out of its range are each one
 /// line that says the name, the value and what is allowed.
 /// </summary>
-public static class SettingsCheck
+internal static class SettingsCheck
 {
     private static readonly SettingsSection s_plain = new("");
 
@@ -216,14 +216,14 @@ public static class SettingsCheck
         list?.GetChildren().ElementAtOrDefault(index)?.Key ?? index.ToString(CultureInfo.InvariantCulture);
 
     // What the binder can set: not what is for code, as functions and abstract classes are.
-    private static IEnumerable<PropertyInfo> PropertiesOf(Type type) => type.GetProperties(BindingFlags.Public | BindingFlags.Instance)
+    internal static IEnumerable<PropertyInfo> PropertiesOf(Type type) => type.GetProperties(BindingFlags.Public | BindingFlags.Instance)
         .Where(property => property.GetMethod is { IsPublic: true } && !typeof(Delegate).IsAssignableFrom(property.PropertyType)
             && !(property.PropertyType.IsAbstract && EntryOf(property.PropertyType) is null)
             && (property.SetMethod is { IsPublic: true } || EntryOf(property.PropertyType) is not null));
 
-    private static Type? ValueOf(Type type) => Generic(type, typeof(IDictionary<,>))?[1];
+    internal static Type? ValueOf(Type type) => Generic(type, typeof(IDictionary<,>))?[1];
 
-    private static Type? EntryOf(Type type) => type == typeof(string) ? null : Generic(type, typeof(ICollection<>))?[0];
+    internal static Type? EntryOf(Type type) => type == typeof(string) ? null : Generic(type, typeof(ICollection<>))?[0];
 
     private static Type[]? Generic(Type type, Type definition) => type.GetInterfaces().Append(type)
         .FirstOrDefault(candidate => candidate.IsGenericType && candidate.GetGenericTypeDefinition() == definition)?.GetGenericArguments();

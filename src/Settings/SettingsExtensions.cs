@@ -6,7 +6,7 @@ using Microsoft.Extensions.Options;
 namespace Realtime.Settings;
 
 /// <summary>Binds sections to options, checked.</summary>
-public static class SettingsExtensions
+internal static class SettingsExtensions
 {
     /// <summary>
     /// Options from a section of the configuration, where there is one, before anything that is set in code; all of it is checked when

@@ -5,7 +5,7 @@ namespace Realtime.Settings;
 /// <summary>A section of the configuration, and the classes whose public properties are its settings.</summary>
 /// <param name="Path">Its name: <c>Connections</c>, <c>Authentication:Schemes:Bearer</c>.</param>
 /// <param name="Types">Mostly one.</param>
-public sealed record SettingsSection(string Path, params Type[] Types)
+internal sealed record SettingsSection(string Path, params Type[] Types)
 {
     /// <summary>Names that were settings of this section once, and where what they set is set now.</summary>
     public IReadOnlyDictionary<string, string> Moved { get; init; } = new Dictionary<string, string>();

@@ -8,7 +8,7 @@ public sealed partial class DocsTests
     /// <summary>Names of .NET, of Orleans and of other programs that no source of ours has to write.</summary>
     private static readonly HashSet<string> s_foreign =
     [
-        "FullyQualifiedName", "TIME", "UnsafePreferInlineScheduling", "TieredPGO", "PublishReadyToRun", "PublishAot",
+        "FullyQualifiedName", "TIME", "UnsafePreferInlineScheduling", "TieredPGO", "PublishReadyToRun", "PublishAot", "PublicAPI", "RS0016", "RS0017",
         "EventSource", // of browsers
         "UseAuthentication", "UseAuthorization", "UseCors", "UseForwardedHeaders", "UsePathBase", // what a host calls
         "WordList", "GetTokenAsync", "ReloadAsync", "ShopJson", "EchoHandler", "MyHandler", "IsMember", "TeamHandler", "TeamsDb", // what an example calls its own
