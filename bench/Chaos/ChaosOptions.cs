@@ -20,6 +20,9 @@ internal sealed record ChaosOptions
     /// <summary>Who only hear, each in one room. 1 to 10,000.</summary>
     public int Members { get; private set; } = 200;
 
+    /// <summary>How many in a hundred of the members and publishers are <c>Realtime.Client</c>, every other one without WebSockets. 0 to 100.</summary>
+    public int Library { get; private set; } = 25;
+
     /// <summary>Who hear one room each by server-sent events; unless it is 0, each inbox has such a device too. 0 to 1,000.</summary>
     public int Streams { get; private set; } = 20;
 
@@ -51,7 +54,7 @@ internal sealed record ChaosOptions
     public string? Out { get; private set; }
 
     private static readonly string[] s_names =
-        ["--seconds", "--kill-every", "--publishers", "--rate", "--members", "--streams", "--sessions", "--rooms", "--inboxes", "--fronts", "--silos", "--seed", "--log", "--out"];
+        ["--seconds", "--kill-every", "--publishers", "--rate", "--members", "--library", "--streams", "--sessions", "--rooms", "--inboxes", "--fronts", "--silos", "--seed", "--log", "--out"];
 
     /// <summary>Reads the command line.</summary>
     /// <exception cref="ArgumentException">An option is unknown, without its value or out of its range.</exception>
@@ -78,6 +81,7 @@ internal sealed record ChaosOptions
                 case "--publishers": options.Publishers = Whole(1, 1_000); break;
                 case "--rate": options.Rate = Whole(1, 20_000); break;
                 case "--members": options.Members = Whole(1, 10_000); break;
+                case "--library": options.Library = Whole(0, 100); break;
                 case "--streams": options.Streams = Whole(0, 1_000); break;
                 case "--sessions": options.Sessions = Whole(0, 1_000); break;
                 case "--rooms": options.Rooms = Whole(1, 1_000); break;

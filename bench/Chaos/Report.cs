@@ -21,6 +21,7 @@ internal static class Report
         Row("silos, fronts, rooms", $"{options.Silos}, {options.Fronts}, {options.Rooms}");
         Row("inboxes, of two devices each", $"{options.Inboxes}{(options.Streams > 0 ? ", and a stream" : "")}");
         Row("members, publishers", $"{options.Members}, {options.Publishers}");
+        Row("of them Realtime.Client, resumed", $"{result.Library.Count}, {result.Library.Sum(client => client.Events.Count(item => item is { Kind: EventKind.Joined, Recovered: true }))}");
         Row("streams, reconnects, resumed", $"{result.Streams.Count}, {CountOfStreams(EventKind.Connected) - result.Streams.Count}, {CountOfStreams(EventKind.Joined, true)}");
         Row("sessions without a WebSocket", $"{options.Sessions}");
         Row("seconds", $"{result.Length.TotalSeconds:0}");
@@ -54,7 +55,7 @@ internal static class Report
             output.WriteLine($"  and {verdict.Findings.Count - MostFindings} more");
         output.WriteLine(verdict.Findings.Count == 0 ? "chaos: every guarantee held" : $"chaos: {verdict.Findings.Count} faults");
 
-        void Row(string name, string value) => output.WriteLine($"{name,-31} {value}");
+        void Row(string name, string value) => output.WriteLine($"{name,-33} {value}");
         int Count(EventKind kind) => events.Count(item => item.Kind == kind);
         int CountOfStreams(EventKind kind, bool? recovered = null) => result.Streams.Sum(stream => stream.Events.Count(item => item.Kind == kind && item.Recovered == recovered));
         int Ends(Server server, bool isKilled) => victims.Count(victim => victim.Server == server && victim.IsKilled == isKilled);

@@ -66,6 +66,7 @@ internal sealed class Run(ChaosOptions options, ICluster cluster, WebhookListene
             Streams = streams,
             StreamSilences = roomStreams.Length > 0 ? Silences(roomStreams) : [],
             Webhooks = (webhooks.Requests, webhooks.Repeats),
+            Library = [.. _clients.OfType<LibraryClient>().Select(client => client.History)],
         };
 
         IReadOnlyList<Silence> Silences(ClientHistory[] clients) => Silence.After([.. _strikes.Select(strike => strike.At)], clients, end);
@@ -85,18 +86,18 @@ internal sealed class Run(ChaosOptions options, ICluster cluster, WebhookListene
                 ? [_rooms[i % _rooms.Length]]
                 : [.. _rooms.Where((_, room) => room % options.Publishers == i)];
             var name = $"publisher{i}";
-            var client = new Client(name, name, rooms, [], () => cluster.Fronts, clock);
+            var client = MemberOf(name, rooms, i);
             _clients.Add(client);
             _publishers.Add(new Publisher(client, rooms, perSecond, clock));
         }
         for (var i = 0; i < options.Members; i++)
-            _clients.Add(new Client($"member{i}", $"member{i}", [_rooms[i % _rooms.Length]], [], () => cluster.Fronts, clock));
+            _clients.Add(MemberOf($"member{i}", [_rooms[i % _rooms.Length]], i));
         for (var i = 0; i < options.Streams; i++)
             _streams.Add(new StreamClient($"stream{i}", _rooms[i % _rooms.Length], () => cluster.Fronts, clock));
         for (var i = 0; i < options.Sessions; i++)
         {
             string[] rooms = [_rooms[i % _rooms.Length]];
-            var client = new Client($"session{i}", $"session{i}", rooms, [], () => cluster.Fronts, clock, PostedLine.Among(() => cluster.Fronts));
+            var client = new ProtocolClient($"session{i}", $"session{i}", rooms, [], () => cluster.Fronts, clock, PostedLine.Among(() => cluster.Fronts));
             _clients.Add(client);
             _publishers.Add(new Publisher(client, rooms, SessionRate, clock));
         }
@@ -105,14 +106,24 @@ internal sealed class Run(ChaosOptions options, ICluster cluster, WebhookListene
             if (options.Streams > 0)
                 _streams.Add(new StreamClient($"{Inbox.UserOf(inbox)}'s page", inbox, () => cluster.Fronts, clock));
             foreach (var device in new[] { "phone", "desktop" })
-                _clients.Add(new Client($"{Inbox.UserOf(inbox)}'s {device}", Inbox.UserOf(inbox)!, [inbox], [], () => cluster.Fronts, clock));
+                _clients.Add(new ProtocolClient($"{Inbox.UserOf(inbox)}'s {device}", Inbox.UserOf(inbox)!, [inbox], [], () => cluster.Fronts, clock));
         }
         _clients.AddRange(_streams);
         if (_inboxes.Length == 0)
             return;
-        var writer = new Client("writer", "writer", [], _inboxes, () => cluster.Fronts, clock);
+        var writer = new ProtocolClient("writer", "writer", [], _inboxes, () => cluster.Fronts, clock);
         _clients.Add(writer);
         _publishers.Add(new Publisher(writer, _inboxes, Math.Max(1, options.Rate * InboxShare), clock));
+    }
+
+    /// <summary>By the .NET library for as many as the options say, spread over all rooms; every other one of those has no WebSockets.</summary>
+    private IPublishingMember MemberOf(string name, string[] rooms, int index)
+    {
+        index += index / _rooms.Length; // rooms take members in turn: not the same ones in each turn are of the library
+        var before = index * options.Library / 100;
+        return before < (index + 1) * options.Library / 100
+            ? new LibraryClient(name, rooms, hasWebSockets: before % 2 == 0, () => cluster.Fronts, clock)
+            : new ProtocolClient(name, name, rooms, [], () => cluster.Fronts, clock);
     }
 
     private async Task Strike(TimeSpan start)
@@ -178,6 +189,9 @@ internal sealed record RunResult(
 {
     /// <summary>Requests to the receiver of webhooks, and events that came again.</summary>
     public (int Requests, int Repeats) Webhooks { get; init; }
+
+    /// <summary>Of those by <c>Realtime.Client</c>; among those of the history.</summary>
+    public IReadOnlyList<ClientHistory> Library { get; init; } = [];
 
     /// <summary>Of members behind server-sent events; among those of the history.</summary>
     public IReadOnlyList<ClientHistory> Streams { get; init; } = [];

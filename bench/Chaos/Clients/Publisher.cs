@@ -4,7 +4,7 @@ using Realtime.Chaos.Checking;
 namespace Realtime.Chaos.Clients;
 
 /// <summary>Publishes to its rooms in turn, at a rate that does not depend on the answers.</summary>
-internal sealed class Publisher(Client client, string[] rooms, double perSecond, Stopwatch clock)
+internal sealed class Publisher(IPublishingMember client, string[] rooms, double perSecond, Stopwatch clock)
 {
     /// <summary>With so many unanswered there is nobody to answer; more would only be given up in the end.</summary>
     private const int MostUnanswered = 1000;
@@ -14,7 +14,7 @@ internal sealed class Publisher(Client client, string[] rooms, double perSecond,
 
     public List<Publish> Publishes { get; } = [];
 
-    public Client Client => client;
+    public IPublishingMember Client => client;
 
     public bool WritesTo(string room) => rooms.Contains(room);
 

@@ -15,8 +15,8 @@ namespace Realtime.Chaos.Clients;
 /// <param name="rooms">What it is in: rooms, or the user's inbox.</param>
 /// <param name="inboxes">Others' inboxes that it writes to.</param>
 /// <param name="open">What carries its frames; a WebSocket when null.</param>
-internal sealed class Client(
-    string name, string user, string[] rooms, string[] inboxes, Func<IReadOnlyList<Uri>> fronts, Stopwatch clock, OpenLine? open = null) : IMember
+internal sealed class ProtocolClient(
+    string name, string user, string[] rooms, string[] inboxes, Func<IReadOnlyList<Uri>> fronts, Stopwatch clock, OpenLine? open = null) : IPublishingMember
 {
     /// <summary>A connection that lived this long was a good one: the next loss starts the back-off afresh.</summary>
     private static readonly TimeSpan s_stableAfter = TimeSpan.FromSeconds(5);
@@ -51,7 +51,6 @@ internal sealed class Client(
             return Stay(room) is { IsJoined: true } stay ? stay.Position : null;
     }
 
-    /// <summary>Sends a message as soon as the room is joined, and again until it is answered.</summary>
     public void Publish(Publish publish)
     {
         lock (_gate)
@@ -62,7 +61,6 @@ internal sealed class Client(
         }
     }
 
-    /// <summary>What has no answer is not sent any more.</summary>
     public void GiveUp(string why)
     {
         lock (_gate)
