@@ -17,6 +17,7 @@ internal sealed class StreamSettings
     /// <summary>Orleans' own, which poll.</summary>
     public const string Memory = "memory";
 
+    /// <summary><c>push</c>: the project's own streams, which is the default. <c>memory</c>: those of Orleans, which poll; the other settings are not for these.</summary>
     [AllowedValues(null, "", Push, Memory)]
     public string? Provider { get; set; }
 

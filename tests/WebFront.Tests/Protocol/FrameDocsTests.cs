@@ -45,7 +45,7 @@ public sealed partial class FrameDocsTests
     private static string[] Table(string head) =>
         [.. s_doc.Split('\n').SkipWhile(line => line != head).Skip(2).TakeWhile(line => line.StartsWith('|'))];
 
-    private static string Repository()
+    internal static string Repository()
     {
         var folder = new DirectoryInfo(AppContext.BaseDirectory);
         while (!File.Exists(Path.Combine(folder.FullName, "Realtime.sln")))
