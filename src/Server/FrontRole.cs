@@ -24,9 +24,9 @@ internal static class FrontRole
         ManagementSettings.Use(builder);
         ForwardedHeadersSettings.Use(builder.Services, builder.Configuration);
         if (settings.IsFront)
-            builder.UseOrleansClient(client => client.UseCluster(settings).AddRealtimeClient());
+            builder.UseOrleansClient(client => client.UseCluster(settings).AddRealtimeClient().AddTracing());
         else
-            builder.UseOrleans(silo => silo.UseSingleProcess().AddRealtime());
+            builder.UseOrleans(silo => silo.UseSingleProcess().AddRealtime().AddTracing());
         builder.AddRealtimeFront();
         RequestPace.Add(builder.Services);
         // A front waits for the cluster, and a silo for the database of its log.

@@ -14,7 +14,7 @@ internal static class SiloRole
     {
         var settings = ClusterSettings.Read(builder.Configuration);
         builder.ListenAt(Address);
-        builder.UseOrleans(silo => silo.UseCluster(settings).AddRealtime());
+        builder.UseOrleans(silo => silo.UseCluster(settings).AddRealtime().AddTracing());
         LateStart.Defer(builder.Services);
         Telemetry.Add(builder, "silo");
         builder.Services.AddHealthChecks().AddCheck<SiloHealth>("silo");

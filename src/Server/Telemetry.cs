@@ -1,9 +1,12 @@
 using Npgsql;
 using OpenTelemetry;
+using OpenTelemetry.Exporter;
 using OpenTelemetry.Logs;
 using OpenTelemetry.Metrics;
 using OpenTelemetry.Resources;
 using OpenTelemetry.Trace;
+using Orleans.Hosting;
+using Realtime.Silo.Hosting;
 using Realtime.WebFront.Http;
 
 namespace Realtime.Server;
@@ -16,6 +19,9 @@ internal static class Telemetry
 {
     /// <summary>Of this product's libraries: meters and sources of activities.</summary>
     private const string Ours = "Realtime.*";
+
+    /// <summary>Orleans' own, by which its calls carry a trace from process to process.</summary>
+    private const string OfGrainCalls = "Microsoft.Orleans.Application";
 
     private static readonly string[] s_meters = [Ours, "Microsoft.Orleans", "Npgsql"];
 
@@ -33,13 +39,22 @@ internal static class Telemetry
                 // A scrape is a moment's picture. It is for those who run the process, and they ask seldom.
                 metrics.AddPrometheusExporter(options => (options.ScrapeResponseCacheDurationMilliseconds, options.ScopeInfoEnabled) = (0, false));
                 if (IsSent(configuration, "METRICS"))
-                    metrics.AddOtlpExporter();
+                    metrics.AddOtlpExporter(options => Read(options, configuration, "METRICS"));
             });
         if (IsSent(configuration, "TRACES"))
-            telemetry.WithTracing(traces => traces.AddSource(Ours).AddNpgsql().AddAspNetCoreInstrumentation(options => options.Filter = IsTraced).AddOtlpExporter());
+        {
+            telemetry.WithTracing(traces => traces.AddSource(Ours, OfGrainCalls).AddNpgsql().AddAspNetCoreInstrumentation(options => options.Filter = IsTraced)
+                .SetSampler(RootSampler.Of(configuration)).AddOtlpExporter(options => Read(options, configuration, "TRACES")));
+        }
         if (IsSent(configuration, "LOGS"))
-            builder.Logging.AddOpenTelemetry(logs => logs.AddOtlpExporter());
+            builder.Logging.AddOpenTelemetry(logs => logs.AddOtlpExporter(options => Read(options, configuration, "LOGS")));
     }
+
+    /// <summary>Lets grain calls carry the trace that they are made in. Where nothing is traced they cost what they did.</summary>
+    public static ISiloBuilder AddTracing(this ISiloBuilder silo) => IsSent(silo.Configuration, "TRACES") ? silo.AddActivityPropagation() : silo;
+
+    /// <summary>The same for a client of the cluster.</summary>
+    public static IClientBuilder AddTracing(this IClientBuilder client) => IsSent(client.Configuration, "TRACES") ? client.AddActivityPropagation() : client;
 
     /// <summary>Maps <c>/metrics</c>.</summary>
     /// <param name="policy">Who may read it; everybody who reaches it when null.</param>
@@ -58,6 +73,22 @@ internal static class Telemetry
         configuration[$"OTEL_{signal}_EXPORTER"] is not "none"
         && !string.Equals(configuration["OTEL_SDK_DISABLED"], "true", StringComparison.OrdinalIgnoreCase)
         && !(string.IsNullOrEmpty(configuration["OTEL_EXPORTER_OTLP_ENDPOINT"]) && string.IsNullOrEmpty(configuration[$"OTEL_EXPORTER_OTLP_{signal}_ENDPOINT"]));
+
+    /// <summary>The variables of one signal, which the exporter reads by itself only for all signals at once.</summary>
+    /// <exception cref="StartException">The address is none.</exception>
+    private static void Read(OtlpExporterOptions options, IConfiguration configuration, string signal)
+    {
+        var name = $"OTEL_EXPORTER_OTLP_{signal}_ENDPOINT";
+        if (configuration[name] is { Length: > 0 } endpoint)
+        {
+            options.Endpoint = Uri.TryCreate(endpoint, UriKind.Absolute, out var address) ? address
+                : throw new StartException($"{name} is '{endpoint}'; it must be an address as http://collector:4318/v1/{signal.ToLowerInvariant()}.");
+        }
+        if (configuration[$"OTEL_EXPORTER_OTLP_{signal}_PROTOCOL"] is { Length: > 0 } protocol)
+            options.Protocol = protocol == "http/protobuf" ? OtlpExportProtocol.HttpProtobuf : OtlpExportProtocol.Grpc;
+        if (configuration[$"OTEL_EXPORTER_OTLP_{signal}_HEADERS"] is { Length: > 0 } headers)
+            options.Headers = headers;
+    }
 
     private static string? Version => typeof(WebFront.FrontOptions).Assembly.GetName().Version?.ToString(3);
 

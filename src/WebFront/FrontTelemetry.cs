@@ -1,8 +1,11 @@
 namespace Realtime.WebFront;
 
-/// <summary>The names by which the measurements of this library are collected, as with OpenTelemetry's <c>AddMeter</c>.</summary>
+/// <summary>The names by which the measurements and traces of this library are collected, as with OpenTelemetry's <c>AddMeter</c> and <c>AddSource</c>.</summary>
 public static class FrontTelemetry
 {
     /// <summary>The meter.</summary>
     public const string MeterName = "Realtime.WebFront";
+
+    /// <summary>The source of activities.</summary>
+    public const string ActivitySourceName = "Realtime.WebFront";
 }

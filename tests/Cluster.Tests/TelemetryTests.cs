@@ -1,13 +1,4 @@
-using System.Collections.Concurrent;
 using System.Globalization;
-using System.Text;
-using Microsoft.AspNetCore.Builder;
-using Microsoft.AspNetCore.Hosting;
-using Microsoft.AspNetCore.Hosting.Server;
-using Microsoft.AspNetCore.Hosting.Server.Features;
-using Microsoft.AspNetCore.Http;
-using Microsoft.Extensions.DependencyInjection;
-using Microsoft.Extensions.Logging;
 using Npgsql;
 
 namespace Realtime.Cluster.Tests;
@@ -146,7 +137,7 @@ public sealed class TelemetryTests(PostgresFixture postgres)
             new(await TelemetryTests.Until(() => process.Get("/metrics"), text => isEnough(new Metrics(text))));
     }
 
-    private static async Task<string> Until(Func<Task<string>> get, Func<string, bool> isEnough)
+    internal static async Task<string> Until(Func<Task<string>> get, Func<string, bool> isEnough)
     {
         using var bound = new CancellationTokenSource(s_bound);
         while (true)
@@ -162,42 +153,5 @@ public sealed class TelemetryTests(PostgresFixture postgres)
             }
             await Task.Delay(100, bound.Token);
         }
-    }
-
-    /// <summary>Takes what is sent by OTLP over HTTP. The texts in it stand in the bytes as they are.</summary>
-    private sealed class Collector : IAsyncDisposable
-    {
-        private readonly ConcurrentQueue<(string Signal, string Body)> _received = new();
-        private readonly WebApplication _app;
-
-        private Collector()
-        {
-            var builder = WebApplication.CreateSlimBuilder();
-            builder.Logging.ClearProviders();
-            builder.WebHost.UseUrls("http://127.0.0.1:0");
-            _app = builder.Build();
-            _app.MapPost("/v1/{signal}", async (string signal, HttpRequest request) =>
-            {
-                using var body = new MemoryStream();
-                await request.Body.CopyToAsync(body);
-                _received.Enqueue((signal, Encoding.UTF8.GetString(body.ToArray())));
-            });
-        }
-
-        public string Address => _app.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.Single();
-
-        public static async Task<Collector> Start()
-        {
-            var collector = new Collector();
-            await collector._app.StartAsync();
-            return collector;
-        }
-
-        /// <summary>What has come of a signal that has a text in it.</summary>
-        public Task<string> Next(string signal, string text) => Until(
-            () => Task.FromResult(_received.FirstOrDefault(one => one.Signal == signal && one.Body.Contains(text, StringComparison.Ordinal)).Body ?? ""),
-            body => body.Length > 0);
-
-        public ValueTask DisposeAsync() => _app.DisposeAsync();
     }
 }

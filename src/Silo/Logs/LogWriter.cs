@@ -20,6 +20,9 @@ internal sealed class PendingAppend(LogMark mark, LogEntry[] entries)
     /// <summary>When it came; a timestamp.</summary>
     public long Since { get; } = Stopwatch.GetTimestamp();
 
+    /// <summary>What it is part of; default when that is not traced.</summary>
+    public ActivityContext Trace { get; } = SiloTracing.Current;
+
     public Task Done => _done.Task;
 
     public void Complete() => _done.TrySetResult();
@@ -87,6 +90,7 @@ internal sealed partial class LogWriter : IAsyncDisposable
                 if (group.Count == 0)
                     continue;
                 SiloMetrics.Waited(group[0].Since);
+                using var activity = SiloTracing.StartWrite(group);
                 await Write(group);
             }
             catch (Exception exception)

@@ -54,8 +54,8 @@ internal sealed partial class RoomGrain
     /// <param name="body">The body as it was sent.</param>
     /// <param name="replaced">What a hook has made of it; null for nothing.</param>
     private RoomReply Publish(FrontEventKind kind, RoomMessage message, byte[] body, byte[]? replaced = null) => kind == FrontEventKind.Ephemeral
-        ? _room.SendEphemeral(message.From, message.Key, replaced ?? body, isService: true, except: message.Exclude)
-        : _room.Publish(kind, message.From, message.Id, replaced ?? body, isService: true, except: message.Exclude, named: body, change: ChangeOf(message));
+        ? _room.SendEphemeral(message.From, message.Key, replaced ?? body, isService: true, except: message.Exclude, trace: SiloTracing.OfTurn(time))
+        : _room.Publish(kind, message.From, message.Id, replaced ?? body, isService: true, except: message.Exclude, named: body, change: ChangeOf(message), trace: SiloTracing.OfTurn(time));
 
     private static StateChange? ChangeOf(RoomMessage message) => message.Key is null ? null
         : new(message.Key, message.IsDeleted) { IfVersion = message.IfVersion, Ttl = MessageBody.TtlOf(message) };
@@ -79,6 +79,7 @@ internal sealed partial class RoomGrain
     private async Task<RoomReply[]> Turn(string? from, bool isKept, Func<ValueTask<RoomReply[]>> publish)
     {
         var start = Stopwatch.GetTimestamp();
+        using var turn = SiloTracing.StartTurn();
         CheckIsRoom();
         if (!isKept && _room.IsEmpty)
         {

@@ -108,6 +108,8 @@ internal sealed partial class RoomGrain(
         if (_batches.ReplyTo(front, batch) is { } repeat)
             return repeat;
         var start = Stopwatch.GetTimestamp();
+        using var turn = SiloTracing.StartTurn(commands);
+        commands = SiloTracing.Under(turn, commands);
         var (wasEmpty, hadFront) = (_room.IsEmpty, _room.HasFront(front));
         if (_owner is not null && inboxes.Value.Mode == InboxOptions.Off)
             return new SubmitReply(lease.Id, hadFront, [.. commands.Select(command => command is LeaveCommand ? (RoomReply)LeftReply.Instance : s_noInboxes)]);
@@ -210,6 +212,7 @@ internal sealed partial class RoomGrain(
     private async ValueTask Commit(RoomReply[] replies)
     {
         var start = Stopwatch.GetTimestamp();
+        using var activity = SiloTracing.StartAppend();
         try
         {
             await _log!.Append(_room.Pending);
@@ -218,6 +221,7 @@ internal sealed partial class RoomGrain(
         }
         catch (Exception exception)
         {
+            activity?.SetStatus(ActivityStatusCode.Error);
             SiloMetrics.NotAppended(start, exception is LogFencedException);
             if (exception is not LogException) // else the log has logged why
                 LogFailed(exception);
@@ -301,16 +305,19 @@ internal sealed partial class RoomGrain(
 
     private Task PushEvents()
     {
+        var activity = SiloTracing.StartStream();
         var pushed = publisher.Publish(_room.Fronts, _room.Events);
         _room.ClearEvents();
         if (!pushed.IsCompletedSuccessfully)
             return ThenPublished(pushed);
+        activity?.Dispose();
         OnPublished();
         return Task.CompletedTask;
 
         async Task ThenPublished(Task pushed)
         {
             await pushed;
+            activity?.Dispose();
             OnPublished();
         }
     }

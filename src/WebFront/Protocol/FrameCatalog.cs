@@ -30,7 +30,7 @@ internal static class FrameCatalog
         new("join", "room", "id epoch seq last echo data presence state"),
         new("leave", "room", "id"),
         new("update", "room data", "id"),
-        new("message", "room", "id content data echo ephemeral key if ttl deleted"),
+        new("message", "room", "id content data echo ephemeral key if ttl deleted traceparent"),
         new("message", "to", "id content data"),
         new("members", "room", "id after limit"),
         new("history", "room", "id before limit epoch"),

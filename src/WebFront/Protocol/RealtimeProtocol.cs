@@ -225,47 +225,6 @@ internal sealed partial class RealtimeProtocol(
         return mayGoOn;
     }
 
-    private ValueTask Publish(Session session, in ClientFrame frame)
-    {
-        if ((MembershipProblem(session, frame, out var membership) ?? KeyProblem(frame) ?? BodyProblem(frame, _options.MaxContentBytes)) is { } refusal)
-            return Refuse(session, frame, refusal);
-        if (membership.Gate is { } gate)
-            return Publish(session, membership, gate, CommandOf(session, membership, frame));
-        if ((membership.Allowed & RoomOperation.Publish) == 0)
-            return Refuse(session, frame, access.Refuse(RoomOperation.Publish, default));
-        var mayGoOn = session.BeginCommand(_options.MaxCommandsInFlight);
-        membership.Room.Submit(session, frame.Id, CommandOf(session, membership, frame));
-        return mayGoOn;
-    }
-
-    private PublishCommand CommandOf(Session session, Membership membership, in ClientFrame frame) =>
-        new(session.User, frame.Id, frame.CopyBody())
-        {
-            Except = frame.Echo ?? membership.HasEcho ? null : session.Connection.Id,
-            IsEphemeral = frame.Ephemeral == true,
-            Key = frame.Key,
-            IfVersion = frame.If,
-            IfEpoch = frame.If is null ? null : membership.Room.Epoch,
-            Ttl = frame.Ttl,
-            IsDeleted = frame.Deleted == true,
-            Trace = FrontMetrics.Sample(time),
-        };
-
-    private ValueTask Publish(Session session, Membership membership, AccessGate gate, PublishCommand command)
-    {
-        var mayGoOn = session.BeginCommand(_options.MaxCommandsInFlight);
-        gate.Then(() =>
-        {
-            if (membership.State == MembershipState.Ended)
-                Answer(session, command.Id, membership.Room.Name, s_notJoined);
-            else if ((membership.Allowed & RoomOperation.Publish) == 0)
-                Answer(session, command.Id, membership.Room.Name, access.Refuse(RoomOperation.Publish, default));
-            else
-                membership.Room.Submit(session, command.Id, command);
-        });
-        return mayGoOn;
-    }
-
     private ValueTask Members(Session session, in ClientFrame frame)
     {
         var limit = frame.Limit ?? _options.MembersPageSize;

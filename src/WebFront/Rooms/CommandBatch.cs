@@ -13,6 +13,9 @@ internal readonly record struct PendingCommand(Session? Session, string? Id, Roo
 {
     /// <summary>When it came; a timestamp.</summary>
     public long Since { get; } = Stopwatch.GetTimestamp();
+
+    /// <summary>Of a publish that is traced.</summary>
+    public Activity? Activity { get; init; }
 }
 
 /// <summary>The commands that go to a room in one call. Their array is rented, so that a quiet room has none.</summary>

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using Realtime.Grains;
 using Realtime.PushStreams;
 using Realtime.WebFront.Protocol;
@@ -145,6 +146,7 @@ internal sealed class CommandQueue(LocalRoom room, RoomServices services) : IThr
         }
         while (_current.Batch.Count == 0);
         room.BeginCall();
+        _current.Activity = FrontTracing.StartCall(_current.Batch);
         _current.Commands = _current.Batch.ToCommands();
         _current.Number = services.Calls.NextBatch();
         _current.HadMembers = services.Registry.CountRoom(room.Name) > 0;
@@ -154,6 +156,8 @@ internal sealed class CommandQueue(LocalRoom room, RoomServices services) : IThr
 
     private ValueTask<SubmitReply> Call()
     {
+        if (_current.Activity is not null)
+            Activity.Current = _current.Activity; // the call is part of it
         try
         {
             return (_grain ??= services.Calls.Room(room.Name)).Submit(services.Calls.Front, _current.Number, _current.Commands);
@@ -161,6 +165,11 @@ internal sealed class CommandQueue(LocalRoom room, RoomServices services) : IThr
         catch (Exception exception)
         {
             return ValueTask.FromException<SubmitReply>(exception); // as if the call had failed later
+        }
+        finally
+        {
+            if (_current.Activity is not null)
+                Activity.Current = null;
         }
     }
 
@@ -201,6 +210,7 @@ internal sealed class CommandQueue(LocalRoom room, RoomServices services) : IThr
     {
         var batch = _current.Batch;
         var hadMembers = _current.HadMembers;
+        FrontTracing.Stop(_current.Activity);
         _current = default;
         _restsOn = reply?.RestsOn;
         if (reply is not null)
@@ -224,5 +234,6 @@ internal sealed class CommandQueue(LocalRoom room, RoomServices services) : IThr
         public long Number; // the room recognises a repeat by it
         public long Start; // timestamp
         public bool HadMembers;
+        public Activity? Activity; // null when nothing of it is traced
     }
 }

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Diagnostics.CodeAnalysis;
 using System.Text;
 using Realtime.Connections;
@@ -98,7 +99,7 @@ internal sealed partial class LocalRoom : ITimelineHost
     }
 
     /// <summary>Sends a command to the grain. Its answer goes to the session.</summary>
-    public void Submit(Session session, string? id, RoomCommand command, Membership? membership = null)
+    public void Submit(Session session, string? id, RoomCommand command, Membership? membership = null, Activity? activity = null)
     {
         if (_isInbox)
         {
@@ -111,7 +112,7 @@ internal sealed partial class LocalRoom : ITimelineHost
             lock (Gate)
                 _timeline.BeginJoin();
         }
-        _commands.Add(new PendingCommand(session, id, command, membership));
+        _commands.Add(new PendingCommand(session, id, command, membership) { Activity = activity });
     }
 
     /// <summary>
@@ -162,7 +163,7 @@ internal sealed partial class LocalRoom : ITimelineHost
         if (reply is PublishedReply published && id is not null)
             session.Connection.Deliver(MessageFrames.Ack(id, this, published.Receipt));
         if (command is PublishCommand)
-            FrontMetrics.Published(pending.Since, (reply as RefusedReply)?.Code);
+            EndPublish(pending, (reply as RefusedReply)?.Code);
         // A join or leave without a membership is the front's own.
         if (reply is RefusedReply refused && (membership is not null || command is not (LeaveCommand or JoinCommand)) && membership?.ByServer?.Command != command)
         {
