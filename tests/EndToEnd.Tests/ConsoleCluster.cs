@@ -18,7 +18,7 @@ public sealed class ConsoleCluster : IAsyncLifetime
         for (var i = 0; i < 2; i++)
             Start("silo", Ports.Free(), $"--Cluster:SiloPort={silos[i]}", $"--Cluster:GatewayPort={gateways[i]}", $"--Cluster:PrimarySiloPort={silos[0]}");
         for (var i = 0; i < 2; i++)
-            Fronts[i] = Start("front", Ports.Free(), $"--Cluster:GatewayPort={gateways[i]}").Address.ToString().TrimEnd('/');
+            Fronts[i] = Start("front", Ports.Free(), $"--Cluster:GatewayPort={gateways[0]}").Address.ToString().TrimEnd('/');
         await Task.WhenAll(_processes.Select(process => process.WaitUntilReady()));
     }
 
