@@ -98,7 +98,7 @@ public sealed partial class DocsTests
     /// <summary>Every word in the code of the sources; comments do not count.</summary>
     private static readonly Lazy<HashSet<string>> s_words = new(() =>
     {
-        string[] endings = [".cs", ".js", ".ts", ".html", ".json", ".csproj", ".props", ".yaml", ".conf"];
+        string[] endings = [".cs", ".js", ".ts", ".html", ".json", ".csproj", ".props", ".yaml", ".yml", ".conf"];
         var files = Markdown.Folders(s_root).SelectMany(Directory.EnumerateFiles)
             .Where(file => endings.Contains(Path.GetExtension(file)) && Path.GetFileName(file) != $"{nameof(DocsTests)}.cs")
             .Append(Path.Combine(s_root, "realtime"));

@@ -1,4 +1,5 @@
 using System.Diagnostics.Metrics;
+using Microsoft.Extensions.Options;
 
 namespace Realtime.WebFront.Limiting;
 
@@ -14,10 +15,13 @@ internal sealed class LimitMetrics : IDisposable
     private readonly long[] _met = new long[s_limits.Length];
     private readonly Meter _meter;
 
-    public LimitMetrics(IMeterFactory meters)
+    public LimitMetrics(IMeterFactory meters, IOptions<LimitOptions> options)
     {
+        var limits = options.Value;
+        Measurement<long>[] most = limits is { Enabled: true, Connections: > 0 } ? [new(limits.Connections)] : [];
         _meter = meters.Create(FrontTelemetry.MeterName);
         _meter.CreateObservableCounter("realtime.front.limits", Read, "{time}", "Times that a client met a limit, by the limit.");
+        _meter.CreateObservableUpDownCounter("realtime.front.connection.max", () => most, "{connection}", "Connections that the front may have; not there when nothing bounds them.");
     }
 
     public void Met(Limit limit) => Interlocked.Increment(ref _met[(int)limit]);
