@@ -213,10 +213,10 @@ public sealed partial class Upgrader
             return static () => null;
         if (context.Features.Get<IConnectionTransportFeature>() is PolledConnection polled)
             return polled.Acknowledged;
-        if (context.Features.Get<IConnectionSocketFeature>()?.Socket.SafeHandle is not { } socket)
+        if (context.Features.Get<IConnectionSocketFeature>()?.Socket is not { } socket)
             return static () => null;
-        // How much was sent is not known: what the system takes meanwhile counts as well, but there is an end to that.
-        return () => Linux.Unacknowledged(socket) is >= 0 and var rest ? -rest : null;
+        // Of what is not TCP only what is left to send is known, and more may have come to that meanwhile.
+        return () => Linux.Acknowledged(socket) ?? (Linux.Unacknowledged(socket.SafeHandle) is >= 0 and var rest ? -rest : null);
     }
 
     // The connection's own object if it says the same, which it does not when a proxy's headers were processed.

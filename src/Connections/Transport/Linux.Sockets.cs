@@ -1,5 +1,6 @@
 using System.Buffers.Binary;
 using System.Net;
+using System.Net.Sockets;
 using System.Runtime.InteropServices;
 
 namespace Realtime.Connections.Transport;
@@ -42,6 +43,21 @@ internal static unsafe partial class Linux
 
     /// <summary>A descriptor of our own for somebody else's socket, or less than 0.</summary>
     public static int Duplicate(SafeHandle socket) => With(socket, Duplicate);
+
+    /// <summary>How many bytes the peer of somebody else's TCP socket has acknowledged; null for another socket, and for one that is closed.</summary>
+    public static long? Acknowledged(Socket socket)
+    {
+        const int tcp = 6, tcpInfo = 11, bytesAcked = 120; // tcpi_bytes_acked in struct tcp_info
+        Span<byte> info = stackalloc byte[bytesAcked + sizeof(long)];
+        try
+        {
+            return socket.GetRawSocketOption(tcp, tcpInfo, info) == info.Length ? BitConverter.ToInt64(info[bytesAcked..]) : null;
+        }
+        catch (Exception exception) when (exception is SocketException or ObjectDisposedException)
+        {
+            return null;
+        }
+    }
 
     /// <summary>How many sent bytes of somebody else's socket the peer has not acknowledged, or less than 0; it may be closed.</summary>
     public static int Unacknowledged(SafeHandle socket)
