@@ -16,25 +16,25 @@ public interface IClusterGrain : IGrainWithIntegerKey
     Task<ClusterDescription> Describe();
 
     /// <summary>The fronts that are up, each with what it says of itself.</summary>
-    [Alias("Fronts")]
+    [Alias("Fronts"), ResponseTimeout("00:00:05")]
     Task<FrontDetails[]> Fronts();
 
     /// <summary>The silos that are up, each with what it says of itself.</summary>
-    [Alias("Silos")]
+    [Alias("Silos"), ResponseTimeout("00:00:05")]
     Task<SiloDetails[]> Silos();
 
     /// <summary>
     /// The rooms that have members, in ordinal order of their names, those after <paramref name="after"/> only, and only those whose names begin
     /// with <paramref name="prefix"/>. <paramref name="limit"/> is 1 to <see cref="Limits.PageSize"/>.
     /// </summary>
-    [Alias("Rooms")]
+    [Alias("Rooms"), ResponseTimeout("00:00:05")]
     Task<RoomsPage> Rooms(string? after = null, int limit = Limits.PageSize, string? prefix = null);
 
     /// <summary>
     /// The connections of all fronts, or of one, in ordinal order of their ids, those after <paramref name="after"/> only, and only those that
     /// <paramref name="filter"/> wants. <paramref name="limit"/> is 1 to <see cref="Limits.PageSize"/>.
     /// </summary>
-    [Alias("Connections")]
+    [Alias("Connections"), ResponseTimeout("00:00:05")]
     Task<ConnectionsPage> Connections(string? after = null, int limit = Limits.PageSize, string? front = null, ConnectionFilter? filter = null);
 
     /// <summary>
@@ -44,7 +44,7 @@ public interface IClusterGrain : IGrainWithIntegerKey
     /// <param name="limit">How many.</param>
     /// <param name="kind">Only those of one of <see cref="FrontError.Kinds"/>.</param>
     /// <param name="front">Only those of this front.</param>
-    [Alias("Errors")]
+    [Alias("Errors"), ResponseTimeout("00:00:05")]
     Task<FrontError[]> Errors(int limit = Limits.PageSize, string? kind = null, string? front = null);
 
     /// <summary>

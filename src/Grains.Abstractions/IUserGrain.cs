@@ -100,11 +100,11 @@ public interface IUserGrain : IGrainWithStringKey
     Task<string?> Call(string method, string? data = null, TimeSpan? timeout = null);
 
     /// <summary>The user's connections and the rooms that they are in.</summary>
-    [Alias("Describe")]
+    [Alias("Describe"), ResponseTimeout("00:00:05")]
     Task<UserDescription> Describe();
 
     /// <summary>The user's inbox. Asking makes none.</summary>
     /// <exception cref="RoomException"><see cref="RoomException.Unavailable"/>.</exception>
-    [Alias("DescribeInbox")]
+    [Alias("DescribeInbox"), ResponseTimeout("00:00:05")]
     Task<InboxDescription> DescribeInbox();
 }

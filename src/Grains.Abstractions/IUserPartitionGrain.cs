@@ -42,7 +42,7 @@ public interface IUserPartitionGrain : IGrainWithIntegerKey
     Task<int> Deliver(string user, string from, [Immutable] byte[] body);
 
     /// <summary>Called by an inbox when one of the user's connections has asked for it: from now on messages go there.</summary>
-    [Alias("NoteInbox")]
+    [Alias("NoteInbox"), ResponseTimeout("00:00:02")]
     Task NoteInbox(string user);
 
     /// <summary>
@@ -53,11 +53,11 @@ public interface IUserPartitionGrain : IGrainWithIntegerKey
     /// <param name="fronts">Those with members.</param>
     /// <param name="state">Where it is, to be kept for it; null when its log has that.</param>
     /// <returns>The silo that the partition is on; null when it does not know the user on all of these fronts, and could not tell them.</returns>
-    [Alias("RestInbox")]
+    [Alias("RestInbox"), ResponseTimeout("00:00:02")]
     Task<string?> RestInbox(string user, [Immutable] string[] fronts, InboxState? state);
 
     /// <summary>Called by an inbox that begins without a past: what <see cref="RestInbox"/> has kept for it, which is the caller's from now on; null for nothing.</summary>
-    [Alias("TakeInbox")]
+    [Alias("TakeInbox"), ResponseTimeout("00:00:02")]
     Task<InboxState?> TakeInbox(string user);
 
     /// <summary>Called by the silo when a front's lease has run out: its connections are gone.</summary>

@@ -16,6 +16,8 @@ public sealed class BoardSampleTests(BrowserFixture browser) : IClassFixture<Bro
         var address = server.Address.ToString().TrimEnd('/');
         await using var alice = await BrowserWindow.OpenAsync(browser, address, "/board.html");
         await using var bob = await BrowserWindow.OpenAsync(browser, address, "/board.html");
+        foreach (var window in new[] { alice, bob })
+            await Expect(window.Page.Locator("#status")).ToHaveTextAsync("", new() { Timeout = 60_000 });
         await Expect(Notes(bob)).ToHaveCountAsync(0);
 
         await alice.Page.Mouse.DblClickAsync(300, 200);

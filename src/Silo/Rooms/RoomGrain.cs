@@ -46,7 +46,7 @@ internal sealed partial class RoomGrain(
         return new RoomOrder(this.GetPrimaryKeyString(), _room.Epoch, Volatile.Read(ref _published));
     }
 
-    public override Task OnActivateAsync(CancellationToken cancellationToken)
+    public override async Task OnActivateAsync(CancellationToken cancellationToken)
     {
         var name = this.GetPrimaryKeyString();
         _owner = InboxKey.UserOf(name);
@@ -69,7 +69,8 @@ internal sealed partial class RoomGrain(
             _migrated = null;
         }
         registry.Add(name, this);
-        return Task.CompletedTask;
+        // As a user's partition: its first calls, which may be of that and to it, are not made under Orleans' lock of the activation.
+        await Task.Yield();
     }
 
     private Room NewRoom() =>

@@ -47,6 +47,9 @@ internal sealed partial class UserPartitionGrain
     {
         if (last is not null)
             await last.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing | ConfigureAwaitOptions.ContinueOnCapturedContext);
+        // Before it moves to another silo this waits for its calls, and an inbox that has moved already waits for this: one call after the other would hold it up.
+        if (last is { IsFaulted: true } && lifetime.ApplicationStopping.IsCancellationRequested)
+            throw new RoomException(RoomException.Unavailable, "The user's silo stops; try again, with the same id.");
         var noted = _noted;
         InboxReply? reply;
         try

@@ -1,3 +1,4 @@
+using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Options;
 using Realtime.Silo.Fronts;
 using Realtime.Silo.Rooms;
@@ -11,7 +12,8 @@ namespace Realtime.Silo.Users;
 /// </remarks>
 [Reentrant]
 internal sealed partial class UserPartitionGrain(
-    TimeProvider time, FrontPublisher publisher, SiloLease lease, IOptions<RoomOptions> options, IOptions<InboxOptions> inboxes)
+    TimeProvider time, FrontPublisher publisher, SiloLease lease, IOptions<RoomOptions> options, IOptions<InboxOptions> inboxes,
+    IHostApplicationLifetime lifetime)
     : Grain, IUserPartitionGrain, IGrainMigrationParticipant
 {
     private static readonly TimeSpan s_forever = TimeSpan.FromDays(3650); // the connections are only here
