@@ -33,7 +33,7 @@ public sealed class RecentErrorTests(Cluster cluster)
         await alice.Refused("""{"type":"message","room":"nowhere","content":"x"}""");
         // Refused by the room itself.
         await alice.Join($"room-{_tag}");
-        await alice.Ask(new JsonObject { ["type"] = "message", ["room"] = $"room-{_tag}", ["content"] = "x" }, id: "same");
+        await alice.Ask(new JsonObject { ["type"] = "message", ["room"] = $"room-{_tag}", ["content"] = "x", ["echo"] = false }, id: "same");
         await alice.Refused($$"""{"type":"message","id":"same","room":"room-{{_tag}}","content":"y"}""");
 
         var id = await one.Id();
