@@ -36,7 +36,8 @@ internal sealed partial class RealtimeProtocol
     /// <summary>Nothing is read from the client meanwhile, as the message has not been handled.</summary>
     private async ValueTask Later(Session session, Message message, TimeSpan wait, bool isCounted)
     {
-        await Task.Delay(wait < CommandLimits.LongestWait ? wait : CommandLimits.LongestWait, time);
+        // In whole milliseconds: less would be over at once, and this call itself again, on one stack that comes to its end.
+        await Task.Delay(TimeSpan.FromMilliseconds(Math.Clamp(Math.Ceiling(wait.TotalMilliseconds), 1, CommandLimits.LongestWait.TotalMilliseconds)), time);
         if (session.Connection.IsConnected)
             await (isCounted ? Read(session, message) : OnMessage(session.Connection, message));
     }
