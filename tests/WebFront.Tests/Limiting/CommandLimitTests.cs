@@ -55,6 +55,23 @@ public sealed class CommandLimitTests(Cluster cluster)
     }
 
     [Fact]
+    public async Task A_wait_of_less_than_the_clock_can_tell_is_a_wait()
+    {
+        await using var limited = await Start(cluster, Rate("Commands", 10_000, 2)); // a tenth of a millisecond each
+        await using var alice = await limited.Front.Connect($"alice-{_tag}"); // one command
+        Assert.Equal("pong", (string?)(await alice.Ask(new() { ["type"] = "ping" }))["type"]);
+        Assert.Equal("rate_limited", (string?)(await alice.Ask(new() { ["type"] = "ping" }))["code"]);
+        var waits = alice.Ask(new() { ["type"] = "ping" });
+        var since = Environment.TickCount64;
+        while (!waits.IsCompleted && Environment.TickCount64 - since < TestClient.Bound.TotalMilliseconds)
+        {
+            limited.Advance(1);
+            await Task.Delay(10);
+        }
+        Assert.Equal("pong", (string?)(await waits)["type"]);
+    }
+
+    [Fact]
     public async Task While_a_command_waits_nothing_behind_it_is_read()
     {
         await using var limited = await Start(cluster, Rate("Publishes", 1, 1));
