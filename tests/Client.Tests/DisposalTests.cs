@@ -1,4 +1,3 @@
-using Realtime.EndToEnd.Tests;
 
 namespace Realtime.Client.Tests;
 

@@ -1,5 +1,4 @@
 using Orleans;
-using Realtime.EndToEnd.Tests;
 using Realtime.Grains;
 
 namespace Realtime.Client.Tests;

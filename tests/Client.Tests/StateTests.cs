@@ -1,4 +1,3 @@
-using Realtime.EndToEnd.Tests;
 using Realtime.Grains;
 using Realtime.Tests.Shared;
 
